@@ -1,0 +1,106 @@
+//! From assertions to versions: which assertion holds where, as of one system time.
+//!
+//! The rule of the lake: a row is overridden wherever a row of the same key with a later `system_from` covers the same
+//! valid time. Rows of one key that share a `system_from` are disjoint in valid time.
+
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+/// One assertion row of a key, already known as of the system time asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assertion {
+    /// First valid instant.
+    pub from: i64,
+    /// First valid instant after; [`crate::OPEN`] when unbounded.
+    pub to: i64,
+    /// When it became known.
+    pub system_from: i64,
+    /// False for a delete.
+    pub put: bool,
+}
+
+/// A maximal stretch of valid time over which one assertion holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Index of the assertion whose values hold.
+    pub assertion: usize,
+    /// First valid instant.
+    pub from: i64,
+    /// First valid instant after; [`crate::OPEN`] when unbounded.
+    pub to: i64,
+}
+
+/// Resolves the assertions of one key to the versions that hold, in order of valid time, disjoint, deletes left out.
+///
+/// Neighbours with the same `system_from` and the same values (told by `same_values` from two indices) are joined, so
+/// that the result depends on facts alone and not on how rows were cut when they were written. Takes n·log n.
+pub fn resolve(assertions: &[Assertion], same_values: impl Fn(usize, usize) -> bool) -> Vec<Piece> {
+    if let [only] = assertions {
+        let piece = Piece { assertion: 0, from: only.from, to: only.to };
+        return if only.put { vec![piece] } else { Vec::new() };
+    }
+    let mut starts: Vec<usize> = (0..assertions.len()).filter(|&i| assertions[i].from < assertions[i].to).collect();
+    starts.sort_unstable_by_key(|&i| assertions[i].from);
+    let mut pieces: Vec<Piece> = Vec::with_capacity(starts.len());
+    let mut active: BinaryHeap<Active> = BinaryHeap::new();
+    let mut next = starts.iter().copied().peekable();
+    let mut at = i64::MIN;
+    loop {
+        while active.peek().is_some_and(|top| top.to <= at) {
+            active.pop();
+        }
+        if active.is_empty() {
+            let Some(&index) = next.peek() else { break };
+            at = assertions[index].from;
+        }
+        while let Some(index) = next.next_if(|&index| assertions[index].from <= at) {
+            let Assertion { to, system_from, .. } = assertions[index];
+            active.push(Active { system_from, index, to });
+        }
+        let Some(top) = active.peek() else { break };
+        let until = next.peek().map_or(top.to, |&index| assertions[index].from.min(top.to));
+        push(&mut pieces, assertions, Piece { assertion: top.index, from: at, to: until }, &same_values);
+        at = until;
+    }
+    pieces
+}
+
+fn push(pieces: &mut Vec<Piece>, assertions: &[Assertion], piece: Piece, same_values: &impl Fn(usize, usize) -> bool) {
+    if !assertions[piece.assertion].put {
+        return;
+    }
+    if let Some(last) = pieces.last_mut().filter(|last| last.to == piece.from) {
+        let (a, b) = (last.assertion, piece.assertion);
+        if a == b || (assertions[a].system_from == assertions[b].system_from && same_values(a, b)) {
+            last.to = piece.to;
+            return;
+        }
+    }
+    pieces.push(piece);
+}
+
+/// An assertion that covers the instant being looked at; the greatest is the one that holds.
+struct Active {
+    system_from: i64,
+    index: usize,
+    to: i64,
+}
+
+impl Ord for Active {
+    fn cmp(&self, other: &Active) -> Ordering {
+        (self.system_from, self.index).cmp(&(other.system_from, other.index))
+    }
+}
+
+impl PartialOrd for Active {
+    fn partial_cmp(&self, other: &Active) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Active {
+    fn eq(&self, other: &Active) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Active {}
