@@ -1,1 +1,21 @@
-//! .
+//! The user interface: rendered on the server, then taken over by the browser, from the same code.
+//!
+//! Views take values; everything that reads is in [`queries`] and reads only; what arrives live is in [`live`]. The crate
+//! draws and formats, and decides nothing about data: any number on screen is a cell of an Arrow answer or is formatted
+//! from one. It must build for wasm32 and stay small there.
+
+pub mod arrow;
+mod browser;
+pub mod charts;
+mod components;
+pub mod format;
+mod live;
+mod pages;
+pub mod ports;
+pub mod queries;
+mod root;
+mod shell;
+pub mod state;
+
+pub use root::App;
+pub use shell::{content_security_policy, shell};

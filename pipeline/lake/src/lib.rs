@@ -1,1 +1,32 @@
-//! .
+//! The lake: append-only Iceberg tables of Parquet files under one embedded catalog.
+//!
+//! A dataset is one table of assertion rows. Each epoch is one atomic commit over all tables it touches: new files
+//! are written and synced first, then a single SQLite transaction moves every table to its new metadata and records
+//! the epoch. Whatever a crash leaves behind before that transaction is never seen. Files, once written, never change,
+//! so they are cached without a thought for staleness.
+//!
+//! What may not happen here: resolving assertions into versions (that is `query`'s), and any knowledge of events.
+
+mod bounds;
+mod catalog;
+mod commit;
+mod error;
+mod file_cache;
+mod files;
+mod filter;
+mod lake;
+mod layout;
+mod manifests;
+mod scan;
+mod snapshot;
+mod weighted_lru;
+mod writer;
+
+pub use model;
+
+pub use commit::{DatasetCommit, EpochCommit};
+pub use error::{Error, ErrorKind, Result};
+pub use lake::{Dataset, Defined, Lake, StoredCounts};
+pub use scan::{KeyFilter, ScanFiles, ScanRequest};
+pub use snapshot::{LakeSnapshot, TableSnapshot};
+pub use writer::{AssertionWriter, StagedFile};

@@ -189,11 +189,17 @@ impl DatasetDefinition {
             let stored = self.is_value(&column.name) || self.key.contains(&column.name);
             let lower = column.name.to_ascii_lowercase();
             if stored && (TIME_COLUMNS.contains(&lower.as_str()) || lower == OPERATION_COLUMN) {
-                let reason = format!("'{}' is a name Tidemark uses itself; give the column another name and its 'path'", column.name);
+                let reason = format!(
+                    "'{}' is a name Tidemark uses itself; give the column another name and its 'path'",
+                    column.name
+                );
                 problems.push(problem(&pointer, &reason));
             }
             if column.path.as_ref().is_some_and(|path| path.split('.').any(str::is_empty)) {
-                problems.push(problem(&format!("/columns/{index}/path"), "a path is member names separated by single dots"));
+                problems.push(problem(
+                    &format!("/columns/{index}/path"),
+                    "a path is member names separated by single dots",
+                ));
             }
         }
         if self.each.as_ref().is_some_and(|path| path.split('.').any(str::is_empty)) {
@@ -210,7 +216,8 @@ impl DatasetDefinition {
             match self.column(name) {
                 None => problems.push(problem(&pointer, &format!("there is no column '{name}'"))),
                 Some(column) if column.column_type == ColumnType::Float64 => {
-                    problems.push(problem(&pointer, "a float64 cannot identify anything; use decimal, int64 or string"));
+                    problems
+                        .push(problem(&pointer, "a float64 cannot identify anything; use decimal, int64 or string"));
                 }
                 Some(_) => {}
             }
@@ -223,13 +230,20 @@ impl DatasetDefinition {
     fn check_roles(&self, problems: &mut Vec<DefinitionProblem>) {
         let is_time: fn(ColumnType) -> bool = ColumnType::is_time;
         let is_string = |t| t == ColumnType::String;
-        let is_integer = |t| matches!(t, ColumnType::Int32 | ColumnType::Int64 | ColumnType::Timestamp | ColumnType::Date);
+        let is_integer =
+            |t| matches!(t, ColumnType::Int32 | ColumnType::Int64 | ColumnType::Timestamp | ColumnType::Date);
         let operation = self.operation.as_ref().map(OperationColumn::column);
         self.check_role(problems, "/valid_from", Some(&self.valid_from), "a date or timestamp", is_time);
         self.check_role(problems, "/valid_to", self.valid_to.as_deref(), "a date or timestamp", is_time);
         self.check_role(problems, "/system_time", self.system_time.as_deref(), "a date or timestamp", is_time);
         self.check_role(problems, "/operation", operation, "a string", is_string);
-        self.check_role(problems, "/sequence", self.sequence.as_deref(), "an int32, int64, date or timestamp", is_integer);
+        self.check_role(
+            problems,
+            "/sequence",
+            self.sequence.as_deref(),
+            "an int32, int64, date or timestamp",
+            is_integer,
+        );
         if self.mode == Mode::UntilChanged && self.valid_to.is_some() {
             problems.push(problem("/valid_to", "in until_changed mode an event carries no end; leave valid_to out"));
         }

@@ -5,6 +5,7 @@
 //! unbounded end is [`OPEN`].
 
 pub mod announce;
+pub mod arrow_layout;
 pub mod column_type;
 pub mod definition;
 pub mod instant;

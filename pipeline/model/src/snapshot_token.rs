@@ -37,7 +37,9 @@ impl FromStr for SnapshotToken {
             let system_time = Instant(i64::from_str_radix(parts.next()?, 16).ok()?);
             parts.next().is_none().then_some(SnapshotToken { lake, epoch, system_time })
         };
-        parse().ok_or_else(|| "this is not a snapshot token; send back the Tidemark-Snapshot header of an answer".to_owned())
+        parse().ok_or_else(|| {
+            "this is not a snapshot token; send back the Tidemark-Snapshot header of an answer".to_owned()
+        })
     }
 }
 

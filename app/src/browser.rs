@@ -1,0 +1,52 @@
+//! The few things that are asked of the browser directly. On the server the clock is its own and the rest is absent.
+
+use wasm_bindgen::JsValue;
+
+/// Microseconds since 1970-01-01 UTC.
+#[cfg(target_arch = "wasm32")]
+pub fn now_micros() -> i64 {
+    (js_sys::Date::now() * 1_000.0) as i64
+}
+
+/// Microseconds since 1970-01-01 UTC.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn now_micros() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The `<html>` element.
+pub fn root_element() -> Option<web_sys::Element> {
+    web_sys::window()?.document()?.document_element()
+}
+
+/// A custom property of the page as it is now; empty where there is none.
+pub fn token(name: &str) -> String {
+    let style = web_sys::window().zip(root_element()).and_then(|(window, root)| window.get_computed_style(&root).ok()?);
+    style.and_then(|style| style.get_property_value(name).ok()).unwrap_or_default()
+}
+
+/// Whether the system asks for dark pages.
+pub fn system_is_dark() -> bool {
+    let query = web_sys::window().and_then(|window| window.match_media("(prefers-color-scheme: dark)").ok()?);
+    query.is_some_and(|query| query.matches())
+}
+
+/// Device pixels per CSS pixel.
+pub fn pixel_ratio() -> f64 {
+    web_sys::window().map_or(1.0, |window| window.device_pixel_ratio()).clamp(1.0, 4.0)
+}
+
+/// Something kept in this browser. `None` where nothing is kept, or keeping is not allowed.
+pub fn recall(name: &str) -> Option<String> {
+    web_sys::window()?.local_storage().ok()??.get_item(name).ok()?
+}
+
+/// Keeps something in this browser, where that is allowed.
+pub fn keep(name: &str, value: &str) {
+    let storage = web_sys::window().and_then(|window| window.local_storage().ok()?);
+    let kept: Option<Result<(), JsValue>> = storage.map(|storage| storage.set_item(name, value));
+    if let Some(Err(error)) = kept {
+        leptos::logging::warn!("the browser does not keep {name}: {error:?}");
+    }
+}

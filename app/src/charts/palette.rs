@@ -1,0 +1,161 @@
+//! Colours of a chart, read from the page's tokens.
+
+/// Opaque colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rgb(pub u8, pub u8, pub u8);
+
+/// How many `--series-…` tokens there are.
+pub const SERIES_COLORS: usize = 6;
+
+/// The colours a chart is drawn with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Palette {
+    /// `--series-1` onwards.
+    pub series: [Rgb; SERIES_COLORS],
+    /// `--chart-grid`.
+    pub grid: Rgb,
+    /// `--chart-axis`.
+    pub axis: Rgb,
+    /// `--chart-text`.
+    pub text: Rgb,
+    /// `--chart-cursor`.
+    pub cursor: Rgb,
+    /// `--surface`: what the chart stands on.
+    pub surface: Rgb,
+    /// `--font-family`.
+    pub font_family: String,
+}
+
+impl Palette {
+    /// Reads the tokens through `token`, which returns a custom property's value. `None` when one is missing or not `#rrggbb`.
+    pub fn read(token: impl Fn(&str) -> String) -> Option<Palette> {
+        let color = |name: &str| Rgb::parse(&token(name));
+        let mut series = [Rgb(0, 0, 0); SERIES_COLORS];
+        for (index, slot) in series.iter_mut().enumerate() {
+            *slot = color(&format!("--series-{}", index + 1))?;
+        }
+        Some(Palette {
+            series,
+            grid: color("--chart-grid")?,
+            axis: color("--chart-axis")?,
+            text: color("--chart-text")?,
+            cursor: color("--chart-cursor")?,
+            surface: color("--surface")?,
+            font_family: token("--font-family").trim().to_owned(),
+        })
+    }
+
+    /// Colour of a series: 1 is `--series-1`; beyond the last they start again.
+    pub fn series(&self, color: usize) -> Rgb {
+        self.series[color.saturating_sub(1) % SERIES_COLORS]
+    }
+}
+
+impl Rgb {
+    /// Parses `#rrggbb`.
+    pub fn parse(text: &str) -> Option<Rgb> {
+        let digits = text.trim().strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+        let part = |index: usize| u8::from_str_radix(&digits[index..index + 2], 16).ok();
+        Some(Rgb(part(0)?, part(2)?, part(4)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const TOKENS: &str = include_str!("../../../style/tokens.css");
+
+    /// The custom properties of the block that a selector opens.
+    fn tokens(selector: &str) -> HashMap<String, String> {
+        let start = TOKENS.find(selector).unwrap_or_else(|| panic!("no block {selector}"));
+        let block = &TOKENS[start..][..TOKENS[start..].find('}').unwrap()];
+        let declarations = block.split(['{', ';']).filter_map(|line| line.trim().split_once(':'));
+        declarations.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
+    }
+
+    fn luminance(Rgb(r, g, b): Rgb) -> f64 {
+        let linear = |channel: u8| {
+            let c = f64::from(channel) / 255.0;
+            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+    }
+
+    fn contrast(a: Rgb, b: Rgb) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// (foreground, background, least contrast): text 4.5, marks and controls 3 (WCAG 2.2, 1.4.3 and 1.4.11).
+    const PAIRS: [(&str, &str, f64); 29] = [
+        ("--text", "--page", 4.5),
+        ("--text", "--surface", 4.5),
+        ("--text", "--surface-raised", 4.5),
+        ("--text-quiet", "--page", 4.5),
+        ("--text-quiet", "--surface", 4.5),
+        ("--text-quiet", "--surface-raised", 4.5),
+        ("--link", "--page", 4.5),
+        ("--link", "--surface", 4.5),
+        ("--effective", "--surface", 4.5),
+        ("--effective", "--page", 4.5),
+        ("--effective", "--effective-tint", 4.5),
+        ("--known", "--surface", 4.5),
+        ("--known", "--page", 4.5),
+        ("--known", "--known-tint", 4.5),
+        ("--text", "--known-tint", 4.5),
+        ("--text", "--effective-tint", 4.5),
+        ("--added", "--surface", 4.5),
+        ("--removed", "--surface", 4.5),
+        ("--changed", "--surface", 4.5),
+        ("--text", "--digit-before", 4.5),
+        ("--text", "--digit-after", 4.5),
+        ("--danger", "--danger-tint", 4.5),
+        ("--danger", "--surface", 4.5),
+        ("--chart-text", "--surface", 4.5),
+        ("--on-accent", "--accent", 4.5),
+        ("--control-border", "--surface", 3.0),
+        ("--control-border", "--page", 3.0),
+        ("--focus", "--surface", 3.0),
+        ("--live", "--page", 3.0),
+    ];
+
+    #[test]
+    fn both_themes_keep_the_contrast_that_reading_needs() {
+        for theme in ["[data-theme=\"light\"]", "[data-theme=\"dark\"]"] {
+            let tokens = tokens(theme);
+            let color = |name: &str| Rgb::parse(&tokens[name]).unwrap_or_else(|| panic!("{theme} {name}"));
+            for (front, back, least) in PAIRS {
+                let found = contrast(color(front), color(back));
+                assert!(found >= least, "{theme}: {front} on {back} is {found:.2}, below {least}");
+            }
+            for index in 1..=SERIES_COLORS {
+                let found = contrast(color(&format!("--series-{index}")), color("--surface"));
+                assert!(found >= 3.0, "{theme}: --series-{index} is {found:.2} on the surface, below 3");
+            }
+        }
+    }
+
+    #[test]
+    fn both_themes_have_the_same_tokens_and_a_whole_palette() {
+        let (light, dark) = (tokens("[data-theme=\"light\"]"), tokens("[data-theme=\"dark\"]"));
+        let names = |tokens: &HashMap<String, String>| {
+            let mut names: Vec<_> = tokens.keys().cloned().collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&light), names(&dark));
+        let palette = Palette::read(|name| light.get(name).cloned().unwrap_or_default()).expect("a whole palette");
+        assert_eq!(palette.series(1), palette.series(1 + SERIES_COLORS));
+    }
+
+    #[test]
+    fn only_six_digit_colours_are_taken() {
+        assert_eq!(Rgb::parse(" #0072b2 "), Some(Rgb(0, 0x72, 0xb2)));
+        for text in ["", "#fff", "0072b2", "#0072bg", "rgb(0,0,0)"] {
+            assert_eq!(Rgb::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Where axes are labelled: round values, whole calendar steps, never more labels than fit.
+
+use crate::format::{
+    number,
+    time::{self, DAY_MICROS, HOUR_MICROS, SECOND_MICROS},
+};
+
+/// A labelled place on an axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tick<T> {
+    /// Where.
+    pub at: T,
+    /// What stands there.
+    pub label: String,
+}
+
+/// Round values that cover `low..=high`: the first is at or below `low`, the last at or above `high`. Between 2 and
+/// `most + 2` of them.
+pub fn value_ticks(low: f64, high: f64, most: usize) -> Vec<Tick<f64>> {
+    let (low, high) = widened(low, high);
+    let step = round_step((high - low) / most.max(1) as f64);
+    let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
+    let first = (low / step).floor();
+    let last = (high / step).ceil();
+    let count = (last - first).clamp(1.0, 64.0) as usize;
+    (0..=count)
+        .map(|index| {
+            let at = (first + index as f64) * step;
+            Tick { at, label: number::fixed_text(at, decimals) }
+        })
+        .collect()
+}
+
+/// A flat line still needs an axis around it.
+fn widened(low: f64, high: f64) -> (f64, f64) {
+    let least = (low.abs().max(high.abs()) * 1e-6).max(1e-9);
+    if high - low > least {
+        return (low, high);
+    }
+    let room = if low == 0.0 && high == 0.0 { 1.0 } else { (low.abs() * 0.01).max(least) };
+    if low == 0.0 { (0.0, room) } else { (low - room, high + room) }
+}
+
+/// The next of 1, 2, 5 times a power of ten.
+fn round_step(rough: f64) -> f64 {
+    let power = 10_f64.powf(rough.log10().floor());
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * 0.999_999).unwrap_or(10.0);
+    factor * power
+}
+
+/// Calendar steps inside `from..=to` with labels in UTC; at most `most` of them.
+pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick<i64>> {
+    let most = most.max(1);
+    let span = to.saturating_sub(from).max(1);
+    const FIXED: [i64; 19] = [
+        SECOND_MICROS,
+        2 * SECOND_MICROS,
+        5 * SECOND_MICROS,
+        10 * SECOND_MICROS,
+        15 * SECOND_MICROS,
+        30 * SECOND_MICROS,
+        60 * SECOND_MICROS,
+        2 * 60 * SECOND_MICROS,
+        5 * 60 * SECOND_MICROS,
+        10 * 60 * SECOND_MICROS,
+        15 * 60 * SECOND_MICROS,
+        30 * 60 * SECOND_MICROS,
+        HOUR_MICROS,
+        3 * HOUR_MICROS,
+        6 * HOUR_MICROS,
+        12 * HOUR_MICROS,
+        DAY_MICROS,
+        2 * DAY_MICROS,
+        7 * DAY_MICROS,
+    ];
+    let fits = |ticks: &Vec<Tick<i64>>| ticks.len() <= most;
+    let fixed = FIXED.into_iter().filter(|step| span / step <= most as i64).map(|step| every(from, to, step));
+    let months = [1, 2, 3, 6].into_iter().map(|months| every_months(from, to, months));
+    let years = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].into_iter().map(|years| every_months(from, to, years * 12));
+    let mut candidates = fixed.chain(months).chain(years);
+    candidates.find(fits).unwrap_or_default()
+}
+
+/// Weeks start on Mondays, and 1970-01-01 was a Thursday.
+const FIRST_MONDAY: i64 = 4 * DAY_MICROS;
+
+fn every(from: i64, to: i64, step: i64) -> Vec<Tick<i64>> {
+    let origin = if step == 7 * DAY_MICROS { FIRST_MONDAY } else { 0 };
+    let first = (from - origin).div_euclid(step) * step + origin;
+    let label = |at: i64| {
+        if step >= DAY_MICROS {
+            let date = time::civil(time::day_of(at));
+            return format!("{} {}", date.day, time::month_name(date.month));
+        }
+        time::clock_text(at)
+    };
+    (0..)
+        .map(|index| first + index * step)
+        .skip_while(|at| *at < from)
+        .take_while(|at| *at <= to)
+        .map(|at| Tick { at, label: label(at) })
+        .collect()
+}
+
+fn every_months(from: i64, to: i64, months: i64) -> Vec<Tick<i64>> {
+    let date = time::civil(time::day_of(from));
+    let start = (date.year * 12 + date.month - 1).div_euclid(months) * months;
+    (0..)
+        .map(|index| start + index * months)
+        .map(|month| (month, time::days_from_civil(0, month + 1, 1) * DAY_MICROS))
+        .skip_while(|(_, at)| *at < from)
+        .take_while(|(_, at)| *at <= to)
+        .map(|(month, at)| {
+            let year = month.div_euclid(12);
+            let label = match months {
+                1..12 => format!("{} {year}", time::month_name(month.rem_euclid(12) + 1)),
+                _ => year.to_string(),
+            };
+            Tick { at, label }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn labels(from: &str, to: &str, most: usize) -> Vec<String> {
+        let micros = |text| model::Instant::parse(text).unwrap().micros();
+        time_ticks(micros(from), micros(to), most).into_iter().map(|tick| tick.label).collect()
+    }
+
+    #[test]
+    fn values_are_labelled_at_round_steps_that_cover_the_data() {
+        let labels: Vec<_> = value_ticks(1187.3, 1243.9, 4).into_iter().map(|tick| tick.label).collect();
+        assert_eq!(labels, ["1,180", "1,200", "1,220", "1,240", "1,260"]);
+        let labels: Vec<_> = value_ticks(0.0, 0.31, 4).into_iter().map(|tick| tick.label).collect();
+        assert_eq!(labels, ["0.0", "0.1", "0.2", "0.3", "0.4"]);
+    }
+
+    #[test]
+    fn a_flat_line_gets_an_axis() {
+        assert_eq!(value_ticks(0.0, 0.0, 4).first().map(|tick| tick.at), Some(0.0));
+        let ticks = value_ticks(1_000.0, 1_000.0, 4);
+        assert!(ticks[0].at < 1_000.0 && ticks[ticks.len() - 1].at > 1_000.0);
+    }
+
+    #[test]
+    fn times_are_labelled_at_whole_calendar_steps() {
+        assert_eq!(labels("2026-11-23T10:00:30Z", "2026-11-23T10:05:30Z", 6), ["10:01", "10:02", "10:03", "10:04", "10:05"]);
+        assert_eq!(labels("2026-01-01", "2026-01-29", 6), ["5 Jan", "12 Jan", "19 Jan", "26 Jan"]);
+        assert_eq!(labels("2026-01-15", "2026-06-20", 6), ["Feb 2026", "Mar 2026", "Apr 2026", "May 2026", "Jun 2026"]);
+        assert_eq!(labels("2020-03-01", "2026-03-01", 3), ["2022", "2024", "2026"]);
+    }
+
+    proptest! {
+        #[test]
+        fn value_ticks_cover_the_data_in_rising_order(low in -1e12_f64..1e12, span in 0.0_f64..1e9, most in 1_usize..12) {
+            let high = low + span;
+            let ticks = value_ticks(low, high, most);
+            prop_assert!(ticks.len() >= 2 && ticks.len() <= most + 3);
+            let slack = (ticks[1].at - ticks[0].at) * 1e-6;
+            prop_assert!(ticks[0].at <= low + slack);
+            prop_assert!(ticks[ticks.len() - 1].at >= high - slack);
+            prop_assert!(ticks.windows(2).all(|pair| pair[0].at < pair[1].at));
+        }
+
+        #[test]
+        fn time_ticks_lie_inside_and_are_never_too_many(
+            from in 0_i64..2_000_000_000_000_000,
+            span in 1_i64..400_000_000_000_000,
+            most in 1_usize..14,
+        ) {
+            let ticks = time_ticks(from, from + span, most);
+            prop_assert!(ticks.len() <= most);
+            prop_assert!(ticks.iter().all(|tick| (from..=from + span).contains(&tick.at)));
+            prop_assert!(ticks.windows(2).all(|pair| pair[0].at < pair[1].at));
+        }
+    }
+}

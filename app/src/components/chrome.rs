@@ -1,0 +1,170 @@
+//! What frames every page: the top bar with the two coordinates always in sight, and the navigation.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{
+    hooks::{use_location, use_query_map},
+    params::ParamsMap,
+};
+
+use super::{
+    icon::{self, icon, mark},
+    theme::ThemeSwitch,
+};
+use crate::{
+    format::time,
+    live::{Connection, Live},
+    pages::restatements::choice_of,
+    state::coordinates::{EffectiveRange, Known},
+};
+
+/// A page of the navigation: address, title, word, icon.
+const PAGES: [(&str, &str, &str, &str); 4] = [
+    ("/", "Home", "Home", icon::HOME),
+    (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
+    (RESTATEMENTS, "Restatements", "Restatements", icon::SWAP),
+    (PIPELINE, "Pipeline", "Pipeline", icon::PULSE),
+];
+
+/// Address of the dashboard *Benchmark index*.
+pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
+/// Address of the dashboard *Restatements*.
+pub const RESTATEMENTS: &str = "/dashboards/restatements";
+/// Address of the dashboard *Pipeline*.
+pub const PIPELINE: &str = "/dashboards/pipeline";
+
+/// The coordinates of a page in words.
+struct Coordinates {
+    effective: String,
+    known: String,
+    past: bool,
+}
+
+fn title_of(path: &str) -> &'static str {
+    let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+    PAGES.iter().find(|page| page.0 == path).map_or("Page not found", |page| page.1)
+}
+
+/// The coordinates that an address names. From the address alone, so that the server and the browser say the same.
+fn coordinates_of(path: &str, query: &ParamsMap, today: i64) -> Coordinates {
+    let get = |name: &str| query.get(name);
+    let range = || EffectiveRange::parse(get("from").as_deref(), get("to").as_deref()).0.days(today).text();
+    match path.trim_end_matches('/') {
+        BENCHMARK_INDEX => {
+            let known = Known::parse(get("known").as_deref()).unwrap_or(Known::Now);
+            Coordinates { effective: range(), known: known.text(), past: known != Known::Now }
+        }
+        RESTATEMENTS => {
+            let choice = choice_of(get, today);
+            let known = format!("{} → {}", choice.a.text(), choice.b.text());
+            Coordinates { effective: choice.range.days(today).text(), known, past: false }
+        }
+        PIPELINE => Coordinates { effective: "last 5 minutes".to_owned(), known: "now".to_owned(), past: false },
+        _ => Coordinates { effective: "all".to_owned(), known: "now".to_owned(), past: false },
+    }
+}
+
+/// The frame around a page.
+#[component]
+pub fn Chrome(children: Children) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let path = use_location().pathname;
+    let query = use_query_map();
+    let today = Memo::new(move |_| live.today());
+    let coordinates = move || path.with(|path| query.with(|query| coordinates_of(path, query, today.get())));
+    let title = move || path.with(|path| title_of(path));
+    let page = move || if coordinates().past { "past" } else { "now" };
+    view! {
+        <Title text=move || format!("{} · Tidemark", title()) />
+        <a class="skip-link" href="#main">"Skip to content"</a>
+        <div class="frame" data-known=page>
+            <header class="top-bar">
+                <a class="brand" href="/">
+                    {mark()}
+                    <span>"Tidemark"</span>
+                </a>
+                <h1 class="page-title">{title}</h1>
+                <dl class="coordinates">
+                    <div class="coordinate effective">
+                        <dt>
+                            <span aria-hidden="true">"↔ "</span>
+                            "effective"
+                        </dt>
+                        <dd data-testid="coordinate-effective">{move || coordinates().effective}</dd>
+                    </div>
+                    <div class="coordinate known">
+                        <dt>
+                            <span aria-hidden="true">"↕ "</span>
+                            "known"
+                        </dt>
+                        <dd data-testid="coordinate-known">{move || coordinates().known}</dd>
+                    </div>
+                </dl>
+                <LiveStatus live />
+                <ThemeSwitch />
+            </header>
+            <nav class="side-nav" aria-label="Pages">
+                <ul>{Vec::from(PAGES.map(|page| nav_item(page, path)))}</ul>
+            </nav>
+            <main id="main" tabindex="-1">
+                {children()}
+            </main>
+        </div>
+    }
+}
+
+fn nav_item((address, _, word, path_of_icon): (&'static str, &str, &'static str, &'static str), path: Memo<String>) -> AnyView {
+    let current = move || path.with(|path| (path == address).then_some("page"));
+    view! {
+        <li>
+            <a href=address aria-current=current>
+                {icon(path_of_icon)}
+                <span>{word}</span>
+            </a>
+        </li>
+    }
+    .into_any()
+}
+
+/// Whether news arrive, and the exact time of the last commit. Not announced: it changes every second.
+#[component]
+fn LiveStatus(live: Live) -> impl IntoView {
+    let word = move || match live.connection.get() {
+        Connection::Connecting => "connecting",
+        Connection::Live => "live",
+        Connection::Reconnecting => "reconnecting",
+    };
+    let epoch = move || live.head.with(|head| head.as_ref().map_or(0, |head| head.epoch)).to_string();
+    let moment = move || live.head_micros().map_or_else(|| "no commit yet".to_owned(), time::moment_seconds_text);
+    view! {
+        <p class="live" data-testid="live-status" data-connection=word data-epoch=epoch title="Time of the last commit">
+            <span class="live-dot" aria-hidden="true"></span>
+            <span class="live-word">{word}</span>
+            <span class="live-time">{moment}</span>
+        </p>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(pairs: &[(&'static str, &str)]) -> ParamsMap {
+        let mut map = ParamsMap::new();
+        pairs.iter().for_each(|(name, value)| map.insert(*name, (*value).to_owned()));
+        map
+    }
+
+    #[test]
+    fn the_coordinates_in_sight_are_the_address_in_words() {
+        let today = 20_543;
+        let query = query(&[("from", "2026-01-01"), ("to", "2026-03-31"), ("known", "2026-03-31T18:00:00Z")]);
+        let coordinates = coordinates_of(BENCHMARK_INDEX, &query, today);
+        assert_eq!(coordinates.effective, "1 Jan – 31 Mar 2026");
+        assert_eq!(coordinates.known, "31 Mar 2026, 18:00 UTC");
+        assert!(coordinates.past);
+        assert_eq!(coordinates_of("/", &ParamsMap::new(), today).known, "now");
+        assert_eq!(title_of("/dashboards/pipeline/"), "Pipeline");
+        assert_eq!(title_of("/elsewhere"), "Page not found");
+    }
+}

@@ -1,0 +1,31 @@
+//! Icons: one stroke, 20 × 20, in the colour of the text beside them. Always beside a word, so hidden from readers.
+
+use leptos::prelude::*;
+
+/// An icon from its path.
+pub fn icon(path: &'static str) -> impl IntoView {
+    view! {
+        <svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
+            <path d=path />
+        </svg>
+    }
+}
+
+/// The product's mark: a square, its left half filled, as a tide leaves its line.
+pub fn mark() -> impl IntoView {
+    view! {
+        <svg class="mark" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
+            <rect class="mark-frame" x="2" y="2" width="16" height="16" rx="2" />
+            <path class="mark-half" d="M2 4a2 2 0 0 1 2-2h6v16H4a2 2 0 0 1-2-2z" />
+        </svg>
+    }
+}
+
+/// A house.
+pub const HOME: &str = "M3 9.5 10 3.5l7 6M5 8v8.5h10V8";
+/// A line that rises.
+pub const LINE: &str = "M3 3v14h14M6 12.5l3.5-4 3 2.5L17 5.5";
+/// Two arrows, one each way.
+pub const SWAP: &str = "M3 7h13m-3.5-3.5L16 7l-3.5 3.5M17 13H4m3.5-3.5L4 13l3.5 3.5";
+/// A pulse.
+pub const PULSE: &str = "M2 10.5h4L8.5 4l3.5 12 2.5-5.5H18";

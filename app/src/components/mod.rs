@@ -1,0 +1,10 @@
+//! Views: values in, markup out. Nothing here reads data; colours and sizes are the stylesheet's.
+
+pub mod chart;
+pub mod chrome;
+pub mod grid;
+pub mod icon;
+pub mod kpi;
+pub mod theme;
+pub mod tile;
+pub mod time_controls;

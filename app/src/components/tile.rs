@@ -1,0 +1,60 @@
+//! A tile: title, what it holds, and how it stands. Loading keeps the last picture; so does an error, which says what to do.
+
+use leptos::prelude::*;
+
+use crate::state::tile::{Phase, TileStatus};
+
+/// A framed part of a page. `note` stands beside the title, `testid` names the tile for tests.
+#[component]
+pub fn TileFrame(
+    #[prop(into)] title: String,
+    testid: &'static str,
+    status: TileStatus,
+    #[prop(optional, into)] note: Option<Signal<String>>,
+    children: Children,
+) -> impl IntoView {
+    let phase = status.phase;
+    let word = move || phase.with(Phase::word);
+    let heading = format!("{testid}-title");
+    let labelled_by = heading.clone();
+    let loading = title.clone();
+    // Only what a reader has to know is announced: that a tile is loading, that it failed. Refreshes are silent.
+    let announcement = move || match phase.get() {
+        Phase::Loading => format!("{loading}: loading"),
+        Phase::Ready => String::new(),
+        Phase::Empty(why) | Phase::Error(why) => format!("{loading}: {why}"),
+    };
+    let trouble = move || match phase.get() {
+        Phase::Error(why) => Some(trouble_view(why, status)),
+        Phase::Empty(why) => Some(view! { <p class="tile-empty">{why}</p> }.into_any()),
+        Phase::Loading | Phase::Ready => None,
+    };
+    view! {
+        <section class="tile" data-testid=testid data-state=word aria-labelledby=labelled_by>
+            <header class="tile-header">
+                <h2 id=heading>{title}</h2>
+                {note.map(|note| view! { <p class="tile-note">{note}</p> })}
+            </header>
+            <div class="tile-progress" aria-hidden="true"></div>
+            <p class="visually-hidden" role="status">{announcement}</p>
+            {trouble}
+            <div class="tile-body">{children()}</div>
+        </section>
+    }
+}
+
+fn trouble_view(why: String, status: TileStatus) -> AnyView {
+    view! {
+        <div class="tile-error">
+            <p>
+                <strong>"This could not be read. "</strong>
+                {why}
+                ". What is shown below, if anything, is older."
+            </p>
+            <button type="button" on:click=move |_| status.retries.update(|count| *count += 1)>
+                "Retry"
+            </button>
+        </div>
+    }
+    .into_any()
+}

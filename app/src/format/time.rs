@@ -1,0 +1,202 @@
+//! Instants and days as people read them, and as they type them. UTC everywhere, and it says so.
+
+use model::Instant;
+
+/// Microseconds in a day.
+pub const DAY_MICROS: i64 = 86_400_000_000;
+/// Microseconds in an hour.
+pub const HOUR_MICROS: i64 = 3_600_000_000;
+/// Microseconds in a second.
+pub const SECOND_MICROS: i64 = 1_000_000;
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A date of the proleptic Gregorian calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Civil {
+    /// Year.
+    pub year: i64,
+    /// Month, 1 to 12.
+    pub month: i64,
+    /// Day of the month, 1 to 31.
+    pub day: i64,
+}
+
+/// The date so many days after 1970-01-01.
+/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
+pub fn civil(days: i64) -> Civil {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    Civil { year: year_of_era + era * 400 + i64::from(month <= 2), month, day }
+}
+
+/// Days since 1970-01-01 of a date; a month outside 1 to 12 carries into the year.
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = (year + (month - 1).div_euclid(12), (month - 1).rem_euclid(12) + 1);
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y.div_euclid(400);
+    let year_of_era = y.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The same day so many months earlier, or that month's last day where it is shorter.
+pub fn months_before(days: i64, months: i64) -> i64 {
+    let date = civil(days);
+    let first = days_from_civil(date.year, date.month - months, 1);
+    let length = days_from_civil(date.year, date.month - months + 1, 1) - first;
+    first + date.day.min(length) - 1
+}
+
+/// The day an instant lies in, in days since 1970-01-01.
+pub fn day_of(micros: i64) -> i64 {
+    micros.div_euclid(DAY_MICROS)
+}
+
+/// `31 Mar 2026`.
+pub fn day_text(days: i64) -> String {
+    let date = civil(days);
+    format!("{} {} {}", date.day, month_name(date.month), date.year)
+}
+
+/// `1 Jan – 31 Mar 2026`, with the first year only where it differs.
+pub fn day_range_text(from: i64, to: i64) -> String {
+    let (a, b) = (civil(from), civil(to));
+    if a.year == b.year {
+        return format!("{} {} – {}", a.day, month_name(a.month), day_text(to));
+    }
+    format!("{} – {}", day_text(from), day_text(to))
+}
+
+/// Short name of a month, 1 to 12.
+pub fn month_name(month: i64) -> &'static str {
+    MONTHS[(month - 1).rem_euclid(12) as usize]
+}
+
+/// `18:00`, or `18:00:05` where there are seconds, or `18:00:05.25` where there is a fraction.
+pub fn clock_text(micros: i64) -> String {
+    let of_day = micros.rem_euclid(DAY_MICROS);
+    let seconds = of_day / SECOND_MICROS;
+    let mut text = format!("{:02}:{:02}", seconds / 3_600, seconds / 60 % 60);
+    let fraction = of_day % SECOND_MICROS;
+    if seconds % 60 != 0 || fraction != 0 {
+        text.push_str(&format!(":{:02}", seconds % 60));
+    }
+    if fraction != 0 {
+        text.push_str(format!(".{fraction:06}").trim_end_matches('0'));
+    }
+    text
+}
+
+/// `31 Mar 2026, 18:00 UTC`, to the microsecond where there is more.
+pub fn moment_text(micros: i64) -> String {
+    format!("{}, {} UTC", day_text(day_of(micros)), clock_text(micros))
+}
+
+/// `31 Mar 2026, 18:00:05 UTC`: whole seconds, for times that tick.
+pub fn moment_seconds_text(micros: i64) -> String {
+    let seconds = micros.div_euclid(SECOND_MICROS);
+    let clock = format!("{:02}:{:02}:{:02}", seconds.rem_euclid(86_400) / 3_600, seconds.rem_euclid(3_600) / 60, seconds.rem_euclid(60));
+    format!("{}, {clock} UTC", day_text(day_of(micros)))
+}
+
+/// `31 Mar 2026` for a midnight, else as [`moment_text`]: for valid times, which mostly are days.
+pub fn valid_text(micros: i64) -> String {
+    if micros.rem_euclid(DAY_MICROS) == 0 { day_text(day_of(micros)) } else { moment_text(micros) }
+}
+
+/// `2026-03-31`.
+pub fn iso_day(days: i64) -> String {
+    let date = civil(days);
+    format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
+}
+
+/// `2026-03-31T18:00:00Z`, with a fraction only where there is one: for links and SQL.
+pub fn iso(micros: i64) -> String {
+    let mut clock = clock_text(micros);
+    if clock.len() == 5 {
+        clock.push_str(":00");
+    }
+    format!("{}T{clock}Z", iso_day(day_of(micros)))
+}
+
+/// `2026-03-31 18:00 UTC`: what a typed field shows.
+pub fn field_text(micros: i64) -> String {
+    format!("{} {} UTC", iso_day(day_of(micros)), clock_text(micros))
+}
+
+/// Reads what people type: an ISO date, or a date and time with or without seconds, with `UTC`, `Z`, an offset or nothing.
+pub fn parse_field(text: &str) -> Result<i64, String> {
+    let text = text.trim();
+    let bare = text.strip_suffix("UTC").or_else(|| text.strip_suffix("utc")).unwrap_or(text).trim();
+    let minutes_only = bare.len() == 16 && bare.is_ascii() && bare.as_bytes()[13] == b':';
+    let full = if minutes_only { format!("{bare}:00Z") } else { bare.to_owned() };
+    match Instant::parse(&full) {
+        Ok(instant) => Ok(instant.micros()),
+        Err(_) => Err(format!("'{}' is not a time such as 2026-03-31 18:00 UTC", text.chars().take(40).collect::<String>())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SPRING: i64 = 1_774_980_000_000_000;
+
+    #[test]
+    fn moments_read_as_people_write_them_and_name_their_zone() {
+        assert_eq!(moment_text(SPRING), "31 Mar 2026, 18:00 UTC");
+        assert_eq!(moment_text(SPRING + 5_250_000), "31 Mar 2026, 18:00:05.25 UTC");
+        assert_eq!(moment_seconds_text(SPRING + 5_250_000), "31 Mar 2026, 18:00:05 UTC");
+        assert_eq!(valid_text(20_543 * DAY_MICROS), "31 Mar 2026");
+        assert_eq!(iso(SPRING), "2026-03-31T18:00:00Z");
+        assert_eq!(iso(SPRING + 1), "2026-03-31T18:00:00.000001Z");
+        assert_eq!(field_text(SPRING), "2026-03-31 18:00 UTC");
+        assert_eq!(iso(-1), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn ranges_name_the_year_once_where_once_is_enough() {
+        let day = |text| i64::from(Instant::parse_date_days(text).unwrap());
+        assert_eq!(day_range_text(day("2026-01-01"), day("2026-03-31")), "1 Jan – 31 Mar 2026");
+        assert_eq!(day_range_text(day("2025-12-01"), day("2026-03-31")), "1 Dec 2025 – 31 Mar 2026");
+    }
+
+    #[test]
+    fn months_before_stays_inside_the_shorter_month() {
+        let day = |text| i64::from(Instant::parse_date_days(text).unwrap());
+        assert_eq!(months_before(day("2026-05-31"), 3), day("2026-02-28"));
+        assert_eq!(months_before(day("2026-01-15"), 1), day("2025-12-15"));
+        assert_eq!(months_before(day("2024-02-29"), 12), day("2023-02-28"));
+    }
+
+    #[test]
+    fn a_typed_time_is_read_in_every_usual_shape() {
+        for text in ["2026-03-31 18:00 UTC", "2026-03-31 18:00", "2026-03-31T18:00:00Z", " 2026-03-31T20:00:00+02:00 "] {
+            assert_eq!(parse_field(text), Ok(SPRING), "{text}");
+        }
+        assert_eq!(parse_field("2026-03-31").map(day_of), Ok(20_543));
+        assert!(parse_field("last spring").unwrap_err().contains("'last spring'"));
+    }
+
+    proptest! {
+        #[test]
+        fn dates_read_back(days in -700_000_i64..2_900_000) {
+            let date = civil(days);
+            prop_assert_eq!(days_from_civil(date.year, date.month, date.day), days);
+        }
+
+        #[test]
+        fn what_a_field_shows_reads_back(micros in 0_i64..4_000_000_000_000_000) {
+            prop_assert_eq!(parse_field(&iso(micros)), Ok(micros));
+        }
+    }
+}

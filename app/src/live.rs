@@ -1,0 +1,118 @@
+//! What the server tells as it happens: commits and pipeline samples, over one stream of server-sent events for all pages.
+
+use leptos::prelude::*;
+use model::{CommitAnnouncement, PipelineSample};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{EventSource, MessageEvent};
+
+use crate::{browser, ports};
+
+const STREAM_ADDRESS: &str = "/api/v1/live";
+/// The browser reconnects by itself after a lost connection, but not after an answer that is not a stream.
+const REOPEN_AFTER_MS: u64 = 2_000;
+
+/// Whether news arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// Not open yet.
+    Connecting,
+    /// Open.
+    Live,
+    /// Lost; being opened again.
+    Reconnecting,
+}
+
+/// The latest news. Provided once for the whole application.
+#[derive(Clone, Copy)]
+pub struct Live {
+    /// The last commit; `None` before the first.
+    pub head: RwSignal<Option<CommitAnnouncement>>,
+    /// The last pipeline sample.
+    pub sample: RwSignal<Option<PipelineSample>>,
+    /// Whether news arrive.
+    pub connection: RwSignal<Connection>,
+    /// The moment the page is seen from, in microseconds: the server's while it renders, the browser's from the first news on.
+    pub now: RwSignal<i64>,
+}
+
+/// What the server knew while it rendered; the browser starts from the same.
+#[derive(Clone, Serialize, Deserialize)]
+struct Start {
+    head: Option<CommitAnnouncement>,
+    now: i64,
+}
+
+impl Live {
+    /// Starts from what the server rendered with, and listens as soon as there is a browser.
+    pub fn provide() -> Live {
+        let start = SharedValue::new(|| Start {
+            head: ports::lake().ok().and_then(|lake| lake.head()),
+            now: browser::now_micros(),
+        })
+        .into_inner();
+        let live = Live {
+            head: RwSignal::new(start.head),
+            sample: RwSignal::new(None),
+            connection: RwSignal::new(Connection::Connecting),
+            now: RwSignal::new(start.now),
+        };
+        provide_context(live);
+        Effect::new(move |_| live.listen());
+        live
+    }
+
+    /// The system time of the last commit.
+    pub fn head_micros(&self) -> Option<i64> {
+        self.head.with(|head| head.as_ref().map(|head| head.system_time.micros()))
+    }
+
+    /// Today in UTC, in days since 1970-01-01.
+    pub fn today(&self) -> i64 {
+        crate::format::time::day_of(self.now.get())
+    }
+
+    fn listen(self) {
+        let Ok(source) = EventSource::new(STREAM_ADDRESS) else {
+            self.connection.set(Connection::Reconnecting);
+            return;
+        };
+        on(&source, "open", move |_| self.connection.set(Connection::Live));
+        on(&source, "commit", move |event| self.commit(&event));
+        on(&source, "sample", move |event| {
+            if let Some(sample) = parse(&event) {
+                self.sample.set(Some(sample));
+            }
+        });
+        let closed = source.clone();
+        on(&source, "error", move |_| {
+            self.connection.set(Connection::Reconnecting);
+            if closed.ready_state() == EventSource::CLOSED {
+                let again = std::time::Duration::from_millis(REOPEN_AFTER_MS);
+                set_timeout(move || self.listen(), again);
+            }
+        });
+    }
+
+    fn commit(self, event: &MessageEvent) {
+        let Some(commit) = parse::<CommitAnnouncement>(event) else { return };
+        let newer = self.head.with_untracked(|head| head.as_ref().is_none_or(|head| head.epoch < commit.epoch));
+        if newer {
+            self.now.set(browser::now_micros());
+            self.head.set(Some(commit));
+        }
+    }
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(event: &MessageEvent) -> Option<T> {
+    serde_json::from_str(&event.data().as_string()?).ok()
+}
+
+/// The stream lives as long as the page, and so do its listeners.
+fn on(source: &EventSource, name: &str, listener: impl Fn(MessageEvent) + 'static) {
+    let closure = Closure::<dyn Fn(MessageEvent)>::new(listener);
+    let added = source.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
+    if added.is_ok() {
+        closure.forget();
+    }
+}

@@ -1,0 +1,334 @@
+//! Benchmark index: its level over effective time, as known at any moment, beside what is known now.
+
+use std::sync::Arc;
+
+use leptos::{ev, prelude::*};
+use model::DatasetSummary;
+
+use crate::{
+    arrow::{self, Table},
+    charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_label},
+    components::{
+        chart::ChartView,
+        grid::{Column, Grid, GridView},
+        kpi::{Figure, Kpi},
+        tile::TileFrame,
+        time_controls::{EffectiveControls, Gesture, KnownControls, KnownSlider},
+    },
+    format::{number, time},
+    live::Live,
+    queries::{client::About, index},
+    root::with_datasets,
+    state::{
+        address::{Address, Step},
+        coordinates::{EffectiveRange, Known},
+        tile::{PageRead, use_tile},
+    },
+};
+
+/// Decimals of an index level.
+const LEVEL_DECIMALS: usize = 2;
+
+/// The page.
+#[component]
+pub fn BenchmarkIndex() -> impl IntoView {
+    with_datasets(|datasets, problem| view! { <Dashboard datasets problem /> })
+}
+
+#[component]
+fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let address = Address::of_page();
+    let today = Memo::new(move |_| live.today());
+    let now = Memo::new(move |_| live.now.get());
+    let range = Memo::new(move |_| EffectiveRange::parse(address.get("from").as_deref(), address.get("to").as_deref()).0);
+    let known = Memo::new(move |_| Known::parse(address.get("known").as_deref()).unwrap_or(Known::Now));
+    let misread = Memo::new(move |_| {
+        let range = EffectiveRange::parse(address.get("from").as_deref(), address.get("to").as_deref()).1;
+        range.or_else(|| Known::parse(address.get("known").as_deref()).err())
+    });
+    let days = Memo::new(move |_| range.get().days(today.get()));
+    let page = PageRead::new(live, move || known.get() == Known::Now, move || (known.get(), days.get()));
+    let about = move || About { known: known.get(), ..About::default() };
+
+    let levels = use_tile(
+        Some(page),
+        move || Some(page.request(index::levels(days.get(), known.get()), about())),
+        |table, about| level_picture(table, about.known),
+    );
+    let members = use_tile(
+        Some(page),
+        move || Some(page.request(index::constituents(days.get(), known.get()), about())),
+        |table, _| constituents_picture(table),
+    );
+    let hidden = use_tile(
+        Some(page),
+        move || known.get().instant().map(|micros| page.request(index::hidden(days.get(), micros), about())),
+        |table, _| hidden_picture(table),
+    );
+
+    let set_range = Callback::new(move |range: EffectiveRange| {
+        let (from, to) = range.parameters();
+        address.set(vec![("from", from), ("to", to)], Step::Push);
+    });
+    let set_known = move |known: Known, step: Step| address.set(vec![("known", known.parameter())], step);
+    let slide = Callback::new(move |(known, gesture): (Known, Gesture)| {
+        set_known(known, if gesture == Gesture::Moving { Step::Replace } else { Step::Push });
+    });
+    let return_to_now = move || set_known(Known::Now, Step::Push);
+    Effect::new(move |_| {
+        let escape = window_event_listener(ev::keydown, move |event| {
+            if event.key() == "Escape" && !event.default_prevented() && known.get_untracked() != Known::Now {
+                return_to_now();
+            }
+        });
+        on_cleanup(move || escape.remove());
+    });
+
+    let first = datasets.iter().find(|dataset| dataset.name == "prices").and_then(|prices| prices.known);
+    let first = first.map(|(first, _)| first.micros());
+    let spec = Memo::new(move |_| levels.data.get().map(|levels| levels.spec.clone()));
+    let grid = Memo::new(move |_| members.data.get().map(|members| members.grid.clone()));
+    let day_note = Signal::derive(move || {
+        members.data.with(|members| members.as_ref().map(|members| format!("effective {}", members.day))).unwrap_or_default()
+    });
+    let figure = move |of: fn(&LevelPicture) -> Figure| {
+        Signal::derive(move || levels.data.with(|levels| levels.as_ref().map_or_else(Figure::none, |levels| of(levels))))
+    };
+    view! {
+        {problem.map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
+        {move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> })}
+        {move || {
+            let micros = known.get().instant()?;
+            let hidden = move || hidden.data.with(|hidden| hidden.as_ref().map(|hidden| hidden_sentence(hidden)));
+            Some(view! {
+                <div class="known-banner" data-testid="known-banner" role="status">
+                    <p>
+                        <strong>"As known on " {time::moment_text(micros)} "."</strong>
+                        " "
+                        {hidden}
+                    </p>
+                    <button type="button" data-testid="return-to-now" on:click=move |_| return_to_now()>
+                        "Return to now"
+                    </button>
+                    <span class="key-hint">"or Escape"</span>
+                </div>
+            })
+        }}
+        <div class="control-bar">
+            <EffectiveControls range today set=set_range />
+            <KnownControls
+                name="Known"
+                testid="known-field"
+                known
+                now
+                set=Callback::new(move |known| set_known(known, Step::Push))
+            />
+        </div>
+        <dl class="kpi-row">
+            <Kpi name="Level" unit="index points" testid="kpi-level" figure=figure(level_figure) />
+            <Kpi name="Change on the day before" unit="index points" testid="kpi-change" figure=figure(change_figure) />
+            <Kpi name="Restated since" unit="index points" testid="kpi-restated" figure=figure(restated_figure) />
+        </dl>
+        <TileFrame title=format!("{} level", index::INDEX_ID) testid="tile-level" status=levels.status>
+            <div class="plane">
+                <ChartView testid="chart-level" table_testid="table-level" spec />
+                <KnownSlider first known now set=slide />
+            </div>
+        </TileFrame>
+        <TileFrame title="Constituents" testid="tile-constituents" status=members.status note=day_note>
+            <GridView label="Constituents" testid="table-constituents" grid />
+        </TileFrame>
+    }
+}
+
+/// What the level tile shows.
+struct LevelPicture {
+    spec: Arc<ChartSpec>,
+    known: Known,
+    /// The level of the last day now, when known is in the past.
+    last_now: Option<f64>,
+}
+
+fn level_picture(table: &Table, known: Known) -> Result<Result<LevelPicture, String>, String> {
+    let shown = if known == Known::Now { "Level" } else { "As known then" };
+    let mut series = [
+        ("now", Series::new("As known now", 2, Mark::Dashed)),
+        ("shown", Series::new(shown, 1, Mark::Line)),
+    ];
+    fill_by_label(table, ["series", "day", "level"], &mut series)?;
+    let [(_, now), (_, shown)] = series;
+    let Some(last) = shown.points.last() else {
+        let why = match known {
+            Known::Now => "No prices are effective in this range. Choose a longer one.",
+            Known::At(_) => "Nothing was known of this range by then. Move known up, or choose an earlier range.",
+        };
+        return Ok(Err(why.to_owned()));
+    };
+    let last_now = now.at(last.x).map(|point| point.y);
+    let series = if known == Known::Now { vec![shown] } else { vec![now, shown] };
+    let spec = ChartSpec {
+        title: format!("{} level", index::INDEX_ID),
+        unit: "index points".to_owned(),
+        grain: Grain::Day,
+        from_zero: false,
+        format: ValueFormat::Fixed(LEVEL_DECIMALS),
+        series,
+    };
+    Ok(Ok(LevelPicture { spec: Arc::new(spec), known, last_now }))
+}
+
+impl LevelPicture {
+    /// The last level that is shown and the one before it, with the day of the last.
+    fn last(&self) -> Option<(i64, f64, Option<f64>)> {
+        let points = &self.spec.series.last()?.points;
+        let (last, before) = points.split_last()?;
+        Some((last.x, last.y, before.last().map(|point| point.y)))
+    }
+}
+
+fn level_figure(picture: &LevelPicture) -> Figure {
+    let Some((day, level, _)) = picture.last() else { return Figure::none() };
+    let day = time::day_text(time::day_of(day));
+    Figure::new(number::fixed_text(level, LEVEL_DECIMALS), format!("effective {day}, known {}", picture.known.text()))
+}
+
+fn change_figure(picture: &LevelPicture) -> Figure {
+    let Some((_, level, Some(before))) = picture.last() else { return Figure::none() };
+    difference(level - before, before, "")
+}
+
+fn restated_figure(picture: &LevelPicture) -> Figure {
+    let Some((_, level, _)) = picture.last() else { return Figure::none() };
+    match (picture.known, picture.last_now) {
+        (Known::Now, _) => Figure::new(number::fixed_text(0.0, LEVEL_DECIMALS), "known now: nothing later to compare with"),
+        (_, Some(now)) => difference(now - level, level, ", from then to now"),
+        (_, None) => Figure::new("–".to_owned(), "this day is no longer priced"),
+    }
+}
+
+fn difference(change: f64, base: f64, tail: &str) -> Figure {
+    let value = number::change_text(change, LEVEL_DECIMALS);
+    let (sign, direction) = match value.chars().next() {
+        Some('+') => ("▲ ", "up"),
+        Some(number::MINUS) => ("▼ ", "down"),
+        _ => ("", ""),
+    };
+    let note = format!("{sign}{} %{tail}", number::change_text(change / base * 100.0, 2));
+    Figure { value, note, direction }
+}
+
+/// What the constituents tile shows.
+struct Constituents {
+    day: String,
+    grid: Arc<Grid>,
+}
+
+fn constituents_picture(table: &Table) -> Result<Result<Constituents, String>, String> {
+    let [day, id, name, sector, weight] = table.columns(["day", "instrument_id", "name", "sector", "weight"])?;
+    let [close, part, price_known, share_known] =
+        table.columns(["close", "contribution", "price_known", "share_known"])?;
+    let mut effective = None;
+    let rows = table.each_row().map(|(cells, row)| {
+        effective = effective.or_else(|| arrow::instant_micros(&cells[day], row));
+        let text = |column: usize| arrow::display(&cells[column], row).unwrap_or_else(|| "–".to_owned());
+        let known = [price_known, share_known].into_iter().filter_map(|column| arrow::instant_micros(&cells[column], row));
+        let fixed = |value: Option<f64>, decimals| value.map_or_else(|| "–".to_owned(), |v| number::fixed_text(v, decimals));
+        vec![
+            text(id),
+            text(name),
+            text(sector),
+            fixed(arrow::number(&cells[weight], row).map(|weight| weight * 100.0), 4),
+            text(close),
+            fixed(arrow::number(&cells[part], row), 4),
+            known.max().map_or_else(|| "–".to_owned(), time::moment_seconds_text),
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let Some(effective) = effective else {
+        return Ok(Err("The index had no priced constituents at the end of this range.".to_owned()));
+    };
+    let columns = vec![
+        Column::text("Instrument"),
+        Column::text("Name"),
+        Column::text("Sector"),
+        Column::number("Weight, %"),
+        Column::number("Close"),
+        Column::number("Contribution, index points"),
+        Column::number("Known since"),
+    ];
+    Ok(Ok(Constituents { day: time::day_text(time::day_of(effective)), grid: Arc::new(Grid { columns, rows }) }))
+}
+
+/// What a known time hides.
+#[derive(Debug)]
+struct Hidden {
+    corrections: u64,
+    later_days: u64,
+}
+
+fn hidden_picture(table: &Table) -> Result<Result<Hidden, String>, String> {
+    let [corrections, later] = table.columns(["corrections", "later_days"])?;
+    let (cells, row) = table.each_row().next().ok_or("the answer has no row")?;
+    let count = |column: usize| {
+        let count = arrow::integer(&cells[column], row).and_then(|count| u64::try_from(count).ok());
+        count.ok_or("a count is missing from the answer")
+    };
+    Ok(Ok(Hidden { corrections: count(corrections)?, later_days: count(later)? }))
+}
+
+fn hidden_sentence(hidden: &Hidden) -> String {
+    let corrections = match hidden.corrections {
+        0 => "No later corrections hidden".to_owned(),
+        1 => "1 later correction hidden".to_owned(),
+        count => format!("{} later corrections hidden", number::count_text(count)),
+    };
+    match hidden.later_days {
+        0 => format!("{corrections}."),
+        count => format!("{corrections}, and {} prices of later days.", number::count_text(count)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charts::Point;
+
+    fn picture(known: Known, last_now: Option<f64>) -> LevelPicture {
+        let points = [(20_542, 1200.0), (20_543, 1206.0)];
+        let points = points.map(|(day, y)| Point { x: day * time::DAY_MICROS, y }).to_vec();
+        let spec = ChartSpec {
+            title: String::new(),
+            unit: String::new(),
+            grain: Grain::Day,
+            from_zero: false,
+            format: ValueFormat::Fixed(2),
+            series: vec![Series { points, ..Series::new("Level", 1, Mark::Line) }],
+        };
+        LevelPicture { spec: Arc::new(spec), known, last_now }
+    }
+
+    #[test]
+    fn figures_say_the_value_the_change_and_their_coordinates() {
+        let picture = picture(Known::At(1_774_980_000_000_000), Some(1203.0));
+        assert_eq!(level_figure(&picture).value, "1,206.00");
+        assert_eq!(level_figure(&picture).note, "effective 31 Mar 2026, known 31 Mar 2026, 18:00 UTC");
+        let change = change_figure(&picture);
+        assert_eq!((change.value.as_str(), change.note.as_str(), change.direction), ("+6.00", "▲ +0.50 %", "up"));
+        assert_eq!(restated_figure(&picture).value, "−3.00");
+    }
+
+    #[test]
+    fn known_now_has_nothing_restated_and_a_day_without_price_says_so() {
+        assert_eq!(restated_figure(&picture(Known::Now, None)).value, "0.00");
+        assert_eq!(restated_figure(&picture(Known::At(0), None)).value, "–");
+    }
+
+    #[test]
+    fn what_is_hidden_is_counted_in_words() {
+        let sentence = |corrections, later_days| hidden_sentence(&Hidden { corrections, later_days });
+        assert_eq!(sentence(2_314, 0), "2,314 later corrections hidden.");
+        assert_eq!(sentence(1, 30), "1 later correction hidden, and 30 prices of later days.");
+        assert_eq!(sentence(0, 0), "No later corrections hidden.");
+    }
+}

@@ -1,0 +1,8 @@
+//! One module per page: what it asks for, what it makes of the answers, how it is put together.
+
+pub mod benchmark_index;
+mod change_cells;
+pub mod home;
+pub mod not_found;
+pub mod pipeline;
+pub mod restatements;

@@ -1,0 +1,308 @@
+//! Pipeline: what the running pipeline does, as it does it.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use model::PipelineSample;
+
+use crate::{
+    arrow::{self, Table},
+    charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_column},
+    components::{
+        chart::ChartView,
+        grid::{Column, Grid, GridView},
+        kpi::{Figure, Kpi},
+        tile::TileFrame,
+    },
+    format::{
+        number,
+        time::{self, SECOND_MICROS},
+    },
+    live::Live,
+    queries::{
+        client::{About, Request},
+        pipeline,
+    },
+    state::tile::use_tile,
+};
+
+const BYTES_PER_MIB: f64 = 1_048_576.0;
+/// Seconds between two readings of the quarantine.
+const QUARANTINE_EVERY_SECS: i64 = 5;
+
+/// A live chart: title, unit, column, tile, chart and table for tests, colour.
+struct LiveChart {
+    title: &'static str,
+    unit: &'static str,
+    tile: &'static str,
+    chart: &'static str,
+    table: &'static str,
+    format: ValueFormat,
+}
+
+/// In the order of the columns of [`pipeline::samples`].
+const CHARTS: [LiveChart; 4] = [
+    LiveChart {
+        title: "Records committed",
+        unit: "records/s",
+        tile: "tile-records",
+        chart: "chart-records",
+        table: "table-records",
+        format: ValueFormat::Whole,
+    },
+    LiveChart {
+        title: "Lag",
+        unit: "records",
+        tile: "tile-lag",
+        chart: "chart-lag",
+        table: "table-lag",
+        format: ValueFormat::Whole,
+    },
+    LiveChart {
+        title: "Epoch duration",
+        unit: "ms",
+        tile: "tile-epoch-duration",
+        chart: "chart-epoch-duration",
+        table: "table-epoch-duration",
+        format: ValueFormat::Fixed(1),
+    },
+    LiveChart {
+        title: "State size",
+        unit: "MiB",
+        tile: "tile-state",
+        chart: "chart-state",
+        table: "table-state",
+        format: ValueFormat::Fixed(2),
+    },
+];
+
+/// The page.
+#[component]
+pub fn Pipeline() -> impl IntoView {
+    let live = expect_context::<Live>();
+    // System tables are about the process, not about facts: they are read as they are, under no snapshot.
+    let ask = |sql: String, tick: i64| Request { sql, snapshot: None, about: About { tick, ..About::default() } };
+    let until = Memo::new(move |_| {
+        let sampled = live.sample.with(|sample| sample.as_ref().map(|sample| sample.at.micros()));
+        sampled.unwrap_or_else(|| live.now.get_untracked())
+    });
+    let samples =
+        use_tile(None, move || Some(ask(pipeline::samples(until.get()), until.get())), |table, _| samples_picture(table));
+    let epoch = Memo::new(move |_| live.head.with(|head| head.as_ref().map_or(0, |head| head.epoch)));
+    let epochs = use_tile(
+        None,
+        move || Some(ask(pipeline::epochs(), epoch.get().cast_signed())),
+        |table, _| epochs_picture(table),
+    );
+    let beat = Memo::new(move |_| until.get() / (QUARANTINE_EVERY_SECS * SECOND_MICROS));
+    let quarantine =
+        use_tile(None, move || Some(ask(pipeline::quarantine(), beat.get())), |table, _| quarantine_picture(table));
+
+    let sample = Memo::new(move |_| {
+        live.sample.get().or_else(|| samples.data.with(|samples| samples.as_ref().map(|samples| samples.last)))
+    });
+    let figure = move |of: fn(&PipelineSample) -> Figure| {
+        Signal::derive(move || sample.with(|sample| sample.as_ref().map_or_else(Figure::none, of)))
+    };
+    let charts = CHARTS.into_iter().enumerate().map(|(index, chart)| {
+        let spec = Memo::new(move |_| samples.data.with(|samples| samples.as_ref().map(|s| s.specs[index].clone())));
+        view! {
+            <TileFrame title=chart.title testid=chart.tile status=samples.status>
+                <ChartView testid=chart.chart table_testid=chart.table spec />
+            </TileFrame>
+        }
+        .into_any()
+    });
+    let epochs_grid = Memo::new(move |_| epochs.data.get());
+    let quarantine_grid = Memo::new(move |_| quarantine.data.with(|data| data.as_ref().map(|data| data.grid.clone())));
+    let quarantine_note = Signal::derive(move || {
+        quarantine.data.with(|data| data.as_ref().map(|data| data.note.clone()).unwrap_or_default())
+    });
+    view! {
+        <dl class="kpi-row">
+            <Kpi name="Records committed" unit="records/s" testid="kpi-records" figure=figure(records_figure) />
+            <Kpi name="Lag" unit="records" testid="kpi-lag" figure=figure(lag_figure) />
+            <Kpi name="Last epoch" unit="ms" testid="kpi-epoch-duration" figure=figure(duration_figure) />
+            <Kpi name="State size" testid="kpi-state" figure=figure(state_figure) />
+            <Kpi name="Epoch" testid="kpi-epoch" figure=figure(epoch_figure) />
+            <Kpi name="Slots" testid="kpi-slots" figure=figure(slots_figure) />
+        </dl>
+        <div class="tile-grid">{charts.collect_view()}</div>
+        <TileFrame title="Recent epochs" testid="tile-epochs" status=epochs.status>
+            <GridView label="Recent epochs" testid="table-epochs" grid=epochs_grid />
+        </TileFrame>
+        <TileFrame title="Quarantine" testid="tile-quarantine" status=quarantine.status note=quarantine_note>
+            <GridView label="Quarantine" testid="table-quarantine" grid=quarantine_grid />
+        </TileFrame>
+    }
+}
+
+fn records_figure(sample: &PipelineSample) -> Figure {
+    Figure::new(number::fixed_text(sample.records_per_second, 0), "in the last second")
+}
+
+fn lag_figure(sample: &PipelineSample) -> Figure {
+    Figure::new(number::count_text(sample.lag_records), "acknowledged, not committed yet")
+}
+
+fn duration_figure(sample: &PipelineSample) -> Figure {
+    Figure::new(number::fixed_text(sample.epoch_duration_ms, 1), "from its close to its commit")
+}
+
+fn state_figure(sample: &PipelineSample) -> Figure {
+    Figure::new(number::bytes_text(sample.state_bytes as f64), "timelines of all keys")
+}
+
+fn epoch_figure(sample: &PipelineSample) -> Figure {
+    Figure::new(number::count_text(sample.epoch), format!("at {}", time::moment_seconds_text(sample.at.micros())))
+}
+
+fn slots_figure(sample: &PipelineSample) -> Figure {
+    Figure::new(number::count_text(sample.slots.into()), "parallel workers")
+}
+
+/// What the four charts show, and the last sample.
+struct Samples {
+    specs: [Arc<ChartSpec>; 4],
+    last: PipelineSample,
+}
+
+fn samples_picture(table: &Table) -> Result<Result<Samples, String>, String> {
+    let mut series = CHARTS.each_ref().map(|chart| Series::new(chart.title, 1, Mark::Line));
+    let columns = ["records_per_second", "lag_records", "epoch_duration_ms", "state_bytes"];
+    fill_by_column(table, "at", &columns, &mut series)?;
+    for point in &mut series[3].points {
+        point.y /= BYTES_PER_MIB;
+    }
+    let Some(last) = last_sample(table)? else {
+        return Ok(Err("The pipeline has not been running for a second yet; samples appear by themselves.".to_owned()));
+    };
+    let mut series = series.into_iter();
+    let specs = CHARTS.map(|chart| {
+        Arc::new(ChartSpec {
+            title: chart.title.to_owned(),
+            unit: chart.unit.to_owned(),
+            grain: Grain::Second,
+            from_zero: true,
+            format: chart.format,
+            series: series.next().into_iter().collect(),
+        })
+    });
+    Ok(Ok(Samples { specs, last }))
+}
+
+fn last_sample(table: &Table) -> Result<Option<PipelineSample>, String> {
+    let [at, rate, lag] = table.columns(["at", "records_per_second", "lag_records"])?;
+    let [duration, state, epoch, slots] = table.columns(["epoch_duration_ms", "state_bytes", "epoch", "slots"])?;
+    let Some((cells, row)) = table.each_row().last() else { return Ok(None) };
+    let whole = |column: usize| arrow::integer(&cells[column], row).and_then(|value| u64::try_from(value).ok());
+    let number = |column: usize| arrow::number(&cells[column], row).unwrap_or(0.0);
+    Ok(arrow::instant_micros(&cells[at], row).map(|micros| PipelineSample {
+        at: model::Instant(micros),
+        records_per_second: number(rate),
+        lag_records: whole(lag).unwrap_or(0),
+        epoch_duration_ms: number(duration),
+        state_bytes: whole(state).unwrap_or(0),
+        epoch: whole(epoch).unwrap_or(0),
+        slots: whole(slots).and_then(|slots| u32::try_from(slots).ok()).unwrap_or(0),
+    }))
+}
+
+fn epochs_picture(table: &Table) -> Result<Result<Grid, String>, String> {
+    let [epoch, known, records] = table.columns(["epoch", "system_time", "records"])?;
+    let [rows, duration] = table.columns(["rows", "duration_ms"])?;
+    let line = |(cells, row): (&[arrow_array::ArrayRef], usize)| {
+        let text = |column: usize| arrow::display(&cells[column], row).unwrap_or_else(|| "–".to_owned());
+        let duration = arrow::number(&cells[duration], row).map_or_else(|| "–".to_owned(), |ms| number::fixed_text(ms, 1));
+        vec![text(epoch), text(known), text(records), text(rows), duration]
+    };
+    let rows: Vec<_> = table.each_row().map(line).collect();
+    if rows.is_empty() {
+        return Ok(Err("No epoch has been committed yet. The first follows the first records.".to_owned()));
+    }
+    let columns = vec![
+        Column::number("Epoch"),
+        Column::number("Known at"),
+        Column::number("Records"),
+        Column::number("Rows"),
+        Column::number("Duration, ms"),
+    ];
+    Ok(Ok(Grid { columns, rows }))
+}
+
+/// What the quarantine tile shows.
+struct Quarantine {
+    grid: Arc<Grid>,
+    note: String,
+}
+
+fn quarantine_picture(table: &Table) -> Result<Result<Quarantine, String>, String> {
+    let [at, dataset, position, reason, raw, total] =
+        table.columns(["at", "dataset", "position", "reason", "raw", "total"])?;
+    let mut in_all = None;
+    let rows = table.each_row().map(|(cells, row)| {
+        in_all = in_all.or_else(|| arrow::integer(&cells[total], row));
+        let text = |column: usize| arrow::display(&cells[column], row).unwrap_or_else(|| "–".to_owned());
+        let at = arrow::instant_micros(&cells[at], row).map_or_else(|| "–".to_owned(), time::moment_seconds_text);
+        vec![at, text(dataset), text(reason), text(position), text(raw)]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let Some(in_all) = in_all else {
+        return Ok(Err("Nothing is in quarantine. Records that cannot be accepted are kept here, with the reason.".to_owned()));
+    };
+    let note = format!("{} of {} records", rows.len(), number::integer_text(in_all));
+    let columns = ["Received", "Dataset", "Reason", "Position", "As received"].map(Column::text).to_vec();
+    Ok(Ok(Quarantine { grid: Arc::new(Grid { columns, rows }), note }))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+    use arrow_schema::{DataType, Field, Schema};
+    use model::arrow_layout::timestamp_type;
+
+    use super::*;
+
+    fn samples(seconds: i64) -> Table {
+        let float = |name| Field::new(name, DataType::Float64, false);
+        let whole = |name| Field::new(name, DataType::Int64, false);
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("at", timestamp_type(), false),
+            float("records_per_second"),
+            whole("lag_records"),
+            float("epoch_duration_ms"),
+            whole("state_bytes"),
+            whole("epoch"),
+            whole("slots"),
+        ]));
+        let ats: Vec<i64> = (0..seconds).map(|second| second * SECOND_MICROS).collect();
+        let floats = || Arc::new(Float64Array::from((0..seconds).map(|second| second as f64 + 0.5).collect::<Vec<_>>()));
+        let wholes = || Arc::new(Int64Array::from((0..seconds).map(|second| second << 20).collect::<Vec<_>>()));
+        let batch = RecordBatch::try_new(
+            schema.clone(),
+            vec![
+                Arc::new(TimestampMicrosecondArray::from(ats).with_timezone("+00:00")),
+                floats(),
+                wholes(),
+                floats(),
+                wholes(),
+                wholes(),
+                wholes(),
+            ],
+        );
+        Table { schema, batches: vec![batch.unwrap()] }
+    }
+
+    #[test]
+    fn one_answer_makes_four_charts_and_the_last_sample() {
+        let picture = samples_picture(&samples(3)).unwrap().unwrap();
+        assert_eq!(picture.specs[0].readout(2 * SECOND_MICROS), "1 Jan 1970, 00:00:02 UTC · Records committed 2");
+        assert_eq!(picture.specs[3].readout(2 * SECOND_MICROS), "1 Jan 1970, 00:00:02 UTC · State size 2.00");
+        assert_eq!((picture.last.epoch, picture.last.records_per_second), (2 << 20, 2.5));
+    }
+
+    #[test]
+    fn no_samples_say_why() {
+        assert!(samples_picture(&samples(0)).unwrap().unwrap_err().contains("by themselves"));
+    }
+}

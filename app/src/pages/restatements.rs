@@ -1,0 +1,326 @@
+//! Restatements: what changed in a dataset between two known times. Works for any dataset, from its definition.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use model::DatasetSummary;
+
+use crate::{
+    arrow::{self, Table},
+    charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_column},
+    components::{
+        chart::ChartView,
+        kpi::{Figure, Kpi},
+        tile::TileFrame,
+        time_controls::{EffectiveControls, KnownControls},
+    },
+    format::{
+        number,
+        time::{self, DAY_MICROS},
+    },
+    live::Live,
+    pages::change_cells::{Change, Changes, changes_table},
+    queries::{client::About, restatements::Comparison},
+    root::with_datasets,
+    state::{
+        address::{Address, Step},
+        coordinates::{EffectiveRange, Known},
+        tile::{PageRead, use_tile},
+    },
+};
+
+/// One of the statements of a comparison.
+type Statement = for<'a> fn(&Comparison<'a>) -> String;
+
+/// Without an earlier known time in the address the page compares with the start of the day this many days ago.
+const USUAL_DAYS_BACK: i64 = 7;
+
+/// What an address asks to compare.
+pub struct Choice {
+    /// The earlier known time.
+    pub a: Known,
+    /// The later known time.
+    pub b: Known,
+    /// The effective range.
+    pub range: EffectiveRange,
+    /// What in the address could not be read.
+    pub problem: Option<String>,
+}
+
+/// Reads the address, parameter by parameter.
+pub fn choice_of(get: impl Fn(&str) -> Option<String>, today: i64) -> Choice {
+    let (range, range_problem) = EffectiveRange::parse(get("from").as_deref(), get("to").as_deref());
+    let usual = Known::At((today - USUAL_DAYS_BACK) * DAY_MICROS);
+    let a = get("a").map_or(Ok(usual), |text| Known::parse(Some(&text)));
+    let b = Known::parse(get("b").as_deref());
+    let problem = range_problem.or_else(|| a.clone().err()).or_else(|| b.clone().err());
+    Choice { a: a.unwrap_or(usual), b: b.unwrap_or(Known::Now), range, problem }
+}
+
+/// The dataset that is shown: the one named, else one in which restatements are usual, else the first.
+fn chosen(datasets: &[DatasetSummary], named: Option<&str>) -> Option<DatasetSummary> {
+    let find = |name: &str| datasets.iter().find(|dataset| dataset.name == name);
+    let found = match named {
+        Some(name) => find(name),
+        None => find("reports").or_else(|| find("prices")).or_else(|| datasets.iter().find(|dataset| dataset.readable)),
+    };
+    found.cloned()
+}
+
+/// The page.
+#[component]
+pub fn Restatements() -> impl IntoView {
+    with_datasets(|datasets, problem| view! { <Dashboard datasets problem /> })
+}
+
+#[component]
+fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let address = Address::of_page();
+    let today = Memo::new(move |_| live.today());
+    let now = Memo::new(move |_| live.now.get());
+    let choice = move || choice_of(|name| address.get(name), today.get());
+    let a = Memo::new(move |_| choice().a);
+    let b = Memo::new(move |_| choice().b);
+    let range = Memo::new(move |_| choice().range);
+    let days = Memo::new(move |_| range.get().days(today.get()));
+    let misread = Memo::new(move |_| choice().problem);
+    let known_datasets = StoredValue::new(datasets);
+    let dataset = Memo::new(move |_| {
+        let named = address.get("dataset");
+        known_datasets.with_value(|datasets| chosen(datasets, named.as_deref()))
+    });
+    let missing = move || {
+        let named = address.get("dataset")?;
+        dataset.with(Option::is_none).then(|| format!("There is no dataset '{named}'. Choose one from the list."))
+    };
+
+    let page = PageRead::new(live, move || b.get() == Known::Now, move || {
+        (a.get(), b.get(), days.get(), dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone())))
+    });
+    let ask = move |sql: Statement| {
+        dataset.with(|dataset| {
+            let DatasetSummary { name, definition, .. } = dataset.as_ref()?;
+            let (a, b, days) = (a.get(), b.get(), days.get());
+            let about = About { known: b, dataset: name.clone(), tick: 0 };
+            Some(page.request(sql(&Comparison { dataset: name, definition, a, b, days }), about))
+        })
+    };
+    let find = move |name: &str| known_datasets.with_value(|datasets| chosen(datasets, Some(name)));
+    let counts = use_tile(Some(page), move || ask(|comparison| comparison.counts()), |table, _| counts_picture(table));
+    let rows = use_tile(
+        Some(page),
+        move || ask(|comparison| comparison.rows()),
+        move |table, about| {
+            let dataset = find(&about.dataset).ok_or("the dataset is no longer there")?;
+            rows_picture(table, &dataset)
+        },
+    );
+    let by_day = use_tile(Some(page), move || ask(|comparison| comparison.by_day()), |table, _| by_day_picture(table));
+
+    let set_range = Callback::new(move |range: EffectiveRange| {
+        let (from, to) = range.parameters();
+        address.set(vec![("from", from), ("to", to)], Step::Push);
+    });
+    let set_a = Callback::new(move |known: Known| {
+        let parameter = known.parameter().unwrap_or_else(|| "now".to_owned());
+        address.set(vec![("a", Some(parameter))], Step::Push);
+    });
+    let set_b = Callback::new(move |known: Known| address.set(vec![("b", known.parameter())], Step::Push));
+    let swap = move || {
+        let (a, b) = (a.get_untracked(), b.get_untracked());
+        let new_a = b.parameter().unwrap_or_else(|| "now".to_owned());
+        address.set(vec![("a", Some(new_a)), ("b", a.parameter())], Step::Push);
+    };
+    let figure = move |of: fn(&Counts) -> u64| {
+        Signal::derive(move || {
+            counts.data.with(|counts| {
+                let figure = |counts: &Arc<Counts>| Figure::new(number::count_text(of(counts)), "");
+                counts.as_ref().map_or_else(Figure::none, figure)
+            })
+        })
+    };
+    let spec = Memo::new(move |_| by_day.data.get());
+    let note = Signal::derive(move || {
+        let total = counts.data.with(|counts| counts.as_ref().map(|counts| counts.total()));
+        let shown = rows.data.with(|rows| rows.as_ref().map(|rows| rows.rows.len()));
+        shown.zip(total).map(|(shown, total)| shown_note(shown, total)).unwrap_or_default()
+    });
+    view! {
+        {problem.map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
+        {move || missing().map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
+        {move || {
+            let tail = ". The usual coordinates are shown instead.";
+            misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} {tail}</p> })
+        }}
+        <div class="control-bar">
+            <DatasetSelect known_datasets dataset address />
+            <EffectiveControls range today set=set_range />
+            <KnownControls name="Known, A" testid="known-a-field" known=a now set=set_a />
+            <KnownControls name="Known, B" testid="known-b-field" known=b now set=set_b />
+            <button type="button" class="swap" data-testid="swap" on:click=move |_| swap()>
+                "Swap A and B"
+            </button>
+        </div>
+        <dl class="kpi-row">
+            <Kpi name="+ added" unit="rows" testid="kpi-added" figure=figure(|counts| counts.added) />
+            <Kpi name="− removed" unit="rows" testid="kpi-removed" figure=figure(|counts| counts.removed) />
+            <Kpi name="~ changed" unit="rows" testid="kpi-changed" figure=figure(|counts| counts.changed) />
+        </dl>
+        <TileFrame title="Restated rows by the day they became known" testid="tile-restated" status=by_day.status>
+            <div class="short-chart">
+                <ChartView testid="chart-restated" table_testid="table-restated" spec />
+            </div>
+        </TileFrame>
+        <TileFrame title="Rows that differ" testid="tile-changes" status=rows.status note>
+            {move || rows.data.with(|rows| rows.as_ref().map(|rows| changes_table(rows)))}
+        </TileFrame>
+    }
+}
+
+#[component]
+fn DatasetSelect(
+    known_datasets: StoredValue<Vec<DatasetSummary>>,
+    dataset: Memo<Option<DatasetSummary>>,
+    address: Address,
+) -> impl IntoView {
+    let current = move || dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone())).unwrap_or_default();
+    let names = known_datasets.with_value(|datasets| {
+        let readable = datasets.iter().filter(|dataset| dataset.readable);
+        readable.map(|dataset| dataset.name.clone()).collect::<Vec<_>>()
+    });
+    let option = |name: String| {
+        let (value, this) = (name.clone(), name.clone());
+        view! {
+            <option value=value selected=move || current() == this>
+                {name}
+            </option>
+        }
+        .into_any()
+    };
+    view! {
+        <fieldset class="controls">
+            <legend>"Dataset"</legend>
+            <label>
+                "Name"
+                <select
+                    data-testid="dataset-select"
+                    prop:value=current
+                    on:change:target=move |event| {
+                        address.set(vec![("dataset", Some(event.target().value()))], Step::Push);
+                    }
+                >
+                    {names.into_iter().map(option).collect_view()}
+                </select>
+            </label>
+        </fieldset>
+    }
+    .into_any()
+}
+
+/// How many rows differ, and how.
+struct Counts {
+    added: u64,
+    removed: u64,
+    changed: u64,
+}
+
+impl Counts {
+    fn total(&self) -> u64 {
+        self.added + self.removed + self.changed
+    }
+}
+
+fn shown_note(shown: usize, total: u64) -> String {
+    let total_text = number::count_text(total);
+    if total > shown as u64 { format!("first {} of {total_text}", number::count_text(shown as u64)) } else { total_text }
+}
+
+fn counts_picture(table: &Table) -> Result<Result<Counts, String>, String> {
+    let [added, removed, changed] = table.columns(["added", "removed", "changed"])?;
+    let (cells, row) = table.each_row().next().ok_or("the answer has no row")?;
+    let count = |column: usize| {
+        let count = arrow::integer(&cells[column], row).and_then(|count| u64::try_from(count).ok());
+        count.ok_or("a count is missing from the answer")
+    };
+    Ok(Ok(Counts { added: count(added)?, removed: count(removed)?, changed: count(changed)? }))
+}
+
+fn rows_picture(table: &Table, dataset: &DatasetSummary) -> Result<Result<Changes, String>, String> {
+    let definition = &dataset.definition;
+    let [valid_from, a_to, b_to, in_a, in_b, known] =
+        table.columns(["valid_from", "a_valid_to", "b_valid_to", "in_a", "in_b", "known"])?;
+    let numbered = |prefix: &str, count: usize| {
+        (0..count).map(|index| table.column(&format!("{prefix}_{index}"))).collect::<Result<Vec<_>, _>>()
+    };
+    let keys = numbered("key", definition.key.len())?;
+    let value_names: Vec<String> = definition.value_columns().map(|column| column.name.clone()).collect();
+    let (before, after) = (numbered("a", value_names.len())?, numbered("b", value_names.len())?);
+    let rows = table.each_row().map(|(cells, row)| {
+        let text = |column: usize| arrow::display(&cells[column], row);
+        let is = |column: usize| text(column).as_deref() == Some("yes");
+        let end = |column: usize| arrow::instant_micros(&cells[column], row).map_or("open".to_owned(), time::valid_text);
+        Change {
+            kind: crate::pages::change_cells::Kind::of(is(in_a), is(in_b)),
+            keys: keys.iter().map(|column| text(*column).unwrap_or_default()).collect(),
+            valid_from: arrow::instant_micros(&cells[valid_from], row).map(time::valid_text).unwrap_or_default(),
+            valid_to: (end(a_to), end(b_to)),
+            values: before.iter().zip(&after).map(|(a, b)| (text(*a), text(*b))).collect(),
+            known: arrow::instant_micros(&cells[known], row).map_or("–".to_owned(), time::moment_seconds_text),
+        }
+    });
+    let rows: Vec<Change> = rows.collect();
+    if rows.is_empty() {
+        return Ok(Err("Both known times say the same about this range. Move A further back, or widen the range.".to_owned()));
+    }
+    let numeric = definition.value_columns().map(|column| is_number(column.column_type)).collect();
+    Ok(Ok(Changes { key_names: definition.key.clone(), value_names, numeric, rows }))
+}
+
+fn is_number(column_type: model::ColumnType) -> bool {
+    use model::ColumnType as Type;
+    matches!(column_type, Type::Int32 | Type::Int64 | Type::Float64 | Type::Decimal { .. })
+}
+
+fn by_day_picture(table: &Table) -> Result<Result<ChartSpec, String>, String> {
+    let mut series = [Series::new("Restated rows", 1, Mark::Bars)];
+    fill_by_column(table, "day", &["restated"], &mut series)?;
+    if series[0].points.is_empty() {
+        return Ok(Err("No row of this range became known between A and B.".to_owned()));
+    }
+    Ok(Ok(ChartSpec {
+        title: "Restated rows".to_owned(),
+        unit: "rows per day known".to_owned(),
+        grain: Grain::Day,
+        from_zero: true,
+        format: ValueFormat::Whole,
+        series: series.to_vec(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_without_parameters_compares_a_week_ago_with_now() {
+        let choice = choice_of(|_| None, 20_543);
+        assert_eq!(choice.a, Known::At(20_536 * DAY_MICROS));
+        assert_eq!((choice.b, choice.problem), (Known::Now, None));
+        assert_eq!(choice.range.days(20_543).text(), "from 31 Dec 2025");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_replaced() {
+        let choice = choice_of(|name| (name == "a").then(|| "yesterday".to_owned()), 20_543);
+        assert!(choice.problem.unwrap().contains("'yesterday'"));
+        assert_eq!(choice.a, Known::At(20_536 * DAY_MICROS));
+        assert_eq!(choice_of(|name| (name == "a").then(|| "now".to_owned()), 20_543).a, Known::Now);
+    }
+
+    #[test]
+    fn the_true_total_is_shown_beside_what_is_shown() {
+        assert_eq!(shown_note(500, 12_345), "first 500 of 12,345");
+        assert_eq!(shown_note(41, 41), "41");
+    }
+}

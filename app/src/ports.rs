@@ -1,0 +1,37 @@
+//! What the pages need from the server while it renders them. The server provides both through Leptos context; the browser
+//! never sees them.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use leptos::prelude::use_context;
+use model::{CommitAnnouncement, DatasetSummary};
+
+/// An answer that takes time.
+pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
+
+/// What the lake holds. Provide as `Arc<dyn LakeInfo>`.
+pub trait LakeInfo: Send + Sync {
+    /// All datasets, by name. An error is a sentence for the user.
+    fn datasets(&self) -> Answer<Vec<DatasetSummary>>;
+
+    /// The last commit; `None` before the first.
+    fn head(&self) -> Option<CommitAnnouncement>;
+}
+
+/// Who is asking. Provide as `Arc<dyn Access>`; made anew for each request.
+pub trait Access: Send + Sync {
+    /// Whether the request may read. An error is a sentence for the user.
+    fn may_read(&self) -> Result<(), String>;
+}
+
+/// Comes first in everything that reads on the server: refuses when access was not provided, or says no.
+pub fn authorise_read() -> Result<(), String> {
+    let access = use_context::<Arc<dyn Access>>().ok_or("this page was rendered without access to the lake")?;
+    access.may_read()
+}
+
+/// The lake, for a request that may read.
+pub fn lake() -> Result<Arc<dyn LakeInfo>, String> {
+    authorise_read()?;
+    use_context::<Arc<dyn LakeInfo>>().ok_or_else(|| "this page was rendered without a lake".to_owned())
+}

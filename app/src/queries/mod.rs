@@ -1,0 +1,8 @@
+//! Everything the pages read. Read only: no query changes anything. SQL text is made by pure functions and tested as text;
+//! the client sends it.
+
+pub mod client;
+pub mod datasets;
+pub mod index;
+pub mod pipeline;
+pub mod restatements;

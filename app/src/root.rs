@@ -1,0 +1,80 @@
+//! The application: what all pages share, and which page an address is.
+
+use leptos::prelude::*;
+use leptos_meta::provide_meta_context;
+use leptos_router::{
+    SsrMode, StaticSegment,
+    components::{FlatRoutes, Route, Router},
+};
+use model::DatasetSummary;
+
+use crate::{
+    components::{chrome::Chrome, theme::Theme},
+    live::Live,
+    pages::{
+        benchmark_index::BenchmarkIndex, home::Home, not_found::NotFound, pipeline::Pipeline, restatements::Restatements,
+    },
+    queries::datasets::datasets,
+};
+
+/// The datasets as they were when the page was rendered.
+pub type Datasets = Resource<Result<Vec<DatasetSummary>, String>>;
+
+/// The whole application.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    Live::provide();
+    Theme::provide();
+    let datasets: Datasets = Resource::new_blocking(|| (), |()| datasets());
+    provide_context(datasets);
+    view! {
+        <Router>
+            <Chrome>
+                <FlatRoutes fallback=NotFound>
+                    <Route path=StaticSegment("") view=Home ssr=SsrMode::Async />
+                    <Route
+                        path=(StaticSegment("dashboards"), StaticSegment("benchmark-index"))
+                        view=BenchmarkIndex
+                        ssr=SsrMode::Async
+                    />
+                    <Route
+                        path=(StaticSegment("dashboards"), StaticSegment("restatements"))
+                        view=Restatements
+                        ssr=SsrMode::Async
+                    />
+                    <Route
+                        path=(StaticSegment("dashboards"), StaticSegment("pipeline"))
+                        view=Pipeline
+                        ssr=SsrMode::Async
+                    />
+                </FlatRoutes>
+            </Chrome>
+        </Router>
+    }
+}
+
+/// Shows a page once the list of datasets is there; the server waits for it, the browser already has it. Where the list
+/// could not be read, the page gets an empty one and the reason.
+pub fn with_datasets<V: IntoView + 'static>(
+    page: impl Fn(Vec<DatasetSummary>, Option<String>) -> V + Clone + Send + Sync + 'static,
+) -> impl IntoView {
+    let datasets = use_context::<Datasets>();
+    view! {
+        <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>
+            {move || {
+                let page = page.clone();
+                Suspend::new(async move {
+                    let read = match datasets {
+                        Some(datasets) => datasets.await,
+                        None => Ok(Vec::new()),
+                    };
+                    match read {
+                        Ok(datasets) => page(datasets, None).into_any(),
+                        Err(reason) => page(Vec::new(), Some(reason)).into_any(),
+                    }
+                })
+            }}
+        </Suspense>
+    }
+}

@@ -1,0 +1,76 @@
+//! The HTML document around the application.
+
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_meta::MetaTags;
+
+use crate::root::App;
+
+/// Runs before the first paint, so that no page flashes in the wrong theme. `choice` is what the user chose (`system`,
+/// `light`, `dark`); `data-theme` is always one of the two that the tokens know. The event makes charts draw again, also when
+/// the fonts have arrived.
+const THEME_SCRIPT: &str = r#"(function () {
+  var choice = null;
+  try { choice = localStorage.getItem("tidemark-theme"); } catch (e) {}
+  if (choice !== "light" && choice !== "dark") { choice = "system"; }
+  var root = document.documentElement;
+  var query = matchMedia("(prefers-color-scheme: dark)");
+  function apply() {
+    var chosen = root.dataset.themeChoice;
+    root.dataset.theme = chosen === "system" ? (query.matches ? "dark" : "light") : chosen;
+    dispatchEvent(new Event("tidemark-theme"));
+  }
+  root.dataset.themeChoice = choice;
+  apply();
+  query.addEventListener("change", apply);
+  document.fonts.ready.then(function () { dispatchEvent(new Event("tidemark-theme")); });
+})();"#;
+
+/// What the page may load and run: its own files, the scripts that carry this response's nonce, WebAssembly, and nothing else.
+pub fn content_security_policy(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; \
+         img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
+    )
+}
+
+/// Puts the policy on the response. The server provides the nonce and the response through context.
+#[cfg(feature = "ssr")]
+fn send_policy() {
+    use axum::http::{HeaderName, HeaderValue};
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<leptos_axum::ResponseOptions>()) else { return };
+    if let Ok(policy) = HeaderValue::from_str(&content_security_policy(&nonce)) {
+        response.insert_header(HeaderName::from_static("content-security-policy"), policy);
+    }
+}
+
+/// The whole document. The server hands it to Leptos; the response's nonce, where it has one, is on every script.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    send_policy();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme="light" data-theme-choice="system">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <script nonce=use_nonce()>{THEME_SCRIPT}</script>
+                <link rel="icon" href="/style/assets/mark.svg" type="image/svg+xml" />
+                <link
+                    rel="preload"
+                    href="/style/assets/fonts/inter-regular.woff2"
+                    r#as="font"
+                    r#type="font/woff2"
+                    crossorigin=""
+                />
+                <link rel="stylesheet" href="/style/main.css" />
+                <HydrationScripts options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}

@@ -1,0 +1,61 @@
+//! The page's address: read it, change some of its parameters, keep the rest. Back and forward work because every choice is
+//! a step in the browser's history; while a slider moves, its steps replace each other.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate, use_query_map},
+    params::ParamsMap,
+};
+
+/// Reads and changes the query part of the address.
+#[derive(Clone, Copy)]
+pub struct Address {
+    query: Memo<ParamsMap>,
+    change: StoredValue<Box<dyn Fn(Vec<Change>, Step) + Send + Sync>>,
+}
+
+/// A parameter and its new value; `None` removes it.
+pub type Change = (&'static str, Option<String>);
+
+/// How a change enters the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Back returns to what was before.
+    Push,
+    /// Replaces what was before.
+    Replace,
+}
+
+impl Address {
+    /// The address of the page that is being shown. Inside the router only.
+    pub fn of_page() -> Address {
+        let query = use_query_map();
+        let path = use_location().pathname;
+        let navigate = StoredValue::new_local(use_navigate());
+        let change = move |changes: Vec<Change>, step: Step| {
+            let mut query = query.get_untracked();
+            for (name, value) in changes {
+                query.remove(name);
+                if let Some(value) = value {
+                    query.insert(name, value);
+                }
+            }
+            let replace = step == Step::Replace;
+            let options = NavigateOptions { resolve: false, replace, scroll: false, ..NavigateOptions::default() };
+            let address = format!("{}{}", path.get_untracked(), query.to_query_string());
+            navigate.with_value(|navigate| navigate(&address, options));
+        };
+        Address { query, change: StoredValue::new(Box::new(change)) }
+    }
+
+    /// A parameter; tracked.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.query.with(|query| query.get(name))
+    }
+
+    /// Changes some parameters and keeps the rest.
+    pub fn set(&self, changes: Vec<Change>, step: Step) {
+        self.change.with_value(|change| change(changes, step));
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests through the real binary and of the repository itself. One test binary for all of them: each link against the
+//! query engine takes long.
+
+mod architecture;
+mod support;

@@ -1,0 +1,16 @@
+// How Chromium is started, for the tests and for look.ts: the system's browser, nothing of its own on the network.
+import type { LaunchOptions } from "@playwright/test";
+
+export const chromiumOptions: LaunchOptions = {
+  executablePath: process.env.TIDEMARK_CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+};

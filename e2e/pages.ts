@@ -1,0 +1,26 @@
+// The pages there are, and when one has come to rest.
+import type { Page } from "@playwright/test";
+
+export const PAGES = {
+  home: "/",
+  "benchmark-index": "/dashboards/benchmark-index",
+  restatements: "/dashboards/restatements",
+  pipeline: "/dashboards/pipeline",
+} as const;
+
+export const DASHBOARDS = Object.entries(PAGES).filter(([name]) => name !== "home");
+export const THEMES = ["light", "dark"] as const;
+export const VIEWPORTS = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } } as const;
+
+/** Waits until the page runs (hydrated, live stream open) and no tile loads any more. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForFunction(
+    () => {
+      const live = document.querySelector("[data-testid=live-status]");
+      const tiles = [...document.querySelectorAll("[data-state]")].filter((tile) => tile !== live);
+      return live?.getAttribute("data-epoch") && tiles.every((tile) => tile.getAttribute("data-state") !== "loading");
+    },
+    undefined,
+    { timeout: 20_000 },
+  );
+}

@@ -1,0 +1,161 @@
+// What all tests share: a page that must stay within its origin and its own errors, SQL asked beside it, and reading
+// numbers, tables and pixels off the screen.
+import { test as base, expect } from "@playwright/test";
+import type { APIRequestContext, Locator, Page } from "@playwright/test";
+import { settled } from "../pages";
+
+export { expect };
+export { DASHBOARDS, PAGES, settled, THEMES, VIEWPORTS } from "../pages";
+
+const base_url = (): string => {
+  const url = process.env.TIDEMARK_URL;
+  if (!url) throw new Error("TIDEMARK_URL is set by global-setup.ts");
+  return url;
+};
+
+/** Every test fails on a request that leaves the origin and on an error in the page's console. */
+export const test = base.extend<{ strict: void }>({
+  baseURL: async ({}, use) => use(base_url()),
+  strict: [
+    async ({ page }, use) => {
+      const wrong: string[] = [];
+      page.on("request", (request) => {
+        const url = request.url();
+        if (!url.startsWith(`${base_url()}/`) && !/^(data|blob):/.test(url)) wrong.push(`request to ${url}`);
+      });
+      page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
+      page.on("console", (message) => {
+        // The browser's own report of a refused request; the test that provokes one looks at the answer itself.
+        if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+          wrong.push(`console: ${message.text()}`);
+        }
+      });
+      await use();
+      expect(wrong, "what the page did wrong").toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export type Row = Record<string, unknown>;
+export interface Coordinates {
+  valid_time?: string;
+  system_time?: string;
+  snapshot?: string;
+}
+
+/** Rows of a statement as of these coordinates. Decimals and 64-bit integers arrive as the server writes them. */
+export async function sql(request: APIRequestContext, text: string, coordinates: Coordinates = {}): Promise<Row[]> {
+  const answer = await request.post(`${base_url()}/api/v1/sql`, {
+    data: { sql: text, ...coordinates },
+    headers: { accept: "application/json" },
+  });
+  const body = await answer.text();
+  if (!answer.ok()) throw new Error(`${text}\n${answer.status()} ${body}`);
+  return JSON.parse(body) as Row[];
+}
+
+/** The last committed system time. */
+export async function committed(request: APIRequestContext): Promise<string> {
+  const answer = await request.post(`${base_url()}/api/v1/sql`, {
+    data: { sql: "SELECT 1 AS one" },
+    headers: { accept: "application/json" },
+  });
+  const time = answer.headers()["tidemark-system-time"];
+  if (!time) throw new Error(`no Tidemark-System-Time in the answer: ${await answer.text()}`);
+  return time;
+}
+
+/** Opens a page and waits until it has come to rest. */
+export async function open(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  await settled(page);
+}
+
+/** `−1,204.31 %` as -1204.31; fails on text that holds no number. */
+export function number(text: string): number {
+  const found = text.replace(/[−–](?=[\d.])/g, "-").replace(/,/g, "").match(/[-+]?\d+(\.\d+)?/);
+  if (!found) throw new Error(`no number in '${text}'`);
+  return Number(found[0]);
+}
+
+/** Decimals shown, so that a number on screen can be compared within half of its last digit. */
+export function decimals(text: string): number {
+  return text.match(/\d\.(\d+)/)?.[1]?.length ?? 0;
+}
+
+/** Whether the text on screen is this value, rounded as shown. */
+export function shows(text: string, value: number): boolean {
+  return Math.abs(number(text) - value) <= 0.5 * 10 ** -decimals(text) + 1e-9;
+}
+
+/** Text of a cell or figure, without the spaces around it. */
+export async function textOf(locator: Locator): Promise<string> {
+  return (await locator.innerText()).trim();
+}
+
+/** Header and body of a table, as text. */
+export async function table(locator: Locator): Promise<{ header: string[]; rows: string[][] }> {
+  return locator.evaluate((element) => {
+    const cells = (row: Element) => [...row.children].map((cell) => (cell as HTMLElement).innerText.trim());
+    const body = [...element.querySelectorAll("tbody tr")].map(cells);
+    const head = element.querySelector("thead tr");
+    return { header: head ? cells(head) : [], rows: body };
+  });
+}
+
+/**
+ * Pixels of a canvas in the colour of a custom property such as `--series-1`, and all that are drawn. A pixel counts
+ * when each channel is within `tolerance`: antialiased edges mix with the ground, the middle of a line does not.
+ */
+export async function pixels(canvas: Locator, property: string, tolerance = 24): Promise<{ coloured: number; drawn: number }> {
+  return canvas.evaluate(
+    (element, { property, tolerance }) => {
+      const canvas = element as HTMLCanvasElement;
+      const probe = document.createElement("span");
+      probe.style.color = `var(${property})`;
+      canvas.parentElement?.append(probe);
+      // Through a canvas of one pixel, which speaks every colour syntax and answers in bytes.
+      const one = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+      const context = canvas.getContext("2d");
+      if (!one || !context) throw new Error("no 2d context");
+      one.fillStyle = getComputedStyle(probe).color;
+      one.fillRect(0, 0, 1, 1);
+      const wanted = one.getImageData(0, 0, 1, 1).data;
+      probe.remove();
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      let coloured = 0;
+      let drawn = 0;
+      for (let i = 0; i < data.length; i += 4) {
+        if (data[i + 3]! === 0) continue;
+        drawn += 1;
+        if ([0, 1, 2].every((c) => Math.abs(data[i + c]! - wanted[c]!) <= tolerance)) coloured += 1;
+      }
+      return { coloured, drawn };
+    },
+    { property, tolerance },
+  );
+}
+
+/** Posts events and waits until they are committed; gives the epoch's system time. */
+export async function commit(request: APIRequestContext, dataset: string, events: object[]): Promise<string> {
+  const answer = await request.post(`${base_url()}/api/v1/datasets/${dataset}/events?wait=committed`, {
+    data: events.map((event) => JSON.stringify(event)).join("\n"),
+    headers: { "content-type": "application/x-ndjson" },
+  });
+  const body = await answer.text();
+  if (!answer.ok()) throw new Error(`${answer.status()} ${body}`);
+  const { accepted, rejected, system_time } = JSON.parse(body) as { accepted: number; rejected: unknown[]; system_time: string };
+  expect(rejected, "rejected events").toEqual([]);
+  expect(accepted).toBe(events.length);
+  return system_time;
+}
+
+/** No part of the page is wider than the window. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const widths = await page.evaluate(() => ({
+    content: document.documentElement.scrollWidth,
+    window: document.documentElement.clientWidth,
+  }));
+  expect(widths.content, "width of the page's content").toBeLessThanOrEqual(widths.window);
+}

@@ -1,0 +1,535 @@
+//! The embedded stream: partitioned, durable, in RocksDB.
+//!
+//! A request is written with one synchronised write, over all its partitions, and has one position; so it is in the
+//! stream whole or not at all, and it is on disk before it is acknowledged. One thread writes, and takes all requests
+//! that wait into one write, so that many small ones share the cost of the disk. Each partition is a column family
+//! with positions in ascending order: nothing is ever rewritten, and what is released is dropped file by file.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use engine::{
+    Error, ErrorKind, Result,
+    model::Instant,
+    ports::{Clock, Cut, EpochLimits, Quarantined, Range, Source, SourceRecord},
+    state_value::{key_group, partition_of, read_varint, take, write_varint},
+};
+use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+/// Partitions of a new stream.
+pub const PARTITIONS: u16 = 8;
+/// Requests that may wait to be written; then whoever appends waits.
+const WAITING_REQUESTS_MAX: usize = 1_024;
+/// Bytes taken into one write.
+const WRITE_BYTES_MAX: usize = 32 << 20;
+
+const INDEX: &str = "index";
+const CONTROLS: &str = "controls";
+const QUARANTINE: &str = "quarantine";
+const META: &str = "meta";
+const NEXT_POSITION: &[u8] = b"next_position";
+const LAST_ARRIVAL: &[u8] = b"last_arrival";
+
+/// Records of one request, sorted by partition, and what of it was refused.
+#[derive(Debug, Default)]
+pub struct Request {
+    chunks: BTreeMap<(u16, u32), Chunk>,
+    refused: Vec<Refused>,
+    seal: Option<u32>,
+    counts: BTreeMap<u32, StreamCounts>,
+    records: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Chunk {
+    lines: u64,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    dataset_id: u32,
+    line: u32,
+    reason: String,
+    raw: Vec<u8>,
+}
+
+impl Request {
+    /// A request that seals a dataset's history import.
+    pub fn sealing(dataset_id: u32) -> Request {
+        Request { seal: Some(dataset_id), ..Request::default() }
+    }
+
+    /// Adds an accepted record: its line in the request (from 1), the hash of its (first) key, the events it makes.
+    pub fn accept(&mut self, dataset_id: u32, line: u32, key_hash: u64, events: u64, raw: &[u8]) {
+        let partition = partition_of(key_group(key_hash), PARTITIONS);
+        let chunk = self.chunks.entry((partition, dataset_id)).or_default();
+        chunk.lines += 1;
+        write_varint(&mut chunk.bytes, u64::from(line));
+        write_varint(&mut chunk.bytes, raw.len() as u64);
+        chunk.bytes.extend_from_slice(raw);
+        self.records += events;
+        self.bytes += raw.len() as u64;
+        self.counts.entry(dataset_id).or_default().received += events;
+    }
+
+    /// Adds a record that cannot be accepted; it goes to quarantine with the request.
+    pub fn refuse(&mut self, dataset_id: u32, line: u32, reason: String, raw: Vec<u8>) {
+        let counts = self.counts.entry(dataset_id).or_default();
+        counts.received += 1;
+        counts.refused += 1;
+        self.bytes += raw.len() as u64;
+        self.refused.push(Refused { dataset_id, line, reason, raw });
+    }
+
+    fn has_content(&self) -> bool {
+        !self.chunks.is_empty() || self.seal.is_some()
+    }
+}
+
+/// What the stream has counted of a dataset, ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamCounts {
+    /// Events that arrived, refused records included.
+    pub received: u64,
+    /// Records refused on arrival.
+    pub refused: u64,
+}
+
+/// An acknowledged request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Its position: it is committed once an epoch with at least this position is.
+    pub position: u64,
+    /// When it was written.
+    pub arrival: Instant,
+}
+
+/// A record in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantinedRecord {
+    /// The dataset it was for.
+    pub dataset_id: u32,
+    /// Its request.
+    pub position: u64,
+    /// Its line in the request, counting from 1.
+    pub line: u32,
+    /// When it arrived.
+    pub arrival: Instant,
+    /// Why it was not accepted.
+    pub reason: String,
+    /// The bytes as received.
+    #[serde(skip)]
+    pub raw: Vec<u8>,
+}
+
+/// One request's entry in the index.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct IndexEntry {
+    records: u64,
+    bytes: u64,
+    arrival_micros: i64,
+    control: bool,
+}
+
+struct Waiting {
+    request: Request,
+    reply: oneshot::Sender<Result<Appended>>,
+}
+
+/// The embedded stream.
+pub struct EmbeddedStream {
+    shared: Arc<Shared>,
+    appends: SyncSender<Waiting>,
+}
+
+struct Shared {
+    db: DB,
+    clock: Arc<dyn Clock>,
+    /// Position of the last request with content, 0 when none.
+    last_position: Mutex<u64>,
+    grown: Condvar,
+    appended_records: AtomicU64,
+    counts: Mutex<BTreeMap<u32, StreamCounts>>,
+}
+
+impl EmbeddedStream {
+    /// Opens or creates the stream in a folder and starts its writer. Only one process can have it open.
+    pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<EmbeddedStream> {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_max_background_jobs(2);
+        options.set_max_total_wal_size(256 << 20);
+        let names: Vec<String> = (0..PARTITIONS).map(partition_name).chain([INDEX, CONTROLS, QUARANTINE, META].map(str::to_owned)).collect();
+        let mut family_options = Options::default();
+        family_options.set_compression_type(DBCompressionType::Lz4);
+        family_options.set_write_buffer_size(16 << 20);
+        let families = names.iter().map(|name| (name.as_str(), family_options.clone()));
+        let db = DB::open_cf_with_opts(&options, folder, families).map_err(|e| io("the embedded stream cannot be opened", e))?;
+        let shared = Shared {
+            db,
+            clock,
+            last_position: Mutex::new(0),
+            grown: Condvar::new(),
+            appended_records: AtomicU64::new(0),
+            counts: Mutex::new(BTreeMap::new()),
+        };
+        shared.restore()?;
+        let shared = Arc::new(shared);
+        let (appends, waiting) = sync_channel(WAITING_REQUESTS_MAX);
+        let writer = Arc::clone(&shared);
+        std::thread::Builder::new()
+            .name("stream-writer".to_owned())
+            .spawn(move || writer.write_all(&waiting))
+            .map_err(|e| Error::new(ErrorKind::Io, "the stream's writer cannot be started").because(e))?;
+        Ok(EmbeddedStream { shared, appends })
+    }
+
+    /// Appends a request and returns once it is on disk. Waits when many others do.
+    pub async fn append(&self, request: Request) -> Result<Appended> {
+        let (reply, answer) = oneshot::channel();
+        let mut waiting = Waiting { request, reply };
+        loop {
+            match self.appends.try_send(waiting) {
+                Ok(()) => break,
+                Err(std::sync::mpsc::TrySendError::Full(back)) => {
+                    waiting = back;
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                Err(std::sync::mpsc::TrySendError::Disconnected(_)) => return Err(writer_gone()),
+            }
+        }
+        answer.await.map_err(|_| writer_gone())?
+    }
+
+    /// What the stream has counted, by dataset.
+    pub fn counts(&self) -> BTreeMap<u32, StreamCounts> {
+        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Position of the last request; 0 when there is none.
+    pub fn last_position(&self) -> u64 {
+        *self.shared.last_position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Events behind a position.
+    pub fn records_after(&self, position: u64) -> Result<u64> {
+        let mut records = 0;
+        self.shared.walk_index(position, |_, entry| {
+            records += entry.records;
+            true
+        })?;
+        Ok(records)
+    }
+
+    /// Events appended since the stream was opened.
+    pub fn appended_records(&self) -> u64 {
+        self.shared.appended_records.load(Ordering::Relaxed)
+    }
+
+    /// The records in quarantine, newest first, at most `limit`, of one dataset or of all.
+    pub fn quarantined(&self, dataset_id: Option<u32>, limit: usize) -> Result<Vec<QuarantinedRecord>> {
+        let family = self.shared.family(QUARANTINE)?;
+        let mut found = Vec::new();
+        for entry in self.shared.db.iterator_cf(family, IteratorMode::End) {
+            let (_, value) = entry.map_err(|e| io("the quarantine cannot be read", e))?;
+            let record = decode_quarantined(&value)?;
+            if dataset_id.is_none_or(|id| id == record.dataset_id) {
+                found.push(record);
+            }
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Shared {
+    fn family(&self, name: &str) -> Result<&ColumnFamily> {
+        self.db.cf_handle(name).ok_or_else(|| Error::new(ErrorKind::Corrupt, "a part of the embedded stream is missing").with("part", name))
+    }
+
+    fn meta_number(&self, key: &[u8]) -> Result<Option<u64>> {
+        let value = self.db.get_cf(self.family(META)?, key).map_err(|e| io("the embedded stream cannot be read", e))?;
+        value.map(|bytes| take::<8>(&mut bytes.as_slice()).map(u64::from_be_bytes)).transpose()
+    }
+
+    fn restore(&self) -> Result<()> {
+        let last = self.db.iterator_cf(self.family(INDEX)?, IteratorMode::End).next().transpose();
+        if let Some((key, _)) = last.map_err(|e| io("the embedded stream cannot be read", e))? {
+            *self.last_position.lock().unwrap_or_else(PoisonError::into_inner) = position_of(&key)?;
+        }
+        let prefix = b"counts/";
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in self.db.iterator_cf(self.family(META)?, IteratorMode::From(prefix, Direction::Forward)) {
+            let (key, value) = entry.map_err(|e| io("the embedded stream cannot be read", e))?;
+            let Some(id) = key.strip_prefix(prefix) else { break };
+            let dataset_id = u32::from_be_bytes(take::<4>(&mut &*id)?);
+            counts.insert(dataset_id, from_json(&value)?);
+        }
+        Ok(())
+    }
+
+    fn write_all(&self, waiting: &Receiver<Waiting>) {
+        while let Ok(first) = waiting.recv() {
+            let mut bytes = first.request.bytes;
+            let mut group = vec![first];
+            while bytes < WRITE_BYTES_MAX as u64
+                && let Ok(next) = waiting.try_recv()
+            {
+                bytes += next.request.bytes;
+                group.push(next);
+            }
+            let (requests, replies): (Vec<Request>, Vec<_>) = group.into_iter().map(|w| (w.request, w.reply)).unzip();
+            match self.write_group(requests) {
+                Ok(appended) => {
+                    for (reply, appended) in replies.into_iter().zip(appended) {
+                        // Whoever asked may have gone; the records are kept all the same.
+                        let _ = reply.send(Ok(appended));
+                    }
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    for reply in replies {
+                        let _ = reply.send(Err(Error::new(error.kind(), text.clone())));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes requests in one synchronised write and tells their positions.
+    fn write_group(&self, requests: Vec<Request>) -> Result<Vec<Appended>> {
+        let mut batch = WriteBatch::default();
+        let mut position = self.meta_number(NEXT_POSITION)?.unwrap_or(1);
+        let last_arrival = self.meta_number(LAST_ARRIVAL)?.map_or(i64::MIN, |micros| micros as i64);
+        let arrival = self.clock.now().max(Instant(last_arrival));
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut appended = Vec::with_capacity(requests.len());
+        let (mut records, mut last_content) = (0, None);
+        for request in requests {
+            if request.has_content() {
+                last_content = Some(position);
+            }
+            records += request.records;
+            for (dataset_id, more) in &request.counts {
+                let total = counts.entry(*dataset_id).or_default();
+                total.received += more.received;
+                total.refused += more.refused;
+            }
+            self.put_request(&mut batch, request, position, arrival)?;
+            appended.push(Appended { position, arrival });
+            position += 1;
+        }
+        let meta = self.family(META)?;
+        batch.put_cf(meta, NEXT_POSITION, position.to_be_bytes());
+        batch.put_cf(meta, LAST_ARRIVAL, arrival.micros().to_be_bytes());
+        for (dataset_id, total) in &counts {
+            batch.put_cf(meta, [b"counts/".as_slice(), &dataset_id.to_be_bytes()].concat(), to_json(total)?);
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.db.write_opt(batch, &options).map_err(|e| io("the records cannot be written; nothing of the request was taken", e))?;
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        self.appended_records.fetch_add(records, Ordering::Relaxed);
+        if let Some(last) = last_content {
+            *self.last_position.lock().unwrap_or_else(PoisonError::into_inner) = last;
+            self.grown.notify_all();
+        }
+        Ok(appended)
+    }
+
+    fn put_request(&self, batch: &mut WriteBatch, request: Request, position: u64, arrival: Instant) -> Result<()> {
+        if request.has_content() {
+            let Request { records, bytes, seal, .. } = request;
+            let entry = IndexEntry { records, bytes, arrival_micros: arrival.micros(), control: seal.is_some() };
+            batch.put_cf(self.family(INDEX)?, position.to_be_bytes(), to_json(&entry)?);
+        }
+        if let Some(dataset_id) = request.seal {
+            batch.put_cf(self.family(CONTROLS)?, position.to_be_bytes(), dataset_id.to_be_bytes());
+        }
+        for ((partition, dataset_id), chunk) in request.chunks {
+            let mut value = Vec::with_capacity(chunk.bytes.len() + 12);
+            value.extend_from_slice(&arrival.micros().to_be_bytes());
+            value.extend_from_slice(&chunk.bytes);
+            let key = [position.to_be_bytes().as_slice(), &dataset_id.to_be_bytes()].concat();
+            batch.put_cf(self.family(&partition_name(partition))?, key, value);
+        }
+        for Refused { dataset_id, line, reason, raw } in request.refused {
+            let entry = Quarantined { dataset_id, position, line, arrival, events: 1, reason, raw };
+            self.put_quarantined(batch, &entry)?;
+        }
+        Ok(())
+    }
+
+    fn put_quarantined(&self, batch: &mut WriteBatch, entry: &Quarantined) -> Result<()> {
+        let key = [entry.position.to_be_bytes().as_slice(), &entry.line.to_be_bytes(), &entry.dataset_id.to_be_bytes()].concat();
+        batch.put_cf(self.family(QUARANTINE)?, key, encode_quarantined(entry)?);
+        Ok(())
+    }
+
+    /// Visits index entries behind a position until told to stop.
+    fn walk_index(&self, after: u64, mut visit: impl FnMut(u64, IndexEntry) -> bool) -> Result<()> {
+        let start = (after + 1).to_be_bytes();
+        for entry in self.db.iterator_cf(self.family(INDEX)?, IteratorMode::From(&start, Direction::Forward)) {
+            let (key, value) = entry.map_err(|e| io("the embedded stream cannot be read", e))?;
+            if !visit(position_of(&key)?, from_json(&value)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Source for EmbeddedStream {
+    fn partitions(&self) -> u16 {
+        PARTITIONS
+    }
+
+    fn wait(&self, after: u64, timeout: Duration) -> bool {
+        let last = self.shared.last_position.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.shared.grown.wait_timeout_while(last, timeout, |last| *last <= after);
+        let (last, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *last > after
+    }
+
+    fn cut(&self, after: u64, limits: &EpochLimits) -> Result<Option<Cut>> {
+        let mut cut: Option<Cut> = None;
+        let mut bytes = 0;
+        self.shared.walk_index(after, |position, entry| {
+            let so_far = cut.map_or(0, |cut| cut.records);
+            if cut.is_some() && (so_far + entry.records > limits.max_records || bytes + entry.bytes > limits.max_bytes) {
+                cut.iter_mut().for_each(|cut| cut.full = true);
+                return false;
+            }
+            bytes += entry.bytes;
+            let latest_arrival = Instant(entry.arrival_micros).max(cut.map_or(Instant(i64::MIN), |cut| cut.latest_arrival));
+            cut = Some(Cut { position, records: so_far + entry.records, latest_arrival, full: entry.control });
+            !entry.control
+        })?;
+        Ok(cut)
+    }
+
+    fn read(&self, partition: u16, range: Range, visit: &mut dyn FnMut(SourceRecord<'_>) -> Result<()>) -> Result<()> {
+        let family = self.shared.family(&partition_name(partition))?;
+        let start = (range.after + 1).to_be_bytes();
+        for entry in self.shared.db.iterator_cf(family, IteratorMode::From(&start, Direction::Forward)) {
+            let (key, value) = entry.map_err(|e| io("the embedded stream cannot be read", e))?;
+            let key = &mut &*key;
+            let position = u64::from_be_bytes(take::<8>(key)?);
+            if position > range.up_to {
+                break;
+            }
+            let dataset_id = u32::from_be_bytes(take::<4>(key)?);
+            let rest = &mut &*value;
+            let arrival = Instant(i64::from_be_bytes(take::<8>(rest)?));
+            while !rest.is_empty() {
+                let line = u32::try_from(read_varint(rest)?).map_err(|_| corrupt())?;
+                let length = usize::try_from(read_varint(rest)?).map_err(|_| corrupt())?;
+                let (bytes, after) = rest.split_at_checked(length).ok_or_else(corrupt)?;
+                *rest = after;
+                visit(SourceRecord { dataset_id, position, line, arrival, bytes })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn seals(&self, range: Range) -> Result<Vec<u32>> {
+        let start = (range.after + 1).to_be_bytes();
+        let mut seals = Vec::new();
+        for entry in self.shared.db.iterator_cf(self.shared.family(CONTROLS)?, IteratorMode::From(&start, Direction::Forward)) {
+            let (key, value) = entry.map_err(|e| io("the embedded stream cannot be read", e))?;
+            if position_of(&key)? > range.up_to {
+                break;
+            }
+            seals.push(u32::from_be_bytes(take::<4>(&mut &*value)?));
+        }
+        Ok(seals)
+    }
+
+    fn release(&self, up_to: u64) -> Result<()> {
+        let failed = |e| io("released records cannot be removed", e);
+        let (first, end) = (0_u64.to_be_bytes(), (up_to + 1).to_be_bytes());
+        for name in (0..PARTITIONS).map(partition_name).chain([CONTROLS.to_owned()]) {
+            let family = self.shared.family(&name)?;
+            self.shared.db.delete_file_in_range_cf(family, first, end).map_err(failed)?;
+            self.shared.db.delete_range_cf(family, first, end).map_err(failed)?;
+        }
+        // The last entry stays, so that the position is found again after a restart.
+        let end = up_to.to_be_bytes();
+        self.shared.db.delete_range_cf(self.shared.family(INDEX)?, first, end).map_err(failed)
+    }
+
+    fn quarantine(&self, entries: &[Quarantined]) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        for entry in entries {
+            self.shared.put_quarantined(&mut batch, entry)?;
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.shared.db.write_opt(batch, &options).map_err(|e| io("the quarantine cannot be written", e))
+    }
+}
+
+fn partition_name(partition: u16) -> String {
+    format!("partition-{partition}")
+}
+
+fn position_of(key: &[u8]) -> Result<u64> {
+    take::<8>(&mut &*key).map(u64::from_be_bytes)
+}
+
+/// Header as JSON with its length in front, then the raw bytes.
+fn encode_quarantined(entry: &Quarantined) -> Result<Vec<u8>> {
+    let Quarantined { dataset_id, position, line, arrival, reason, .. } = entry.clone();
+    let header = to_json(&QuarantinedRecord { dataset_id, position, line, arrival, reason, raw: Vec::new() })?;
+    let mut value = Vec::with_capacity(header.len() + entry.raw.len() + 4);
+    write_varint(&mut value, header.len() as u64);
+    value.extend_from_slice(&header);
+    value.extend_from_slice(&entry.raw);
+    Ok(value)
+}
+
+fn decode_quarantined(mut value: &[u8]) -> Result<QuarantinedRecord> {
+    let length = usize::try_from(read_varint(&mut value)?).map_err(|_| corrupt())?;
+    let (header, raw) = value.split_at_checked(length).ok_or_else(corrupt)?;
+    let record: QuarantinedRecord = from_json(header)?;
+    Ok(QuarantinedRecord { raw: raw.to_vec(), ..record })
+}
+
+fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|e| Error::new(ErrorKind::Internal, "an entry cannot be written").because(e))
+}
+
+fn from_json<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| corrupt().because(e))
+}
+
+fn corrupt() -> Error {
+    Error::new(ErrorKind::Corrupt, "an entry of the embedded stream is not what was written")
+}
+
+fn writer_gone() -> Error {
+    Error::new(ErrorKind::Io, "the stream's writer has stopped; start Tidemark again")
+}
+
+fn io(message: &str, source: rocksdb::Error) -> Error {
+    let kind = match source.kind() {
+        rocksdb::ErrorKind::Corruption => ErrorKind::Corrupt,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, message).because(source)
+}

@@ -1,0 +1,172 @@
+//! Timeline state in RocksDB.
+//!
+//! There is no write-ahead log: the stream and the lake's epochs are the log, and what a crash takes is applied again
+//! from them. RocksDB keeps writes in order, so what survives is always a beginning of what was written; each write
+//! of a slot carries the marks of its key groups with it.
+
+use std::{ops::Range, path::Path};
+
+use engine::{
+    Error, ErrorKind, Result,
+    model::KEY_GROUPS,
+    ports::{StateStore, StateWrites},
+};
+use rocksdb::{
+    BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
+};
+
+/// First byte of a key group's mark. Timeline entries begin with a key group, which is smaller.
+const MARK: u8 = 0xff;
+/// First byte of a note.
+const NOTE: u8 = 0xfe;
+
+/// How much memory the state may take.
+#[derive(Debug, Clone, Copy)]
+pub struct StateOptions {
+    /// Blocks kept in memory. Default 512 MiB.
+    pub block_cache_bytes: usize,
+    /// Writes kept in memory before they are written out, in all. Default 256 MiB.
+    pub write_buffer_bytes: usize,
+}
+
+impl Default for StateOptions {
+    fn default() -> StateOptions {
+        StateOptions { block_cache_bytes: 512 << 20, write_buffer_bytes: 256 << 20 }
+    }
+}
+
+/// State in one RocksDB database.
+pub struct RocksDbState {
+    db: DB,
+}
+
+impl RocksDbState {
+    /// Opens or creates the state in a folder. Only one process can have it open.
+    pub fn open(folder: &Path, options: StateOptions) -> Result<RocksDbState> {
+        let mut db_options = Options::default();
+        db_options.create_if_missing(true);
+        db_options.set_write_buffer_size(options.write_buffer_bytes / 4);
+        db_options.set_max_write_buffer_number(4);
+        db_options.set_db_write_buffer_size(options.write_buffer_bytes);
+        db_options.set_max_background_jobs(2);
+        // Most of an entry is fingerprints, which do not compress.
+        db_options.set_compression_type(DBCompressionType::None);
+        db_options.set_level_compaction_dynamic_level_bytes(true);
+        let mut blocks = BlockBasedOptions::default();
+        blocks.set_block_cache(&Cache::new_lru_cache(options.block_cache_bytes));
+        blocks.set_bloom_filter(10.0, false);
+        blocks.set_cache_index_and_filter_blocks(true);
+        blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        db_options.set_block_based_table_factory(&blocks);
+        let db = DB::open(&db_options, folder).map_err(|e| io("the timeline state cannot be opened", e))?;
+        Ok(RocksDbState { db })
+    }
+
+    fn number(&self, key: &[u8]) -> Result<u64> {
+        let value = self.db.get_pinned(key).map_err(|e| io("the timeline state cannot be read", e))?;
+        let Some(value) = value else { return Ok(0) };
+        let bytes = value.as_ref().try_into().map_err(|_| Error::new(ErrorKind::Corrupt, "a mark of the timeline state is damaged"))?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+
+    fn property(&self, name: &str) -> u64 {
+        self.db.property_int_value(name).ok().flatten().unwrap_or(0)
+    }
+
+    fn write(&self, batch: WriteBatch) -> Result<()> {
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        self.db.write_opt(batch, &options).map_err(|e| io("the timeline state cannot be written", e))
+    }
+}
+
+fn mark(key_group: u16) -> [u8; 3] {
+    let [high, low] = key_group.to_be_bytes();
+    [MARK, high, low]
+}
+
+fn note_key(epoch: u64) -> [u8; 9] {
+    let mut key = [NOTE; 9];
+    key[1..].copy_from_slice(&epoch.to_be_bytes());
+    key
+}
+
+fn io(message: &str, source: rocksdb::Error) -> Error {
+    let kind = match source.kind() {
+        rocksdb::ErrorKind::Corruption => ErrorKind::Corrupt,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, message).because(source)
+}
+
+impl StateStore for RocksDbState {
+    fn applied_epochs(&self) -> Result<Vec<u64>> {
+        (0..KEY_GROUPS).map(|key_group| self.number(&mark(key_group))).collect()
+    }
+
+    fn load(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, Option<&[u8]>) -> Result<()>) -> Result<()> {
+        let family = self.db.cf_handle(rocksdb::DEFAULT_COLUMN_FAMILY_NAME);
+        let family = family.ok_or_else(|| Error::new(ErrorKind::Internal, "no default column family"))?;
+        for (index, found) in self.db.batched_multi_get_cf(family, keys.iter(), true).into_iter().enumerate() {
+            let value = found.map_err(|e| io("the timeline state cannot be read", e))?;
+            visit(index, value.as_deref())?;
+        }
+        Ok(())
+    }
+
+    fn scan_from_predecessor(&self, prefix: &[u8], from: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let failed = |e| io("the timeline state cannot be read", e);
+        let before = self.db.iterator(IteratorMode::From(from, Direction::Reverse)).next().transpose().map_err(failed)?;
+        let start = match &before {
+            Some((key, _)) if key.starts_with(prefix) => key.as_ref(),
+            _ => from,
+        };
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        let mut found = Vec::new();
+        for entry in self.db.iterator_opt(IteratorMode::From(start, Direction::Forward), options) {
+            let (key, value) = entry.map_err(failed)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            found.push((key.into_vec(), value.into_vec()));
+        }
+        Ok(found)
+    }
+
+    fn apply(&self, epoch: u64, key_groups: Range<u16>, writes: &StateWrites) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        for (key, value) in writes.iter() {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            }
+        }
+        for key_group in key_groups {
+            batch.put(mark(key_group), epoch.to_be_bytes());
+        }
+        self.write(batch)
+    }
+
+    fn put_note(&self, epoch: u64, note: &[u8], obsolete_before: u64) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        batch.delete_range(note_key(0), note_key(obsolete_before));
+        batch.put(note_key(epoch), note);
+        self.write(batch)
+    }
+
+    fn note(&self, epoch: u64) -> Result<Option<Vec<u8>>> {
+        let key = note_key(epoch);
+        let entry = self.db.iterator(IteratorMode::From(&key, Direction::Reverse)).next().transpose();
+        let entry = entry.map_err(|e| io("the timeline state cannot be read", e))?;
+        Ok(entry.filter(|(key, _)| key.first() == Some(&NOTE)).map(|(_, value)| value.into_vec()))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.db.flush().map_err(|e| io("the timeline state cannot be made durable", e))
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.property("rocksdb.total-sst-files-size") + self.property("rocksdb.cur-size-all-mem-tables")
+    }
+}

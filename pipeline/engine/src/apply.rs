@@ -1,0 +1,325 @@
+//! One slot's part of an epoch: events of its key groups, key by key, against the state.
+//!
+//! In: decoded batches and the rows that belong to the slot. Out: the rows to append and the writes to the state.
+//! Reads the state and writes nothing.
+
+use std::{cmp::Ordering, collections::HashMap, ops::Range, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array},
+    compute::take,
+};
+use model::{
+    Change, DatasetDefinition, Effect, Fingerprint, OPEN, Operation, Segment, Timeline, arrow_layout, net_effect,
+};
+
+use crate::{
+    Result,
+    event_batch::EventBatch,
+    ports::{StateStore, StateWrites},
+    state_value::{PAGE_SEGMENTS_MAX, Page, key_group, page_address, page_start, write_head_address},
+};
+
+/// Keys looked up in the state at a time.
+const KEYS_PER_LOOKUP: usize = 4_096;
+
+/// An event by its batch and its row there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowRef {
+    /// Index of the batch.
+    pub batch: u32,
+    /// Row in it.
+    pub row: u32,
+}
+
+/// A row to append: key (and, for a put, values) of an event, over a stretch of valid time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assertion {
+    /// The event whose key and values it carries.
+    pub source: RowRef,
+    /// First valid instant.
+    pub from: i64,
+    /// First valid instant after.
+    pub to: i64,
+    /// When it became known.
+    pub system_from: i64,
+    /// False for a delete.
+    pub put: bool,
+}
+
+/// What a slot did to one dataset in one epoch.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Rows to append.
+    pub assertions: Vec<Assertion>,
+    /// Events that changed what holds.
+    pub committed: u64,
+    /// Events that did not.
+    pub unchanged: u64,
+}
+
+/// The rows of all batches whose key lies in these key groups and that `active` lets through, ordered by key and,
+/// within a key, by arrival.
+pub fn rows_of_slot(
+    batches: &[EventBatch],
+    key_groups: &dyn Fn(u16) -> bool,
+    active: impl Fn(RowRef) -> bool,
+) -> Vec<RowRef> {
+    let mut rows: Vec<(u64, RowRef)> = Vec::new();
+    for (batch_index, batch) in batches.iter().enumerate() {
+        for (row, &hash) in batch.hashes.iter().enumerate() {
+            let reference = RowRef { batch: batch_index as u32, row: row as u32 };
+            if key_groups(key_group(hash)) && active(reference) {
+                rows.push((hash, reference));
+            }
+        }
+    }
+    rows.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| compare_in_hash(batches, a.1, b.1)));
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+fn compare_in_hash(batches: &[EventBatch], a: RowRef, b: RowRef) -> Ordering {
+    let (x, y) = (&batches[a.batch as usize], &batches[b.batch as usize]);
+    let (key_x, key_y) = (x.key(a.row as usize), y.key(b.row as usize));
+    let by_key = key_x.len().cmp(&key_y.len()).then_with(|| key_x.cmp(key_y));
+    by_key
+        .then_with(|| x.places[a.row as usize].cmp(&y.places[b.row as usize]))
+        .then_with(|| (a.batch, a.row).cmp(&(b.batch, b.row)))
+}
+
+/// Applies the rows of a slot, as [`rows_of_slot`] orders them.
+///
+/// Rows become known at `system_time`; in an open history import at the system time each event carries, events of one
+/// such time acting together.
+pub fn apply_rows(
+    dataset_id: u32,
+    definition: &DatasetDefinition,
+    batches: &[EventBatch],
+    rows: &[RowRef],
+    timing: Timing,
+    state: &dyn StateStore,
+    writes: &mut StateWrites,
+) -> Result<Applied> {
+    let keys = ranges_of_keys(batches, rows);
+    let mut slot =
+        SlotPass { definition, batches, timing, state, writes, applied: Applied::default(), buffer: Vec::new() };
+    let mut addresses: Vec<u8> = Vec::new();
+    let mut ends: Vec<usize> = Vec::new();
+    let mut address = Vec::new();
+    for chunk in keys.chunks(KEYS_PER_LOOKUP) {
+        addresses.clear();
+        ends.clear();
+        for range in chunk {
+            let first = rows[range.start];
+            let batch = &batches[first.batch as usize];
+            let (hash, key) = (batch.hashes[first.row as usize], batch.key(first.row as usize));
+            write_head_address(&mut address, dataset_id, hash, key);
+            addresses.extend_from_slice(&address);
+            ends.push(addresses.len());
+        }
+        let slices: Vec<&[u8]> =
+            ends.iter().enumerate().map(|(i, &end)| &addresses[if i == 0 { 0 } else { ends[i - 1] }..end]).collect();
+        state.load(&slices, &mut |index, value| {
+            let head = value.map(Page::decode).transpose()?.unwrap_or_default();
+            slot.apply_key(slices[index], head, &rows[chunk[index].clone()])
+        })?;
+    }
+    Ok(slot.applied)
+}
+
+/// When the rows of an epoch become known.
+#[derive(Debug, Clone, Copy)]
+pub enum Timing {
+    /// At the epoch's system time.
+    Epoch(i64),
+    /// At the system time each event carries (history import).
+    Carried,
+}
+
+fn ranges_of_keys(batches: &[EventBatch], rows: &[RowRef]) -> Vec<Range<usize>> {
+    let key = |row: RowRef| batches[row.batch as usize].key(row.row as usize);
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for (index, &row) in rows.iter().enumerate() {
+        match ranges.last_mut() {
+            Some(range) if key(rows[range.start]) == key(row) => range.end = index + 1,
+            _ => ranges.push(index..index + 1),
+        }
+    }
+    ranges
+}
+
+struct SlotPass<'a> {
+    definition: &'a DatasetDefinition,
+    batches: &'a [EventBatch],
+    timing: Timing,
+    state: &'a dyn StateStore,
+    writes: &'a mut StateWrites,
+    applied: Applied,
+    buffer: Vec<u8>,
+}
+
+impl SlotPass<'_> {
+    fn apply_key(&mut self, head_address: &[u8], head: Page, rows: &[RowRef]) -> Result<()> {
+        let earliest = rows.iter().map(|&row| self.event(row).from).min().unwrap_or(OPEN);
+        let older = match head.covers_from {
+            Some(covers_from) if earliest < covers_from => self.load_older(head_address, earliest)?,
+            _ => Vec::new(),
+        };
+        let window_start = older.first().map(|(start, _)| *start).or(head.covers_from);
+        let older_starts: Vec<i64> = older.iter().map(|(start, _)| *start).collect();
+        let mut segments: Vec<Segment> = older.into_iter().flat_map(|(_, page)| page.segments).collect();
+        segments.extend(head.segments);
+        let before = segments.clone();
+        let mut timeline = Timeline::new(self.definition.mode, self.definition.sequence.is_some(), segments);
+        match self.timing {
+            Timing::Epoch(system_time) => self.apply_together(&mut timeline, rows, system_time),
+            Timing::Carried => self.apply_by_carried_time(&mut timeline, rows),
+        }
+        let after = timeline.into_segments();
+        if after != before {
+            self.store(head_address, window_start, &older_starts, after);
+        }
+        Ok(())
+    }
+
+    fn event(&self, row: RowRef) -> &model::TimelineEvent {
+        &self.batches[row.batch as usize].events[row.row as usize]
+    }
+
+    fn load_older(&self, head_address: &[u8], earliest: i64) -> Result<Vec<(i64, Page)>> {
+        let entries = self.state.scan_from_predecessor(head_address, &page_address(head_address, earliest))?;
+        let pages = entries.into_iter().filter(|(address, _)| address.len() > head_address.len());
+        pages.map(|(address, value)| Ok((page_start(head_address, &address)?, Page::decode(&value)?))).collect()
+    }
+
+    fn apply_by_carried_time(&mut self, timeline: &mut Timeline, rows: &[RowRef]) {
+        let carried = |row: &RowRef| self.batches[row.batch as usize].system_times[row.row as usize];
+        let mut by_time: Vec<(i64, RowRef)> = rows.iter().map(|row| (carried(row), *row)).collect();
+        by_time.sort_by_key(|(time, _)| *time);
+        for group in by_time.chunk_by(|a, b| a.0 == b.0) {
+            let rows: Vec<RowRef> = group.iter().map(|(_, row)| *row).collect();
+            self.apply_together(timeline, &rows, group[0].0);
+        }
+    }
+
+    /// Lets events act one after the other and records their net effect as known at one system time.
+    fn apply_together(&mut self, timeline: &mut Timeline, rows: &[RowRef], system_from: i64) {
+        let before = timeline.segments().to_vec();
+        let mut changed = false;
+        for &row in rows {
+            match timeline.apply(self.event(row)) {
+                Effect::Changed => {
+                    changed = true;
+                    self.applied.committed += 1;
+                }
+                Effect::Unchanged => self.applied.unchanged += 1,
+            }
+        }
+        if !changed {
+            return;
+        }
+        let changes = net_effect(&before, timeline.segments());
+        let speakers = Speakers::new(self.batches, rows);
+        for Change { from, to, fingerprint } in changes {
+            let put = fingerprint != Fingerprint::NOTHING;
+            let source = if put { speakers.of(fingerprint) } else { rows.last().copied() };
+            // A new fingerprint can only come from an event of this epoch.
+            debug_assert!(source.is_some());
+            if let Some(source) = source {
+                self.applied.assertions.push(Assertion { source, from, to, system_from, put });
+            }
+        }
+    }
+
+    /// Writes the timeline back, older half first when the head has grown too long.
+    fn store(&mut self, head_address: &[u8], window_start: Option<i64>, older_starts: &[i64], segments: Vec<Segment>) {
+        let head_from = if segments.len() > PAGE_SEGMENTS_MAX { segments.len() - PAGE_SEGMENTS_MAX / 2 } else { 0 };
+        let (older, head) = segments.split_at(head_from);
+        let whole = window_start.unwrap_or(i64::MIN);
+        let mut written = Vec::new();
+        for (index, chunk) in older.chunks(PAGE_SEGMENTS_MAX).enumerate() {
+            let starts_at = if index == 0 { whole } else { chunk[0].from };
+            Page { covers_from: None, segments: chunk.to_vec() }.encode(&mut self.buffer);
+            self.writes.put(&page_address(head_address, starts_at), &self.buffer);
+            written.push(starts_at);
+        }
+        for start in older_starts.iter().filter(|start| !written.contains(start)) {
+            self.writes.delete(&page_address(head_address, *start));
+        }
+        let covers_from =
+            if older.is_empty() { window_start.filter(|&start| start != i64::MIN) } else { Some(head[0].from) };
+        if head.is_empty() && covers_from.is_none() {
+            self.writes.delete(head_address);
+            return;
+        }
+        Page { covers_from, segments: head.to_vec() }.encode(&mut self.buffer);
+        self.writes.put(head_address, &self.buffer);
+    }
+}
+
+/// Finds the event that carries the values of a fingerprint.
+enum Speakers<'a> {
+    Few(&'a [EventBatch], &'a [RowRef]),
+    Many(HashMap<Fingerprint, RowRef>),
+}
+
+impl<'a> Speakers<'a> {
+    fn new(batches: &'a [EventBatch], rows: &'a [RowRef]) -> Speakers<'a> {
+        if rows.len() <= 8 {
+            return Speakers::Few(batches, rows);
+        }
+        let puts = rows.iter().filter_map(|row| Self::said(batches, *row).map(|fingerprint| (fingerprint, *row)));
+        Speakers::Many(puts.collect())
+    }
+
+    fn said(batches: &[EventBatch], row: RowRef) -> Option<Fingerprint> {
+        let event = &batches[row.batch as usize].events[row.row as usize];
+        (event.operation == Operation::Put).then_some(event.fingerprint)
+    }
+
+    fn of(&self, fingerprint: Fingerprint) -> Option<RowRef> {
+        match self {
+            Speakers::Few(batches, rows) => {
+                rows.iter().rev().find(|row| Self::said(batches, **row) == Some(fingerprint)).copied()
+            }
+            Speakers::Many(by_fingerprint) => by_fingerprint.get(&fingerprint).copied(),
+        }
+    }
+}
+
+/// Lays assertions out as [`arrow_layout::assertion_schema`] says, a record batch for each event batch they come from.
+/// `columns` are the batches' columns.
+pub fn lay_out(
+    definition: &DatasetDefinition,
+    columns: &[Vec<ArrayRef>],
+    assertions: &[Assertion],
+) -> Result<Vec<RecordBatch>> {
+    let schema = arrow_layout::assertion_schema(definition);
+    let key_count = definition.key.len();
+    let mut by_batch: Vec<Vec<&Assertion>> = vec![Vec::new(); columns.len()];
+    for assertion in assertions {
+        by_batch[assertion.source.batch as usize].push(assertion);
+    }
+    let mut laid_out = Vec::new();
+    for (columns, assertions) in columns.iter().zip(&by_batch).filter(|(_, assertions)| !assertions.is_empty()) {
+        let rows = UInt32Array::from_iter_values(assertions.iter().map(|a| a.source.row));
+        let put_rows = UInt32Array::from_iter(assertions.iter().map(|a| a.put.then_some(a.source.row)));
+        let mut arrays = Vec::with_capacity(schema.fields().len());
+        for (index, column) in columns.iter().enumerate() {
+            arrays.push(take(column, if index < key_count { &rows } else { &put_rows }, None)?);
+        }
+        let end = |to: i64| (to != OPEN).then_some(to);
+        arrays.push(timestamps(assertions.iter().map(|a| Some(a.from))));
+        arrays.push(timestamps(assertions.iter().map(|a| end(a.to))));
+        arrays.push(timestamps(assertions.iter().map(|a| Some(a.system_from))));
+        arrays.push(timestamps(assertions.iter().map(|_| None)));
+        let words = assertions.iter().map(|a| if a.put { "put" } else { "delete" });
+        arrays.push(Arc::new(StringArray::from_iter_values(words)));
+        laid_out.push(RecordBatch::try_new(Arc::clone(&schema), arrays)?);
+    }
+    Ok(laid_out)
+}
+
+fn timestamps(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+    Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("+00:00"))
+}

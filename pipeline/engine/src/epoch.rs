@@ -1,0 +1,459 @@
+//! One epoch, from a range of the source to a commit and an updated state.
+//!
+//! The same function serves the first time and a replay after a crash: given the same range, epoch, system time and
+//! state it does the same, except that a replay commits nothing and leaves key groups alone that have the epoch.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range as Groups,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant as Stopwatch,
+};
+
+use arrow::array::ArrayRef;
+use model::{EpochRecord, Instant, KEY_GROUPS};
+
+use crate::{
+    Result,
+    apply::{Applied, Timing, apply_rows, lay_out, rows_of_slot},
+    decode::Decoder,
+    event_batch::{EventBatch, Place},
+    import::{HeldLine, ImportTail, ImportTails, Selection, select},
+    ports::{
+        DatasetCommit, DatasetInfo, EpochCommit, Quarantined, Range, RowWriter, Sink, Source, StateStore, StateWrites,
+    },
+};
+
+/// Below so many records an epoch is not worth several threads and files.
+const SMALL_EPOCH_RECORDS: usize = 4_096;
+
+/// What an epoch needs.
+pub struct EpochContext<'a> {
+    /// Where records come from.
+    pub source: &'a dyn Source,
+    /// Where timelines are.
+    pub state: &'a dyn StateStore,
+    /// Where rows go.
+    pub sink: &'a dyn Sink,
+    /// Parallel workers; each owns whole key groups.
+    pub slots: u16,
+}
+
+/// What an epoch is.
+#[derive(Debug, Clone, Copy)]
+pub struct EpochPlan {
+    /// Its number.
+    pub epoch: u64,
+    /// Its system time.
+    pub system_time: Instant,
+    /// Its records.
+    pub range: Range,
+}
+
+/// First time or replay.
+pub enum Pass<'a> {
+    /// Stage files and commit.
+    Commit,
+    /// Only bring the state up: `applied_epochs` says for each key group which epochs it has.
+    Replay {
+        /// For each key group, the last epoch applied.
+        applied_epochs: &'a [u64],
+    },
+}
+
+/// What an epoch did.
+#[derive(Debug, Default)]
+pub struct EpochOutcome {
+    /// Records taken in.
+    pub records: u64,
+    /// Rows appended.
+    pub rows: u64,
+    /// Bytes of files written.
+    pub bytes: u64,
+    /// Datasets in which something changed, by name.
+    pub datasets: Vec<String>,
+    /// What is held back of imports from now on.
+    pub tails: ImportTails,
+    /// Where the time went.
+    pub timings: EpochTimings,
+}
+
+/// Wall-clock time by stage, in microseconds.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct EpochTimings {
+    /// Reading and decoding.
+    pub decode_micros: u64,
+    /// Applying to the state and writing files.
+    pub apply_micros: u64,
+    /// The commit.
+    pub commit_micros: u64,
+    /// Writing the state.
+    pub state_micros: u64,
+}
+
+/// The key groups of a slot.
+pub fn groups_of_slot(slot: u16, slots: u16) -> Groups<u16> {
+    let bound = |s: u16| (u32::from(s) * u32::from(KEY_GROUPS) / u32::from(slots.max(1))) as u16;
+    bound(slot)..bound(slot + 1)
+}
+
+/// One dataset's records in an epoch.
+struct DatasetWork {
+    dataset_id: u32,
+    info: DatasetInfo,
+    importing: bool,
+    sealing: bool,
+    batches: Vec<EventBatch>,
+    /// Lines as received; only of an open import.
+    lines: Vec<HeldLine>,
+    columns: Vec<Vec<ArrayRef>>,
+    selection: Selection,
+    quarantined: u64,
+}
+
+impl DatasetWork {
+    fn new(dataset_id: u32, prepared: &Prepared, sealing: bool) -> DatasetWork {
+        DatasetWork {
+            dataset_id,
+            info: prepared.info.clone(),
+            importing: prepared.importing,
+            sealing,
+            batches: Vec::new(),
+            lines: Vec::new(),
+            columns: Vec::new(),
+            selection: Selection::default(),
+            quarantined: 0,
+        }
+    }
+
+    fn acting_events(&self) -> u64 {
+        let decoded: usize = self.batches.iter().map(EventBatch::len).sum();
+        (decoded - self.selection.excluded.len()) as u64
+    }
+}
+
+/// Runs an epoch. `tails` is what was held back before it.
+pub fn run_epoch(
+    context: &EpochContext<'_>,
+    plan: &EpochPlan,
+    tails: &ImportTails,
+    pass: &Pass<'_>,
+) -> Result<EpochOutcome> {
+    let mut watch = Stopwatch::now();
+    let mut lap = || {
+        let micros = u64::try_from(watch.elapsed().as_micros()).unwrap_or(u64::MAX);
+        watch = Stopwatch::now();
+        micros
+    };
+    let mut outcome = EpochOutcome::default();
+    let (mut works, rejected) = decode_all(context, plan, tails)?;
+    settle_imports(&mut works, plan, tails, &mut outcome.tails);
+    let quarantined: Vec<Quarantined> = rejected
+        .into_iter()
+        .chain(works.values_mut().flat_map(|work| std::mem::take(&mut work.selection.quarantined).into_iter()))
+        .collect();
+    for entry in &quarantined {
+        if let Some(work) = works.get_mut(&entry.dataset_id) {
+            work.quarantined += entry.events;
+        }
+    }
+    if !quarantined.is_empty() {
+        context.source.quarantine(&quarantined)?;
+    }
+    for work in works.values_mut() {
+        work.columns = work.batches.iter_mut().map(EventBatch::finish_columns).collect();
+    }
+    outcome.records = works.values().map(DatasetWork::acting_events).sum();
+    outcome.timings.decode_micros = lap();
+
+    let has_epoch = |group: u16| match pass {
+        Pass::Commit => false,
+        Pass::Replay { applied_epochs } => applied_epochs[usize::from(group)] >= plan.epoch,
+    };
+    let small = outcome.records < SMALL_EPOCH_RECORDS as u64;
+    let slots = if small { 1 } else { context.slots.max(1) };
+    let works: Vec<DatasetWork> = works.into_values().collect();
+    let results = in_parallel(usize::from(slots), usize::from(slots), |slot| {
+        run_slot(context, plan, pass, &works, groups_of_slot(slot as u16, slots), &has_epoch)
+    })?;
+    outcome.timings.apply_micros = lap();
+
+    let (writes, commits): (Vec<StateWrites>, Vec<Vec<DatasetCommit>>) = results.into_iter().unzip();
+    let datasets = merge_commits(&works, commits);
+    for (work, commit) in works.iter().zip(&datasets) {
+        outcome.rows += commit.files.iter().map(|file| file.rows).sum::<u64>();
+        outcome.bytes += commit.files.iter().map(|file| file.bytes).sum::<u64>();
+        if !commit.files.is_empty() || commit.seal {
+            outcome.datasets.push(work.info.name.clone());
+        }
+    }
+    if matches!(pass, Pass::Commit) {
+        let record = EpochRecord {
+            epoch: plan.epoch,
+            system_time: plan.system_time,
+            position: plan.range.up_to,
+            records: outcome.records,
+            rows: outcome.rows,
+            duration_micros: outcome.timings.decode_micros + outcome.timings.apply_micros,
+        };
+        context.sink.commit(EpochCommit { record, datasets })?;
+    }
+    outcome.timings.commit_micros = lap();
+
+    if outcome.tails != *tails {
+        context.state.put_note(plan.epoch, &outcome.tails.to_note()?, 0)?;
+    }
+    in_parallel(usize::from(slots), usize::from(slots), |slot| {
+        let groups = groups_of_slot(slot as u16, slots);
+        for lacking in groups_lacking(groups, &has_epoch) {
+            context.state.apply(plan.epoch, lacking.clone(), &writes_within(&writes[slot], &lacking))?;
+        }
+        Ok(())
+    })?;
+    outcome.timings.state_micros = lap();
+    Ok(outcome)
+}
+
+/// Maximal runs of key groups that do not have the epoch yet.
+fn groups_lacking(groups: Groups<u16>, has_epoch: &dyn Fn(u16) -> bool) -> Vec<Groups<u16>> {
+    let mut lacking: Vec<Groups<u16>> = Vec::new();
+    for group in groups.filter(|group| !has_epoch(*group)) {
+        match lacking.last_mut() {
+            Some(run) if run.end == group => run.end = group + 1,
+            _ => lacking.push(group..group + 1),
+        }
+    }
+    lacking
+}
+
+/// The writes whose address lies in these key groups. Usually all of them, which are then not copied.
+fn writes_within<'a>(writes: &'a StateWrites, groups: &Groups<u16>) -> std::borrow::Cow<'a, StateWrites> {
+    let inside = |address: &[u8]| address.first().is_some_and(|group| groups.contains(&u16::from(*group)));
+    if writes.iter().all(|(address, _)| inside(address)) {
+        return std::borrow::Cow::Borrowed(writes);
+    }
+    let mut within = StateWrites::default();
+    for (address, value) in writes.iter().filter(|(address, _)| inside(address)) {
+        match value {
+            Some(value) => within.put(address, value),
+            None => within.delete(address),
+        }
+    }
+    std::borrow::Cow::Owned(within)
+}
+
+type Works = BTreeMap<u32, DatasetWork>;
+
+/// Records of one partition, decoded.
+#[derive(Default)]
+struct Decoded {
+    batches: BTreeMap<u32, EventBatch>,
+    lines: BTreeMap<u32, Vec<HeldLine>>,
+    quarantined: Vec<Quarantined>,
+}
+
+/// A dataset as an epoch decodes for it.
+struct Prepared {
+    info: DatasetInfo,
+    decoder: Decoder,
+    importing: bool,
+}
+
+fn decode_all(context: &EpochContext<'_>, plan: &EpochPlan, tails: &ImportTails) -> Result<(Works, Vec<Quarantined>)> {
+    let prepared: Mutex<BTreeMap<u32, Option<Arc<Prepared>>>> = Mutex::new(BTreeMap::new());
+    let prepare = |dataset_id: u32| {
+        let mut prepared = prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = prepared.entry(dataset_id).or_insert_with(|| {
+            let info = context.sink.dataset(dataset_id)?;
+            let open = info.sealed_epoch.is_none_or(|sealed| plan.epoch <= sealed);
+            let importing = info.definition.system_time.is_some() && open;
+            Some(Arc::new(Prepared { decoder: Decoder::new(Arc::clone(&info.definition)), info, importing }))
+        });
+        entry.clone()
+    };
+    let mut held = Decoded::default();
+    for (&dataset_id, tail) in &tails.datasets {
+        for line in &tail.lines {
+            let arrival = Instant(line.arrival_micros);
+            let place = Place { position: line.position, line: line.line };
+            decode_one(&mut held, dataset_id, place, arrival, line.raw.as_bytes(), prepare(dataset_id).as_deref());
+        }
+    }
+    // Counted when the lines first came.
+    held.batches.values_mut().for_each(|batch| batch.ignored_fields = 0);
+    let partitions = usize::from(context.source.partitions());
+    let read = in_parallel(usize::from(context.slots.max(1)), partitions, |partition| {
+        let mut decoded = Decoded::default();
+        let mut last: Option<(u32, Option<Arc<Prepared>>)> = None;
+        context.source.read(partition as u16, plan.range, &mut |record| {
+            if last.as_ref().is_none_or(|(dataset_id, _)| *dataset_id != record.dataset_id) {
+                last = Some((record.dataset_id, prepare(record.dataset_id)));
+            }
+            let prepared = last.as_ref().and_then(|(_, prepared)| prepared.as_deref());
+            let place = Place { position: record.position, line: record.line };
+            decode_one(&mut decoded, record.dataset_id, place, record.arrival, record.bytes, prepared);
+            Ok(())
+        })?;
+        Ok(decoded)
+    })?;
+    let seals = context.source.seals(plan.range)?;
+    seals.iter().for_each(|&dataset_id| drop(prepare(dataset_id)));
+    let mut works = Works::new();
+    for (&dataset_id, prepared) in prepared.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        if let Some(prepared) = prepared {
+            let sealing = prepared.importing && seals.contains(&dataset_id);
+            works.insert(dataset_id, DatasetWork::new(dataset_id, prepared, sealing));
+        }
+    }
+    let mut quarantined = Vec::new();
+    for decoded in std::iter::once(held).chain(read) {
+        for (dataset_id, batch) in decoded.batches {
+            if let Some(work) = works.get_mut(&dataset_id) {
+                work.batches.push(batch);
+            }
+        }
+        for (dataset_id, mut lines) in decoded.lines {
+            if let Some(work) = works.get_mut(&dataset_id) {
+                work.lines.append(&mut lines);
+            }
+        }
+        quarantined.extend(decoded.quarantined);
+    }
+    Ok((works, quarantined))
+}
+
+fn decode_one(
+    decoded: &mut Decoded,
+    dataset_id: u32,
+    place: Place,
+    arrival: Instant,
+    bytes: &[u8],
+    prepared: Option<&Prepared>,
+) {
+    let outcome = match prepared {
+        None => Err("there is no such dataset any more".to_owned()),
+        Some(prepared) => {
+            let batch = decoded.batches.entry(dataset_id).or_insert_with(|| EventBatch::new(&prepared.info.definition));
+            prepared.decoder.decode(bytes, place, prepared.importing, batch).map_err(|rejection| rejection.0)
+        }
+    };
+    let Place { position, line } = place;
+    match outcome {
+        Err(reason) => {
+            let raw = bytes.to_vec();
+            decoded.quarantined.push(Quarantined { dataset_id, position, line, arrival, events: 1, reason, raw });
+        }
+        Ok(_) if prepared.is_some_and(|prepared| prepared.importing) => {
+            let raw = String::from_utf8_lossy(bytes).into_owned();
+            let held = HeldLine { position, line, arrival_micros: arrival.micros(), raw };
+            decoded.lines.entry(dataset_id).or_default().push(held);
+        }
+        Ok(_) => {}
+    }
+}
+
+/// Decides for every open import what acts now and what is held back.
+fn settle_imports(works: &mut Works, plan: &EpochPlan, before: &ImportTails, after: &mut ImportTails) {
+    *after = before.clone();
+    for work in works.values_mut().filter(|work| work.importing) {
+        let tail: Option<&ImportTail> = before.datasets.get(&work.dataset_id);
+        let lines = std::mem::take(&mut work.lines);
+        work.selection = select(work.dataset_id, &work.batches, lines, tail, plan.system_time, work.sealing);
+        match work.selection.tail.take() {
+            Some(tail) => after.datasets.insert(work.dataset_id, tail),
+            None => after.datasets.remove(&work.dataset_id),
+        };
+    }
+}
+
+fn run_slot(
+    context: &EpochContext<'_>,
+    plan: &EpochPlan,
+    pass: &Pass<'_>,
+    works: &[DatasetWork],
+    groups: Groups<u16>,
+    has_epoch: &(dyn Fn(u16) -> bool + Sync),
+) -> Result<(StateWrites, Vec<DatasetCommit>)> {
+    let mut writes = StateWrites::default();
+    let mut commits = Vec::with_capacity(works.len());
+    for work in works {
+        let ours = |group: u16| groups.contains(&group) && !has_epoch(group);
+        let rows = rows_of_slot(&work.batches, &ours, |row| work.selection.acts(row));
+        let timing = if work.importing { Timing::Carried } else { Timing::Epoch(plan.system_time.micros()) };
+        let definition = &work.info.definition;
+        let applied =
+            apply_rows(work.dataset_id, definition, &work.batches, &rows, timing, context.state, &mut writes)?;
+        let files = match pass {
+            Pass::Commit => stage(context.sink, work, &applied)?,
+            Pass::Replay { .. } => Vec::new(),
+        };
+        let Applied { committed, unchanged, .. } = applied;
+        commits.push(DatasetCommit {
+            dataset_id: work.dataset_id,
+            files,
+            committed,
+            unchanged,
+            ..DatasetCommit::default()
+        });
+    }
+    Ok((writes, commits))
+}
+
+fn stage(sink: &dyn Sink, work: &DatasetWork, applied: &Applied) -> Result<Vec<crate::ports::StagedFile>> {
+    if applied.assertions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut writer: Box<dyn RowWriter> = sink.writer(work.dataset_id)?;
+    for batch in lay_out(&work.info.definition, &work.columns, &applied.assertions)? {
+        writer.write(&batch)?;
+    }
+    writer.finish()
+}
+
+/// Adds up what the slots did, dataset by dataset.
+fn merge_commits(works: &[DatasetWork], by_slot: Vec<Vec<DatasetCommit>>) -> Vec<DatasetCommit> {
+    let start = |work: &DatasetWork| DatasetCommit {
+        dataset_id: work.dataset_id,
+        quarantined: work.quarantined,
+        ignored_fields: work.batches.iter().map(|batch| batch.ignored_fields).sum(),
+        seal: work.sealing,
+        ..DatasetCommit::default()
+    };
+    let mut merged: Vec<DatasetCommit> = works.iter().map(start).collect();
+    for commits in by_slot {
+        for (total, part) in merged.iter_mut().zip(commits) {
+            total.committed += part.committed;
+            total.unchanged += part.unchanged;
+            total.files.extend(part.files);
+        }
+    }
+    merged
+}
+
+/// Runs `task` for each index below `count` on up to `workers` threads and returns the results in order.
+fn in_parallel<T: Send>(workers: usize, count: usize, task: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+    if workers <= 1 || count <= 1 {
+        return (0..count).map(task).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<T>>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..workers.min(count) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(slot) = results.get(index) else { break };
+                    let result = task(index);
+                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+                }
+            });
+        }
+    });
+    let taken = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+    taken
+        .map(|result| result.unwrap_or_else(|| Err(crate::Error::new(crate::ErrorKind::Internal, "a task never ran"))))
+        .collect()
+}

@@ -1,0 +1,241 @@
+//! The running pipeline: recovers, then closes one epoch after the other until it is told to stop.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant as Stopwatch},
+};
+
+use model::{EpochRecord, Instant};
+use tracing::{error, info, warn};
+
+use crate::{
+    Error, ErrorKind, Result,
+    epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, run_epoch},
+    import::ImportTails,
+    ports::{Clock, EpochLimits, Sink, Source, StateStore},
+    recovery::{Decision, Observed, decide, epoch_range},
+};
+
+/// How the pipeline runs.
+#[derive(Debug, Clone)]
+pub struct PipelineOptions {
+    /// Parallel workers. Default 2.
+    pub slots: u16,
+    /// Shortest time between the closes of two epochs that limits have not filled. Default 1 s.
+    pub epoch_interval: Duration,
+    /// Size of an epoch. Default 262,144 records or 256 MiB.
+    pub limits: EpochLimits,
+    /// Time between checkpoints: the state is made durable and the source may let go. Default 30 s.
+    pub checkpoint_interval: Duration,
+}
+
+impl Default for PipelineOptions {
+    fn default() -> PipelineOptions {
+        PipelineOptions {
+            slots: 2,
+            epoch_interval: Duration::from_secs(1),
+            limits: EpochLimits { max_records: 262_144, max_bytes: 256 << 20 },
+            checkpoint_interval: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What the pipeline tells while it runs; read by the sampler and the health check.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Records in committed epochs since the start.
+    pub records: AtomicU64,
+    /// Duration of the last epoch, from its close to its commit.
+    pub epoch_duration_micros: AtomicU64,
+    /// Set once recovery is over and epochs are being closed.
+    pub running: AtomicBool,
+    /// Set when the pipeline had to give up; the log says why.
+    pub failed: AtomicBool,
+}
+
+/// Called after each commit with its record and the names of the datasets in which something changed.
+pub type OnCommit = Box<dyn Fn(&EpochRecord, &[String]) + Send>;
+
+/// The pipeline and what it needs.
+pub struct Pipeline {
+    /// Where records come from.
+    pub source: Arc<dyn Source>,
+    /// Where timelines are.
+    pub state: Arc<dyn StateStore>,
+    /// Where rows go.
+    pub sink: Arc<dyn Sink>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How it runs.
+    pub options: PipelineOptions,
+    /// What it tells.
+    pub progress: Arc<Progress>,
+    /// Whom it tells.
+    pub on_commit: OnCommit,
+}
+
+impl Pipeline {
+    /// Runs until `stop` is set. Errors that may pass are logged and tried again; the others end it.
+    pub fn run(&self, stop: &AtomicBool) -> Result<()> {
+        let outcome = self.run_with_retries(stop);
+        self.progress.running.store(false, Ordering::Relaxed);
+        if let Err(error) = &outcome {
+            self.progress.failed.store(true, Ordering::Relaxed);
+            error!(%error, "the pipeline has stopped; records are still acknowledged and kept, but not committed");
+        }
+        outcome
+    }
+
+    fn run_with_retries(&self, stop: &AtomicBool) -> Result<()> {
+        const PAUSE_MAX: Duration = Duration::from_secs(10);
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let before = self.sink.head();
+            match self.run_once(stop) {
+                Err(error) if error.retryable() && !stop.load(Ordering::Relaxed) => {
+                    // Progress since the last failure: start again with the short pause.
+                    if self.sink.head() != before {
+                        pause = Duration::from_millis(100);
+                    }
+                    warn!(%error, pause_ms = pause.as_millis() as u64, "an epoch failed; trying again");
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn run_once(&self, stop: &AtomicBool) -> Result<()> {
+        let mut tails = self.recover()?;
+        self.progress.running.store(true, Ordering::Relaxed);
+        let mut last_close = Stopwatch::now().checked_sub(self.options.epoch_interval).unwrap_or_else(Stopwatch::now);
+        let mut last_checkpoint = Stopwatch::now();
+        while !stop.load(Ordering::Relaxed) {
+            if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
+                tails = outcome.tails;
+            }
+            if last_checkpoint.elapsed() >= self.options.checkpoint_interval {
+                self.checkpoint()?;
+                last_checkpoint = Stopwatch::now();
+            }
+        }
+        self.checkpoint()
+    }
+
+    /// Brings the state to the last committed epoch; returns what is held back of imports there.
+    fn recover(&self) -> Result<ImportTails> {
+        let head = self.sink.head();
+        let committed_epoch = head.as_ref().map_or(0, |record| record.epoch);
+        let applied_epochs = self.state.applied_epochs()?;
+        let observed = Observed { applied_epochs, committed_epoch };
+        match decide(&observed) {
+            Decision::Continue => self.tails_after(committed_epoch),
+            Decision::Replay { after } => self.replay(after, &observed.applied_epochs),
+            Decision::Refuse { key_group, applied } => Err(Error::new(
+                ErrorKind::Mismatch,
+                "the timeline state is ahead of the lake, so they do not belong together; restore both from one backup",
+            )
+            .with("key group", key_group)
+            .with("state epoch", applied)
+            .with("lake epoch", committed_epoch)),
+        }
+    }
+
+    fn replay(&self, after: u64, applied_epochs: &[u64]) -> Result<ImportTails> {
+        let watch = Stopwatch::now();
+        let mut tails = self.tails_after(after)?;
+        // The predecessor of the first epoch to replay says where its range begins.
+        let records = self.sink.epochs_after(after.saturating_sub(1))?;
+        let mut previous = records.first().filter(|record| record.epoch == after).cloned();
+        let mut replayed = 0_u64;
+        for record in records.iter().filter(|record| record.epoch > after) {
+            let range = epoch_range(previous.as_ref(), record);
+            let plan = EpochPlan { epoch: record.epoch, system_time: record.system_time, range };
+            tails = run_epoch(&self.context(), &plan, &tails, &Pass::Replay { applied_epochs })?.tails;
+            previous = Some(record.clone());
+            replayed += 1;
+        }
+        info!(epochs = replayed, millis = watch.elapsed().as_millis() as u64, "timeline state caught up with the lake");
+        Ok(tails)
+    }
+
+    fn tails_after(&self, epoch: u64) -> Result<ImportTails> {
+        ImportTails::from_note(self.state.note(epoch)?.as_deref())
+    }
+
+    /// Waits for records, closes the epoch when it is time, runs it.
+    fn next_epoch(&self, tails: &ImportTails, last_close: &mut Stopwatch) -> Result<Option<EpochOutcome>> {
+        const IDLE_WAIT: Duration = Duration::from_millis(200);
+        let head = self.sink.head();
+        let after = head.as_ref().map_or(0, |record| record.position);
+        if !self.source.wait(after, IDLE_WAIT) {
+            return Ok(None);
+        }
+        let Some(mut cut) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
+        let due = self.options.epoch_interval.saturating_sub(last_close.elapsed());
+        if !cut.full && !due.is_zero() {
+            std::thread::sleep(due.min(IDLE_WAIT));
+            if due > IDLE_WAIT {
+                return Ok(None);
+            }
+            let Some(later) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
+            cut = later;
+        }
+        *last_close = Stopwatch::now();
+        let epoch = head.as_ref().map_or(1, |record| record.epoch + 1);
+        let range = crate::ports::Range { after, up_to: cut.position };
+        let plan = EpochPlan { epoch, system_time: self.system_time(head.as_ref(), cut.latest_arrival), range };
+        let outcome = run_epoch(&self.context(), &plan, tails, &Pass::Commit)?;
+        self.announce(&plan, &outcome);
+        Ok(Some(outcome))
+    }
+
+    /// One clock: later than every epoch before, not earlier than the arrival of any record in this one.
+    fn system_time(&self, head: Option<&EpochRecord>, latest_arrival: Instant) -> Instant {
+        let after_head = Instant(head.map_or(i64::MIN, |record| record.system_time.micros() + 1));
+        self.clock.now().max(latest_arrival).max(after_head)
+    }
+
+    fn announce(&self, plan: &EpochPlan, outcome: &EpochOutcome) {
+        let timings = outcome.timings;
+        let duration_micros = timings.decode_micros + timings.apply_micros + timings.commit_micros;
+        self.progress.records.fetch_add(outcome.records, Ordering::Relaxed);
+        self.progress.epoch_duration_micros.store(duration_micros, Ordering::Relaxed);
+        info!(
+            epoch = plan.epoch,
+            records = outcome.records,
+            rows = outcome.rows,
+            bytes = outcome.bytes,
+            decode_micros = timings.decode_micros,
+            apply_micros = timings.apply_micros,
+            commit_micros = timings.commit_micros,
+            state_micros = timings.state_micros,
+            "epoch committed"
+        );
+        if let Some(record) = self.sink.head() {
+            (self.on_commit)(&record, &outcome.datasets);
+        }
+    }
+
+    /// Makes the state durable; after that the source may let go of what is in it.
+    fn checkpoint(&self) -> Result<()> {
+        self.state.flush()?;
+        match self.sink.head() {
+            Some(record) => self.source.release(record.position),
+            None => Ok(()),
+        }
+    }
+
+    fn context(&self) -> EpochContext<'_> {
+        EpochContext {
+            source: self.source.as_ref(),
+            state: self.state.as_ref(),
+            sink: self.sink.as_ref(),
+            slots: self.options.slots,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The engine's ports. Each says what whoever implements it must guarantee.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use arrow::array::RecordBatch;
+use model::{DatasetDefinition, EpochRecord, Instant};
+
+use crate::Result;
+
+/// A partitioned, durable, replayable stream of records.
+///
+/// Positions are whole numbers that grow by request: all records of one request share one position, so a cut between
+/// two positions never divides a request. Reading a range again gives the same records in the same order, until
+/// [`Source::release`] has let go of it.
+pub trait Source: Send + Sync {
+    /// Number of partitions, fixed for the life of the source.
+    fn partitions(&self) -> u16;
+
+    /// Waits until something lies behind `after`, at most `timeout`; tells whether it does.
+    fn wait(&self, after: u64, timeout: Duration) -> bool;
+
+    /// Where the next epoch may end: as far behind `after` as the limits allow, at least one request when there is
+    /// one. A control ends the epoch it is in.
+    fn cut(&self, after: u64, limits: &EpochLimits) -> Result<Option<Cut>>;
+
+    /// Hands over the records of one partition with `after < position <= up_to`, in order of position and line.
+    fn read(&self, partition: u16, range: Range, visit: &mut dyn FnMut(SourceRecord<'_>) -> Result<()>) -> Result<()>;
+
+    /// Seals asked for within a range: the identifiers of the datasets.
+    fn seals(&self, range: Range) -> Result<Vec<u32>>;
+
+    /// Records at or before this position are never asked for again.
+    fn release(&self, up_to: u64) -> Result<()>;
+
+    /// Keeps records that could not be accepted. Doing so twice for the same position and line changes nothing.
+    fn quarantine(&self, entries: &[Quarantined]) -> Result<()>;
+}
+
+/// Positions `after < position <= up_to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// Not included.
+    pub after: u64,
+    /// Included.
+    pub up_to: u64,
+}
+
+/// How large an epoch may grow.
+#[derive(Debug, Clone, Copy)]
+pub struct EpochLimits {
+    /// Records; a single request may exceed it.
+    pub max_records: u64,
+    /// Bytes of records; a single request may exceed it.
+    pub max_bytes: u64,
+}
+
+/// The end of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Last position inside.
+    pub position: u64,
+    /// Records inside.
+    pub records: u64,
+    /// Latest arrival of a record inside.
+    pub latest_arrival: Instant,
+    /// Whether a limit or a control ended it, so that waiting for more is of no use.
+    pub full: bool,
+}
+
+/// One record as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceRecord<'a> {
+    /// The dataset it is for.
+    pub dataset_id: u32,
+    /// Its request.
+    pub position: u64,
+    /// Its line in the request, counting from 1.
+    pub line: u32,
+    /// When it was acknowledged.
+    pub arrival: Instant,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+/// A record that cannot be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The dataset it was for.
+    pub dataset_id: u32,
+    /// Its request.
+    pub position: u64,
+    /// Its line in the request, counting from 1.
+    pub line: u32,
+    /// When it arrived.
+    pub arrival: Instant,
+    /// Events it counts for: those it decoded to, or 1 when it did not decode.
+    pub events: u64,
+    /// Why it cannot be accepted and what to do.
+    pub reason: String,
+    /// The bytes as received.
+    pub raw: Vec<u8>,
+}
+
+/// Timeline state by key: a head per key, and older pages of long timelines.
+///
+/// Writes of one call reach the disk together or not at all, and in the order of the calls: when a later call survives
+/// a crash, so does an earlier one. They need not be durable before [`StateStore::flush`] returns.
+pub trait StateStore: Send + Sync {
+    /// For each key group, the last epoch applied to it; 0 at first.
+    fn applied_epochs(&self) -> Result<Vec<u64>>;
+
+    /// Looks up many keys, given in ascending order, and hands each value over with the key's index.
+    fn load(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, Option<&[u8]>) -> Result<()>) -> Result<()>;
+
+    /// All entries whose key starts with `prefix` and is not less than `from`, or the last one before `from` under the
+    /// same prefix and everything behind it.
+    fn scan_from_predecessor(&self, prefix: &[u8], from: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
+
+    /// Applies the writes of one slot for one epoch and marks the key groups as having it.
+    fn apply(&self, epoch: u64, key_groups: std::ops::Range<u16>, writes: &StateWrites) -> Result<()>;
+
+    /// Keeps a note under an epoch (the import tail). Notes of epochs before `obsolete_before` may be dropped.
+    fn put_note(&self, epoch: u64, note: &[u8], obsolete_before: u64) -> Result<()>;
+
+    /// The note of that epoch, or of the last one before it that has one.
+    fn note(&self, epoch: u64) -> Result<Option<Vec<u8>>>;
+
+    /// Returns when all that was applied is durable.
+    fn flush(&self) -> Result<()>;
+
+    /// Bytes held, on disk and in write buffers.
+    fn size_bytes(&self) -> u64;
+}
+
+/// Writes to the state, in order, in one arena.
+#[derive(Debug, Default, Clone)]
+pub struct StateWrites {
+    bytes: Vec<u8>,
+    ends: Vec<(usize, usize, bool)>,
+}
+
+impl StateWrites {
+    /// Sets a key.
+    pub fn put(&mut self, key: &[u8], value: &[u8]) {
+        self.push(key, value, true);
+    }
+
+    /// Removes a key.
+    pub fn delete(&mut self, key: &[u8]) {
+        self.push(key, &[], false);
+    }
+
+    fn push(&mut self, key: &[u8], value: &[u8], put: bool) {
+        self.bytes.extend_from_slice(key);
+        let key_end = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.ends.push((key_end, self.bytes.len(), put));
+    }
+
+    /// Key and value in the order they were given; a removal has no value.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(key_end, end, put)| {
+            let entry = (&self.bytes[start..key_end], put.then(|| &self.bytes[key_end..end]));
+            start = end;
+            entry
+        })
+    }
+
+    /// Number of writes.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+/// Where epochs are committed.
+pub trait Sink: Send + Sync {
+    /// A dataset's definition and state of import; `None` for an identifier that was never given out.
+    fn dataset(&self, dataset_id: u32) -> Option<DatasetInfo>;
+
+    /// The last committed epoch.
+    fn head(&self) -> Option<EpochRecord>;
+
+    /// Committed epochs after one, in order.
+    fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>>;
+
+    /// Begins a file of assertion rows for a dataset. Nothing of it is visible before the commit.
+    fn writer(&self, dataset_id: u32) -> Result<Box<dyn RowWriter>>;
+
+    /// Commits the epoch over all its datasets at once. An epoch that is committed already is recognised and left as it is.
+    fn commit(&self, commit: EpochCommit) -> Result<()>;
+}
+
+/// What the engine has to know of a dataset.
+#[derive(Debug, Clone)]
+pub struct DatasetInfo {
+    /// Its name.
+    pub name: String,
+    /// Its definition.
+    pub definition: Arc<DatasetDefinition>,
+    /// The epoch that sealed its history import, when it is one and is sealed.
+    pub sealed_epoch: Option<u64>,
+}
+
+/// Writes rows of one dataset.
+pub trait RowWriter: Send {
+    /// Appends rows laid out as [`model::arrow_layout::assertion_schema`] says.
+    fn write(&mut self, batch: &RecordBatch) -> Result<()>;
+
+    /// Makes the rows durable.
+    fn finish(self: Box<Self>) -> Result<Vec<StagedFile>>;
+}
+
+/// A durable file that no one sees yet. What it is, only the sink knows.
+pub struct StagedFile {
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// The sink's own description.
+    pub handle: Box<dyn Any + Send>,
+}
+
+/// All that becomes visible together.
+pub struct EpochCommit {
+    /// The epoch; `duration_micros` is set by whoever measures it last.
+    pub record: EpochRecord,
+    /// What it appends, by dataset.
+    pub datasets: Vec<DatasetCommit>,
+}
+
+/// One dataset's part in an epoch.
+#[derive(Default)]
+pub struct DatasetCommit {
+    /// The dataset.
+    pub dataset_id: u32,
+    /// Its files.
+    pub files: Vec<StagedFile>,
+    /// Events that changed what is known.
+    pub committed: u64,
+    /// Events that did not.
+    pub unchanged: u64,
+    /// Events that could not be accepted.
+    pub quarantined: u64,
+    /// Fields that the definition does not name.
+    pub ignored_fields: u64,
+    /// Whether this epoch seals its history import.
+    pub seal: bool,
+}
+
+/// The wall clock.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Instant;
+}

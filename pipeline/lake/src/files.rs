@@ -1,0 +1,59 @@
+//! Files on the local disk: names, reading, and making sure that what was written stays written.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, Result};
+
+const SCHEME: &str = "file://";
+
+/// The location of a path as it stands in table metadata.
+pub(crate) fn location_of(path: &Path) -> Result<String> {
+    let text = path.to_str().ok_or_else(|| {
+        Error::internal("the lake's folder needs a name in UTF-8, for it is written into table metadata")
+            .with("path", path.display())
+    })?;
+    Ok(format!("{SCHEME}{text}"))
+}
+
+/// The path a location in table metadata names.
+pub(crate) fn path_of(location: &str) -> PathBuf {
+    PathBuf::from(location.strip_prefix(SCHEME).unwrap_or(location))
+}
+
+/// Reads the whole file at a location, off the executor.
+pub(crate) async fn read(location: &str) -> Result<Vec<u8>> {
+    let path = path_of(location);
+    blocking(move || fs::read(&path).map_err(|e| Error::io("read a file", &path, e))).await
+}
+
+/// Writes a new file and syncs it. Its folder has to be synced by the caller, once for all files in it.
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let mut file = File::create_new(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|e| Error::io("write a file", path, e))
+}
+
+/// Syncs a file or a folder that is there already.
+pub(crate) fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|e| Error::io("sync to disk", path, e))
+}
+
+/// Creates a folder and those above it.
+pub(crate) fn create_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|e| Error::io("create a folder", path, e))
+}
+
+/// Runs work that blocks or computes for long away from the executor's threads. A panic in it becomes an error.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(join) => Err(Error::internal("work in the background did not end").because(join)),
+    }
+}

@@ -1,0 +1,288 @@
+//! Which rows a scan wants: conditions on single columns, judged first by bounds and then row by row.
+
+use std::{collections::HashSet, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, BooleanArray, RecordBatch, Scalar, TimestampMicrosecondArray},
+    buffer::BooleanBuffer,
+    compute::{filter_record_batch, kernels::cmp},
+    error::ArrowError,
+    row::{RowConverter, SortField},
+};
+use model::OPEN;
+
+use crate::{
+    Error, Result,
+    bounds::{Bound, ColumnRange, sorted_values},
+};
+
+/// Up to so many values are compared one by one; above, looked up in a set.
+const VALUES_COMPARED: usize = 8;
+
+/// Conditions that all have to hold.
+#[derive(Clone, Default)]
+pub(crate) struct Filter {
+    conditions: Vec<Arc<Condition>>,
+}
+
+/// A condition on one column.
+pub(crate) struct Condition {
+    column: String,
+    test: Test,
+}
+
+enum Test {
+    /// At most this; null never.
+    AtMost(i64),
+    /// Less than this; null never.
+    Before(i64),
+    /// Greater than this; null, which is unbounded, always.
+    EndsAfter(i64),
+    /// One of these; null never.
+    OneOf { sorted: Option<Vec<Bound>>, values: Values },
+}
+
+enum Values {
+    Few(Vec<ArrayRef>),
+    Many { converter: RowConverter, rows: HashSet<Box<[u8]>> },
+}
+
+/// What bounds say of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    NoRow,
+    SomeRows,
+    AllRows,
+}
+
+impl Filter {
+    /// Rows known at a system time, in microseconds.
+    pub(crate) fn known_at(at_most: i64) -> Filter {
+        let mut filter = Filter::default();
+        filter.push("system_from", Test::AtMost(at_most));
+        filter
+    }
+
+    /// And whose valid interval meets `[from, to)`, which is not empty.
+    pub(crate) fn valid_within(mut self, from: i64, to: i64) -> Filter {
+        if to != OPEN {
+            self.push("valid_from", Test::Before(to));
+        }
+        self.push("valid_to", Test::EndsAfter(from));
+        self
+    }
+
+    /// And whose column has one of these values.
+    pub(crate) fn one_of(mut self, column: &str, values: &ArrayRef) -> Result<Filter> {
+        let test = Test::OneOf { sorted: sorted_values(values), values: Values::new(values)? };
+        self.push(column, test);
+        Ok(self)
+    }
+
+    fn push(&mut self, column: &str, test: Test) {
+        self.conditions.push(Arc::new(Condition { column: column.to_owned(), test }));
+    }
+
+    /// The columns looked at, in the order of the conditions.
+    pub(crate) fn conditions(&self) -> &[Arc<Condition>] {
+        &self.conditions
+    }
+
+    /// What is left to check where columns have these ranges: None where no row can match, and only the conditions
+    /// that are not met by all rows.
+    pub(crate) fn within(&self, range: impl Fn(&str) -> ColumnRange) -> Option<Filter> {
+        let mut left = Vec::new();
+        for condition in &self.conditions {
+            match condition.judge(&range(&condition.column)) {
+                Verdict::NoRow => return None,
+                Verdict::SomeRows => left.push(condition.clone()),
+                Verdict::AllRows => {}
+            }
+        }
+        Some(Filter { conditions: left })
+    }
+
+    /// The rows of a batch for which all conditions hold.
+    pub(crate) fn apply(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let mut kept: Option<BooleanBuffer> = None;
+        for condition in &self.conditions {
+            let column = batch.column_by_name(&condition.column).ok_or_else(|| missing(&condition.column))?;
+            let holds = condition.evaluate(column)?;
+            kept = Some(match kept {
+                Some(kept) => &kept & &holds,
+                None => holds,
+            });
+        }
+        match kept {
+            Some(kept) if kept.count_set_bits() < batch.num_rows() => {
+                Ok(filter_record_batch(&batch, &BooleanArray::new(kept, None))?)
+            }
+            _ => Ok(batch),
+        }
+    }
+}
+
+/// Says that a file has not the columns its table has.
+pub(crate) fn missing(column: &str) -> Error {
+    Error::corrupt("a data file lacks a column of its table").with("column", column)
+}
+
+impl Condition {
+    /// The column looked at.
+    pub(crate) fn column(&self) -> &str {
+        &self.column
+    }
+
+    fn judge(&self, range: &ColumnRange) -> Verdict {
+        let all_null = range.nulls == Some(range.rows);
+        let (min, max) = (range.min.as_ref(), range.max.as_ref());
+        let number = |value: i64| Bound::Number(i128::from(value));
+        let (no_row, all_rows) = match &self.test {
+            Test::AtMost(limit) => {
+                let limit = number(*limit);
+                let no_nulls = range.nulls == Some(0);
+                (all_null || min.is_some_and(|min| *min > limit), no_nulls && max.is_some_and(|max| *max <= limit))
+            }
+            Test::Before(limit) => {
+                let limit = number(*limit);
+                let no_nulls = range.nulls == Some(0);
+                (all_null || min.is_some_and(|min| *min >= limit), no_nulls && max.is_some_and(|max| *max < limit))
+            }
+            Test::EndsAfter(limit) => {
+                let limit = number(*limit);
+                let none_open = range.nulls == Some(0);
+                (none_open && max.is_some_and(|max| *max <= limit), all_null || min.is_some_and(|min| *min > limit))
+            }
+            Test::OneOf { sorted, .. } => {
+                let outside = sorted.as_ref().is_some_and(|sorted| match (min, max) {
+                    (Some(min), Some(max)) => {
+                        sorted.get(sorted.partition_point(|value| value < min)).is_none_or(|value| value > max)
+                    }
+                    _ => false,
+                });
+                (all_null || outside, false)
+            }
+        };
+        match (no_row, all_rows) {
+            (true, _) => Verdict::NoRow,
+            (false, true) => Verdict::AllRows,
+            (false, false) => Verdict::SomeRows,
+        }
+    }
+
+    /// For which rows of the column the condition holds.
+    pub(crate) fn evaluate(&self, column: &ArrayRef) -> std::result::Result<BooleanBuffer, ArrowError> {
+        match &self.test {
+            Test::AtMost(limit) => each_instant(column, false, |value| value <= *limit),
+            Test::Before(limit) => each_instant(column, false, |value| value < *limit),
+            Test::EndsAfter(limit) => each_instant(column, true, |value| value > *limit),
+            Test::OneOf { values, .. } => values.hold(column),
+        }
+    }
+}
+
+fn each_instant(
+    column: &ArrayRef,
+    of_null: bool,
+    test: impl Fn(i64) -> bool,
+) -> std::result::Result<BooleanBuffer, ArrowError> {
+    let times = column.as_any().downcast_ref::<TimestampMicrosecondArray>().ok_or_else(|| {
+        ArrowError::SchemaError(format!("a time column has the type {}", column.data_type()))
+    })?;
+    let values = times.values();
+    Ok(match times.nulls() {
+        None => BooleanBuffer::collect_bool(values.len(), |i| test(values[i])),
+        Some(nulls) => {
+            BooleanBuffer::collect_bool(
+                values.len(),
+                |i| if nulls.is_null(i) { of_null } else { test(values[i]) },
+            )
+        }
+    })
+}
+
+impl Values {
+    fn new(values: &ArrayRef) -> Result<Values> {
+        if values.len() <= VALUES_COMPARED {
+            let present = (0..values.len()).filter(|&i| values.is_valid(i));
+            return Ok(Values::Few(present.map(|i| values.slice(i, 1)).collect()));
+        }
+        let converter = RowConverter::new(vec![SortField::new(values.data_type().clone())])?;
+        let rows = converter.convert_columns(&[values.clone()])?;
+        let present = rows.iter().enumerate().filter(|(i, _)| values.is_valid(*i));
+        let rows = present.map(|(_, row)| row.as_ref().into()).collect();
+        Ok(Values::Many { converter, rows })
+    }
+
+    fn hold(&self, column: &ArrayRef) -> std::result::Result<BooleanBuffer, ArrowError> {
+        match self {
+            Values::Few(values) => {
+                let mut holds = BooleanBuffer::new_unset(column.len());
+                for value in values {
+                    let (equal, nulls) = cmp::eq(column, &Scalar::new(value))?.into_parts();
+                    let equal = nulls.map_or(equal.clone(), |nulls| &equal & nulls.inner());
+                    holds = &holds | &equal;
+                }
+                Ok(holds)
+            }
+            Values::Many { converter, rows } => {
+                let converted = converter.convert_columns(std::slice::from_ref(column))?;
+                Ok(BooleanBuffer::collect_bool(column.len(), |i| rows.contains(converted.row(i).as_ref())))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray};
+
+    use super::*;
+
+    fn range(min: i128, max: i128, nulls: u64) -> ColumnRange {
+        ColumnRange { min: Some(Bound::Number(min)), max: Some(Bound::Number(max)), nulls: Some(nulls), rows: 10 }
+    }
+
+    fn judged(test: Test, range: &ColumnRange) -> Verdict {
+        Condition { column: String::new(), test }.judge(range)
+    }
+
+    #[test]
+    fn bounds_decide_only_what_they_can() {
+        use Verdict::{AllRows, NoRow, SomeRows};
+        let all_null = ColumnRange { nulls: Some(10), rows: 10, ..ColumnRange::default() };
+        let unknown = ColumnRange { rows: 10, ..ColumnRange::default() };
+        assert_eq!(judged(Test::AtMost(4), &range(5, 9, 0)), NoRow);
+        assert_eq!(judged(Test::AtMost(9), &range(5, 9, 0)), AllRows);
+        assert_eq!(judged(Test::AtMost(9), &range(5, 9, 1)), SomeRows);
+        assert_eq!(judged(Test::AtMost(9), &unknown), SomeRows);
+        assert_eq!(judged(Test::Before(5), &range(5, 9, 0)), NoRow);
+        assert_eq!(judged(Test::Before(10), &range(5, 9, 0)), AllRows);
+        assert_eq!(judged(Test::EndsAfter(9), &range(5, 9, 0)), NoRow);
+        assert_eq!(judged(Test::EndsAfter(9), &range(5, 9, 1)), SomeRows);
+        assert_eq!(judged(Test::EndsAfter(4), &range(5, 9, 3)), AllRows);
+        assert_eq!(judged(Test::EndsAfter(9), &all_null), AllRows);
+        assert_eq!(judged(Test::EndsAfter(9), &unknown), SomeRows);
+    }
+
+    #[test]
+    fn values_between_the_bounds_count_whatever_lies_around_them() {
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![Some(30), None, Some(1)]));
+        let filter = Filter::default().one_of("k", &keys).unwrap();
+        assert!(filter.within(|_| range(2, 29, 0)).is_none());
+        assert!(filter.within(|_| range(2, 30, 0)).is_some());
+        assert!(filter.within(|_| ColumnRange::default()).is_none());
+    }
+
+    #[test]
+    fn few_and_many_values_find_the_same_rows_and_never_null() {
+        let column: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("z"), Some("k7"), Some("")]));
+        let many: Vec<Option<String>> = (0..20).map(|i| Some(format!("k{i}"))).chain([None, Some("a".into())]).collect();
+        let many = Values::new(&(Arc::new(StringArray::from(many)) as ArrayRef)).unwrap();
+        let few = Values::new(&(Arc::new(StringArray::from(vec![Some("k7"), None, Some("a")])) as ArrayRef)).unwrap();
+        assert!(matches!((&many, &few), (Values::Many { .. }, Values::Few(_))));
+        let expected = BooleanBuffer::from(vec![true, false, false, true, false]);
+        assert_eq!(many.hold(&column).unwrap(), expected);
+        assert_eq!(few.hold(&column).unwrap(), expected);
+    }
+}

@@ -1,0 +1,144 @@
+//! How a dataset becomes an Iceberg table: its schema with field ids, its folders, and the metadata it starts with.
+//!
+//! Unpartitioned, format version 2. Field ids count from 1 in the order of the assertion columns, which is also how
+//! Iceberg numbers the fields of a new table.
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use iceberg::{
+    TableCreation,
+    spec::{NestedField, PrimitiveType, Schema, TableMetadata, TableMetadataBuilder, Type},
+};
+use model::{DatasetDefinition, arrow_layout::assertion_schema};
+use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
+
+use crate::{
+    Error, Result,
+    files::{location_of, path_of},
+};
+
+/// Superseded metadata files that stay listed and on disk, per table.
+const METADATA_VERSIONS_KEPT: &str = "100";
+
+/// The columns of an assertion row as they are written to Parquet, with their field ids.
+pub(crate) fn file_schema(definition: &DatasetDefinition) -> SchemaRef {
+    let assertion = assertion_schema(definition);
+    let fields = (1..).zip(assertion.fields()).map(|(id, field): (i32, &Arc<Field>)| {
+        let id = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string())]);
+        field.as_ref().clone().with_metadata(id)
+    });
+    Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The Iceberg type a column is stored as.
+pub(crate) fn iceberg_type(data_type: &DataType) -> Result<PrimitiveType> {
+    Ok(match data_type {
+        DataType::Utf8 => PrimitiveType::String,
+        DataType::Boolean => PrimitiveType::Boolean,
+        DataType::Int32 => PrimitiveType::Int,
+        DataType::Int64 => PrimitiveType::Long,
+        DataType::Float64 => PrimitiveType::Double,
+        DataType::Decimal128(precision, scale) if *scale >= 0 => {
+            PrimitiveType::Decimal { precision: u32::from(*precision), scale: u32::from(scale.unsigned_abs()) }
+        }
+        DataType::Date32 => PrimitiveType::Date,
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => PrimitiveType::Timestamptz,
+        other => return Err(Error::internal("a column has a type that tables do not have").with("type", other)),
+    })
+}
+
+/// Metadata of a new, empty table at a location.
+pub(crate) fn new_table(name: &str, location: &str, definition: &DatasetDefinition) -> Result<TableMetadata> {
+    let assertion = assertion_schema(definition);
+    let mut fields = Vec::with_capacity(assertion.fields().len());
+    for (id, field) in (1..).zip(assertion.fields()) {
+        let field_type = Type::Primitive(iceberg_type(field.data_type())?);
+        fields.push(Arc::new(NestedField::new(id, field.name(), field_type, !field.is_nullable())));
+    }
+    let properties = [
+        ("write.format.default", "parquet"),
+        ("write.parquet.compression-codec", "zstd"),
+        ("write.metadata.previous-versions-max", METADATA_VERSIONS_KEPT),
+        ("write.metadata.delete-after-commit.enabled", "true"),
+    ];
+    let creation = TableCreation::builder()
+        .name(name.to_owned())
+        .location(location.to_owned())
+        .schema(Schema::builder().with_fields(fields).build()?)
+        .properties(properties.map(|(key, value)| (key.to_owned(), value.to_owned())))
+        .build();
+    Ok(TableMetadataBuilder::from_table_creation(creation)?.build()?.metadata)
+}
+
+/// The folders of one table.
+#[derive(Debug, Clone)]
+pub(crate) struct TableFolders {
+    root: PathBuf,
+}
+
+impl TableFolders {
+    /// Those of the table at a location.
+    pub(crate) fn at(location: &str) -> TableFolders {
+        TableFolders { root: path_of(location) }
+    }
+
+    /// Those of a dataset in a warehouse.
+    pub(crate) fn of(warehouse: &std::path::Path, dataset: &str) -> TableFolders {
+        TableFolders { root: warehouse.join(dataset) }
+    }
+
+    /// The table's location.
+    pub(crate) fn location(&self) -> Result<String> {
+        location_of(&self.root)
+    }
+
+    /// Where Parquet files are.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    /// Where metadata, manifest lists and manifests are.
+    pub(crate) fn metadata(&self) -> PathBuf {
+        self.root.join("metadata")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{ColumnDefinition, ColumnType, Mode};
+
+    use super::*;
+
+    #[test]
+    fn field_ids_of_files_and_table_agree() {
+        let column = |name: &str, column_type| ColumnDefinition { name: name.to_owned(), column_type, path: None };
+        let definition = DatasetDefinition {
+            columns: vec![
+                column("amount", ColumnType::Decimal { precision: 20, scale: 4 }),
+                column("id", ColumnType::String),
+                column("from", ColumnType::Date),
+                column("day", ColumnType::Date),
+                column("flag", ColumnType::Bool),
+            ],
+            key: vec!["id".to_owned()],
+            valid_from: "from".to_owned(),
+            valid_to: None,
+            operation: None,
+            sequence: None,
+            system_time: None,
+            mode: Mode::Interval,
+            each: None,
+        };
+        let table = new_table("x", "file:///w/x", &definition).unwrap();
+        let file = file_schema(&definition);
+        let schema = table.current_schema();
+        assert_eq!(schema.as_struct().fields().len(), file.fields().len());
+        for (field, stored) in file.fields().iter().zip(schema.as_struct().fields()) {
+            assert_eq!(field.name(), &stored.name);
+            assert_eq!(field.metadata()[PARQUET_FIELD_ID_META_KEY], stored.id.to_string());
+            assert_eq!(field.is_nullable(), !stored.required);
+        }
+        assert_eq!(schema.field_by_name("id").map(|f| (f.id, f.required)), Some((1, true)));
+    }
+}

@@ -1,0 +1,94 @@
+//! One moment of the lake, to be read any number of times with the same answer.
+//!
+//! Tables are read with the files they have now; rows that became known after the moment are left out by their system
+//! time. That is exact, because rows appended later have later system times: a commit is refused otherwise.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use futures::stream::BoxStream;
+use model::SnapshotToken;
+
+use crate::{
+    Dataset, Error, ErrorKind, Result, ScanFiles, ScanRequest,
+    lake::{Shared, State, TableState, no_dataset},
+    scan,
+};
+
+/// The state of all datasets after one epoch.
+#[derive(Clone)]
+pub struct LakeSnapshot {
+    shared: Arc<Shared>,
+    state: Arc<State>,
+    token: SnapshotToken,
+}
+
+/// One dataset at that moment.
+#[derive(Clone)]
+pub struct TableSnapshot {
+    shared: Arc<Shared>,
+    table: Arc<TableState>,
+    token: SnapshotToken,
+}
+
+impl LakeSnapshot {
+    pub(crate) fn new(shared: Arc<Shared>, state: Arc<State>, token: SnapshotToken) -> LakeSnapshot {
+        LakeSnapshot { shared, state, token }
+    }
+
+    /// Names this state.
+    pub fn token(&self) -> &SnapshotToken {
+        &self.token
+    }
+
+    /// One dataset. Fails with `NotFound`, and with `NotReadable` for a history import that was not sealed by then.
+    pub fn table(&self, dataset: &str) -> Result<TableSnapshot> {
+        let table = self.state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
+        check_readable(&table.dataset, self.token.epoch)?;
+        Ok(TableSnapshot { shared: self.shared.clone(), table: table.clone(), token: self.token.clone() })
+    }
+
+    /// All datasets, by name, readable or not.
+    pub fn datasets(&self) -> Vec<Arc<Dataset>> {
+        self.state.datasets()
+    }
+}
+
+fn check_readable(dataset: &Dataset, epoch: u64) -> Result<()> {
+    let name = &dataset.name;
+    let message = match dataset.sealed_epoch {
+        _ if !dataset.is_import() => return Ok(()),
+        Some(sealed) if sealed <= epoch => return Ok(()),
+        Some(sealed) => {
+            format!("history import of '{name}' was sealed in epoch {sealed}, after this snapshot; read a later one")
+        }
+        None => format!("history import of '{name}' is not sealed yet; POST /api/v1/datasets/{name}/seal"),
+    };
+    Err(Error::new(ErrorKind::NotReadable, message))
+}
+
+impl TableSnapshot {
+    /// The dataset.
+    pub fn dataset(&self) -> &Arc<Dataset> {
+        &self.table.dataset
+    }
+
+    /// Names the state this is part of.
+    pub fn token(&self) -> &SnapshotToken {
+        &self.token
+    }
+
+    /// Streams the assertion rows a request asks for, in no particular order and in batches of any size; no rows, no
+    /// batch. Has to be polled within a Tokio runtime, which it leaves free while files are decoded.
+    ///
+    /// Fails with `NotFound` for a column that is not there.
+    pub fn scan(&self, mut request: ScanRequest) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        request.system_from_at_most = request.system_from_at_most.min(self.token.system_time.micros());
+        scan::scan(self.shared.clone(), self.table.clone(), &request)
+    }
+
+    /// Counts the table's data files, whatever rows of them are of this moment.
+    pub async fn file_count(&self) -> Result<ScanFiles> {
+        scan::count_files(&self.shared, &self.table).await
+    }
+}

@@ -1,0 +1,177 @@
+//! Writing assertion rows to Parquet. Plain blocking code for the pipeline's worker threads; nothing here is seen by
+//! readers until the files are committed.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
+use model::DatasetDefinition;
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::{
+        metadata::ParquetMetaData,
+        properties::{EnabledStatistics, WriterProperties},
+    },
+};
+use uuid::Uuid;
+
+use crate::{
+    Error, Result,
+    bounds::{Bound, ColumnRange, to_datum},
+    error::parquet_error,
+    files,
+    layout::{file_schema, iceberg_type},
+};
+
+const ROWS_PER_ROW_GROUP: usize = 1 << 20;
+/// A file is ended once it has this size, so that reading can be spread over files.
+const FILE_TARGET_BYTES: usize = 256 << 20;
+
+/// Writes the assertion rows of one dataset into new files. Dropped without [`AssertionWriter::finish`], or finished
+/// and never committed, it leaves files that nothing refers to.
+pub struct AssertionWriter {
+    schema: SchemaRef,
+    folder: PathBuf,
+    open: Option<OpenFile>,
+    staged: Vec<StagedFile>,
+}
+
+struct OpenFile {
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+}
+
+/// A file that is written, on disk, and not committed yet.
+#[derive(Debug, Clone)]
+pub struct StagedFile {
+    /// Rows in it; at least one.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Earliest system time in it, in microseconds.
+    pub system_from_min: i64,
+    /// Latest system time in it, in microseconds.
+    pub system_from_max: i64,
+    pub(crate) data_file: DataFile,
+}
+
+impl AssertionWriter {
+    pub(crate) fn new(definition: &DatasetDefinition, folder: PathBuf) -> AssertionWriter {
+        AssertionWriter { schema: file_schema(definition), folder, open: None, staged: Vec::new() }
+    }
+
+    /// Appends rows, which have the columns of [`model::arrow_layout::assertion_schema`]. Blocks on disk.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let batch = RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec()).map_err(|e| {
+            Error::internal("rows do not have the columns of the dataset's assertions").because(e)
+        })?;
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(OpenFile::create(&self.folder, &self.schema)?),
+        };
+        open.writer.write(&batch).map_err(|e| parquet_error(&open.path, e))?;
+        if open.writer.bytes_written() >= FILE_TARGET_BYTES {
+            self.end_file()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the last file and syncs what was written. Without rows there is no file.
+    pub fn finish(mut self) -> Result<Vec<StagedFile>> {
+        self.end_file()?;
+        if !self.staged.is_empty() {
+            files::sync(&self.folder)?;
+        }
+        Ok(self.staged)
+    }
+
+    fn end_file(&mut self) -> Result<()> {
+        let Some(OpenFile { path, mut writer }) = self.open.take() else { return Ok(()) };
+        let metadata = writer.finish().map_err(|e| parquet_error(&path, e))?;
+        let file = writer.inner();
+        file.sync_all().map_err(|e| Error::io("sync to disk", &path, e))?;
+        let bytes = file.metadata().map_err(|e| Error::io("read a file", &path, e))?.len();
+        self.staged.push(staged(&self.schema, &metadata, &path, bytes)?);
+        Ok(())
+    }
+}
+
+impl OpenFile {
+    fn create(folder: &Path, schema: &SchemaRef) -> Result<OpenFile> {
+        let path = folder.join(format!("{}.parquet", Uuid::now_v7()));
+        let level = ZstdLevel::try_new(1).map_err(|e| parquet_error(&path, e))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .build();
+        let file = File::create_new(&path).map_err(|e| Error::io("create a file", &path, e))?;
+        let writer =
+            ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|e| parquet_error(&path, e))?;
+        Ok(OpenFile { path, writer })
+    }
+}
+
+/// Describes a written file as manifests do: sizes, counts and bounds per field, out of the Parquet footer.
+fn staged(schema: &SchemaRef, metadata: &ParquetMetaData, path: &Path, bytes: u64) -> Result<StagedFile> {
+    let rows = metadata.file_metadata().num_rows().unsigned_abs();
+    let (mut sizes, mut values, mut nulls) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let (mut lower, mut upper) = (HashMap::new(), HashMap::new());
+    let mut system_from = None;
+    for (index, (id, field)) in (1_i32..).zip(schema.fields()).enumerate() {
+        let mut range: Option<ColumnRange> = None;
+        let mut size = 0;
+        for group in metadata.row_groups() {
+            let column = group.column(index);
+            let here = ColumnRange::of_statistics(column.statistics(), group.num_rows().unsigned_abs());
+            range = Some(match range {
+                Some(before) => before.and(here),
+                None => here,
+            });
+            size += column.compressed_size().unsigned_abs();
+        }
+        let range = range.unwrap_or_default();
+        let column_type = iceberg_type(field.data_type())?;
+        sizes.insert(id, size);
+        values.insert(id, rows);
+        nulls.extend(range.nulls.map(|count| (id, count)));
+        lower.extend(range.min.as_ref().and_then(|min| to_datum(min, &column_type)).map(|datum| (id, datum)));
+        upper.extend(range.max.as_ref().and_then(|max| to_datum(max, &column_type)).map(|datum| (id, datum)));
+        if field.name() == "system_from" {
+            system_from = micros(range.min).zip(micros(range.max));
+        }
+    }
+    let (system_from_min, system_from_max) =
+        system_from.ok_or_else(|| Error::internal("a file was written without statistics of its system times"))?;
+    let data_file = DataFileBuilder::default()
+        .content(DataContentType::Data)
+        .file_path(files::location_of(path)?)
+        .file_format(DataFileFormat::Parquet)
+        .partition(Struct::empty())
+        .record_count(rows)
+        .file_size_in_bytes(bytes)
+        .column_sizes(sizes)
+        .value_counts(values)
+        .null_value_counts(nulls)
+        .lower_bounds(lower)
+        .upper_bounds(upper)
+        .split_offsets(Some(metadata.row_groups().iter().filter_map(|group| group.file_offset()).collect()))
+        .build()
+        .map_err(|e| Error::internal("a file could not be described").because(e.to_string()))?;
+    Ok(StagedFile { rows, bytes, system_from_min, system_from_max, data_file })
+}
+
+fn micros(bound: Option<Bound>) -> Option<i64> {
+    match bound {
+        Some(Bound::Number(value)) => i64::try_from(value).ok(),
+        _ => None,
+    }
+}

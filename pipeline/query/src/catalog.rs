@@ -1,0 +1,229 @@
+//! What one query can name: the datasets of one snapshot, those of its references that carry clauses, and the system
+//! tables. Made anew for each query; nothing in it can be changed or added, and no file of the machine can be named.
+
+use std::{any::Any, collections::HashMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use datafusion::{
+    arrow::{array::RecordBatch, datatypes::SchemaRef},
+    catalog::{CatalogProvider, MemTable, SchemaProvider, Session, TableProvider},
+    common::Result,
+    datasource::TableType,
+    logical_expr::{Expr, TableProviderFilterPushDown},
+    physical_plan::ExecutionPlan,
+};
+use lake::{ErrorKind, LakeSnapshot, TableSnapshot, model::arrow_layout::version_schema};
+
+use crate::{coordinates::Coordinates, error::external, filters::KeyCondition, layout::Layout, resolve_exec::ResolveExec};
+
+/// The catalog every unqualified name is looked up in.
+pub(crate) const CATALOG: &str = "tidemark";
+/// Its schema of datasets.
+pub(crate) const DATASETS: &str = "public";
+/// Its schema of tables about Tidemark itself.
+pub(crate) const SYSTEM: &str = "system";
+
+/// Tables about Tidemark itself, such as `system.epochs`.
+///
+/// They are not temporal and not part of a snapshot: they say how things stand when they are read.
+pub trait SystemTables: Send + Sync {
+    /// The names of the tables, without `system.`.
+    fn names(&self) -> Vec<String>;
+    /// The table of that name as it stands now.
+    fn table(&self, name: &str) -> Option<RecordBatch>;
+}
+
+/// A table reference of the query that carries clauses, bound to its dataset.
+pub(crate) struct Bound {
+    pub(crate) dataset: String,
+    pub(crate) coordinates: Coordinates,
+}
+
+/// The datasets of one snapshot at the coordinates of one query.
+pub(crate) struct Datasets {
+    pub(crate) snapshot: Arc<LakeSnapshot>,
+    /// For tables that name no coordinates.
+    pub(crate) defaults: Coordinates,
+    /// By private name.
+    pub(crate) bound: HashMap<String, Bound>,
+}
+
+impl Datasets {
+    /// The dataset of that name, if the snapshot has it.
+    pub(crate) fn find(&self, name: &str) -> crate::Result<Option<TableSnapshot>> {
+        find(&self.snapshot, name)
+    }
+}
+
+/// The dataset of that name in a snapshot; an error when it exists and cannot be read.
+pub(crate) fn find(snapshot: &LakeSnapshot, name: &str) -> crate::Result<Option<TableSnapshot>> {
+    match snapshot.table(name) {
+        Ok(table) => Ok(Some(table)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The names of the datasets that can be read, in order.
+pub(crate) fn dataset_names(snapshot: &LakeSnapshot) -> Vec<String> {
+    let mut names: Vec<String> = snapshot.datasets().into_iter().map(|dataset| dataset.name.clone()).collect();
+    names.retain(|name| snapshot.table(name).is_ok());
+    names.sort_unstable();
+    names
+}
+
+impl fmt::Debug for Datasets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Datasets").field("token", self.snapshot.token()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for Datasets {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        dataset_names(&self.snapshot)
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let (dataset, coordinates) = match self.bound.get(name) {
+            Some(bound) => (bound.dataset.as_str(), bound.coordinates),
+            None => (name, self.defaults),
+        };
+        let table = self.find(dataset).map_err(external)?;
+        Ok(table.map(|table| Arc::new(DatasetTable::new(table, coordinates)) as Arc<dyn TableProvider>))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(self.table_exist(name).then_some(TableType::Base))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.bound.contains_key(name) || self.snapshot.table(name).is_ok()
+    }
+}
+
+/// One dataset at fixed coordinates.
+struct DatasetTable {
+    table: TableSnapshot,
+    coordinates: Coordinates,
+    schema: SchemaRef,
+}
+
+impl DatasetTable {
+    fn new(table: TableSnapshot, coordinates: Coordinates) -> DatasetTable {
+        let schema = version_schema(&table.dataset().definition);
+        DatasetTable { table, coordinates, schema }
+    }
+
+    fn condition(&self, filter: &Expr) -> Option<KeyCondition> {
+        KeyCondition::of(filter, &self.table.dataset().definition.key, &self.schema)
+    }
+}
+
+impl fmt::Debug for DatasetTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.table.dataset().name;
+        f.debug_struct("DatasetTable").field("dataset", name).field("coordinates", &self.coordinates).finish()
+    }
+}
+
+#[async_trait]
+impl TableProvider for DatasetTable {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let definition = &self.table.dataset().definition;
+        let layout = Layout::new(definition, self.coordinates, projection.map(Vec::as_slice));
+        let conditions = filters.iter().filter_map(|filter| self.condition(filter)).collect();
+        Ok(Arc::new(ResolveExec::new(self.table.clone(), layout, conditions)))
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // Inexact: the scan may give more keys than asked for, and the filter above is what decides.
+        let support = |filter: &&Expr| match self.condition(filter) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+}
+
+/// The schema `system`.
+struct System(Arc<dyn SystemTables>);
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("System").finish()
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for System {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        self.0.names()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some(batch) = self.0.table(name) else { return Ok(None) };
+        Ok(Some(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?)))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.0.names().iter().any(|known| known == name)
+    }
+}
+
+/// The catalog of one query.
+#[derive(Debug)]
+pub(crate) struct QueryCatalog {
+    datasets: Arc<Datasets>,
+    system: Arc<System>,
+}
+
+impl QueryCatalog {
+    pub(crate) fn new(datasets: Datasets, system: Arc<dyn SystemTables>) -> QueryCatalog {
+        QueryCatalog { datasets: Arc::new(datasets), system: Arc::new(System(system)) }
+    }
+}
+
+impl CatalogProvider for QueryCatalog {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema_names(&self) -> Vec<String> {
+        vec![DATASETS.to_owned(), SYSTEM.to_owned()]
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        match name {
+            DATASETS => Some(self.datasets.clone()),
+            SYSTEM => Some(self.system.clone()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The one operator that turns assertion rows into versions.
+//!
+//! It is a leaf of the plan: it reads the scan itself, keeps the rows under the query's memory reservation, resolves
+//! them and gives versions out by key and then valid time. Filters on anything but key columns stay above it.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use datafusion::{
+    arrow::datatypes::SchemaRef,
+    common::{Result, runtime::SpawnedTask},
+    execution::{SendableRecordBatchStream, TaskContext, memory_pool::MemoryConsumer},
+    physical_expr::{EquivalenceProperties, PhysicalSortExpr, expressions::Column as ColumnExpr},
+    physical_plan::{
+        DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+        execution_plan::{Boundedness, EmissionType, SchedulingType},
+        metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput},
+        stream::RecordBatchReceiverStream,
+    },
+};
+use futures::TryStreamExt;
+use lake::{ScanRequest, TableSnapshot};
+
+use crate::{
+    error::external,
+    filters::KeyCondition,
+    layout::{Column, Layout},
+    rows::{Collector, Resolver},
+};
+
+/// Batches that may wait for the operator above.
+const WAITING_BATCHES: usize = 2;
+
+/// Reads one dataset at its coordinates.
+pub(crate) struct ResolveExec {
+    table: TableSnapshot,
+    layout: Arc<Layout>,
+    conditions: Vec<KeyCondition>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl ResolveExec {
+    /// The versions of `table` in the shape of `layout`, of the keys that meet all conditions.
+    pub(crate) fn new(table: TableSnapshot, layout: Layout, conditions: Vec<KeyCondition>) -> ResolveExec {
+        let ordering = output_ordering(&layout);
+        let equivalences = EquivalenceProperties::new_with_orderings(layout.output_schema.clone(), ordering);
+        let properties = PlanProperties::new(
+            equivalences,
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        let (layout, properties) = (Arc::new(layout), Arc::new(properties));
+        ResolveExec { table, layout, conditions, properties, metrics: ExecutionPlanMetricsSet::new() }
+    }
+
+    fn scan_request(&self) -> Result<ScanRequest> {
+        let columns = self.layout.scan_schema.fields().iter().map(|field| field.name().clone()).collect();
+        let key_filters: Result<Vec<_>> = self.conditions.iter().map(KeyCondition::to_key_filter).collect();
+        Ok(ScanRequest {
+            columns,
+            system_from_at_most: self.layout.coordinates.system.micros(),
+            valid_overlap: self.layout.only_instant().map(|at| (at, at.saturating_add(1))),
+            key_filters: key_filters?,
+        })
+    }
+}
+
+/// Key columns in order as far as they are given out, then the start of validity.
+fn output_ordering(layout: &Layout) -> Option<Vec<PhysicalSortExpr>> {
+    let schema = &layout.output_schema;
+    let by = |index: usize| {
+        let column = Arc::new(ColumnExpr::new(schema.field(index).name(), index));
+        PhysicalSortExpr::new_default(column)
+    };
+    let given = |wanted: Column| layout.output.iter().position(|column| *column == wanted);
+    let keys: Vec<usize> = layout.keys.iter().map_while(|&key| given(Column::Stored(key))).collect();
+    let start = given(Column::ValidFrom).filter(|_| keys.len() == layout.keys.len());
+    let ordering: Vec<PhysicalSortExpr> = keys.into_iter().chain(start).map(by).collect();
+    (!ordering.is_empty()).then_some(ordering)
+}
+
+impl fmt::Debug for ResolveExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_as(DisplayFormatType::Default, f)
+    }
+}
+
+impl DisplayAs for ResolveExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Layout { coordinates, output_schema, .. } = self.layout.as_ref();
+        let projection: Vec<&str> = output_schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let conditions: Vec<String> = self.conditions.iter().map(KeyCondition::describe).collect();
+        write!(
+            f,
+            "ResolveExec: dataset={}, valid_time={}, system_time=AS OF {}, projection=[{}], key_filters=[{}], rows={}",
+            self.table.dataset().name,
+            coordinates.describe_valid(),
+            coordinates.system,
+            projection.join(", "),
+            conditions.join(", "),
+            self.layout.only_instant().map_or("versions", |_| "latest"),
+        )
+    }
+}
+
+impl ExecutionPlan for ResolveExec {
+    fn name(&self) -> &'static str {
+        "ResolveExec"
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let request = self.scan_request()?;
+        let name = format!("resolving {}", self.table.dataset().name);
+        let memory = MemoryConsumer::new(name).register(context.memory_pool());
+        let collector = Collector::new(self.layout.clone(), memory);
+        let scanned = MetricBuilder::new(&self.metrics).counter("rows_scanned", partition);
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let schema = self.layout.output_schema.clone();
+        let mut builder = RecordBatchReceiverStream::builder(schema.clone(), WAITING_BATCHES);
+        let (sender, table) = (builder.tx(), self.table.clone());
+        builder.spawn(async move {
+            let resolver = collect(&table, request, collector, scanned).await?;
+            let resolving = SpawnedTask::spawn_blocking(move || give_out(resolver, &schema, &metrics, &sender));
+            resolving.join().await.map_err(|error| datafusion::common::DataFusionError::ExecutionJoin(Box::new(error)))?
+        });
+        Ok(builder.build())
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+async fn collect(
+    table: &TableSnapshot,
+    request: ScanRequest,
+    mut collector: Collector,
+    scanned: Count,
+) -> Result<Resolver> {
+    let mut batches = table.scan(request).map_err(external)?;
+    while let Some(batch) = batches.try_next().await.map_err(external)? {
+        scanned.add(batch.num_rows());
+        collector.push(&batch)?;
+    }
+    collector.finish()
+}
+
+type Sender = tokio::sync::mpsc::Sender<Result<datafusion::arrow::array::RecordBatch>>;
+
+/// Runs on a thread that may be busy for long; ends early when nobody listens any more.
+fn give_out(mut resolver: Resolver, schema: &SchemaRef, metrics: &BaselineMetrics, sender: &Sender) -> Result<()> {
+    resolver.sort();
+    while let Some(batch) = resolver.next_batch(schema)? {
+        if sender.blocking_send(Ok(batch.record_output(metrics))).is_err() {
+            break;
+        }
+    }
+    metrics.done();
+    Ok(())
+}

@@ -1,0 +1,297 @@
+//! From tokens to one statement that only reads, and which tables it names.
+
+use std::{collections::HashSet, ops::ControlFlow, ptr};
+
+use datafusion::sql::sqlparser::{
+    ast::{Ident, ObjectName, Query, Spanned, Statement, TableFactor, Visit, Visitor},
+    dialect::GenericDialect,
+    keywords::Keyword,
+    parser::Parser,
+    tokenizer::{Location, Token, TokenWithSpan},
+};
+
+use crate::{
+    clause::NESTING_LIMIT,
+    error::{Error, ErrorKind, Result},
+};
+
+/// Operators, joins and set operations in one statement. Chains of them become trees as deep as they are long, and
+/// nothing may overflow the stack.
+const MOST_OPERATORS: usize = 1_000;
+
+/// Parses the one statement the tokens are and sees that it reads only.
+pub(crate) fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
+    check_verb(&tokens)?;
+    check_length(&tokens)?;
+    let mut parser =
+        Parser::new(&GenericDialect {}).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement()?;
+    let ended = parser.consume_token(&Token::SemiColon);
+    while parser.consume_token(&Token::SemiColon) {}
+    let next = parser.peek_token();
+    match next.token {
+        Token::EOF => check_reads(&statement).map(|()| statement),
+        _ if ended => {
+            let message = "one statement at a time; send each in a request of its own";
+            Err(Error::new(ErrorKind::Unsupported, message).at(next.span.start))
+        }
+        unexpected => {
+            let message = format!("expected the end of the query, found: {unexpected}");
+            Err(Error::new(ErrorKind::Syntax, message).at(next.span.start))
+        }
+    }
+}
+
+/// Words other statements begin with are told apart before parsing: better than a complaint about their grammar.
+fn check_verb(tokens: &[TokenWithSpan]) -> Result<()> {
+    let first = tokens.iter().find(|token| !matches!(token.token, Token::LParen | Token::SemiColon));
+    let Some(TokenWithSpan { token: Token::Word(word), span }) = first else {
+        let place = first.map_or(Location::empty(), |token| token.span.start);
+        return Err(Error::new(ErrorKind::Syntax, "expected a query, such as SELECT").at(place));
+    };
+    let reads = [
+        Keyword::SELECT,
+        Keyword::WITH,
+        Keyword::VALUES,
+        Keyword::TABLE,
+        Keyword::FROM,
+        Keyword::EXPLAIN,
+        Keyword::SHOW,
+        Keyword::DESCRIBE,
+        Keyword::DESC,
+    ];
+    if reads.contains(&word.keyword) {
+        return Ok(());
+    }
+    let message = match word.keyword {
+        Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::MERGE | Keyword::COPY | Keyword::TRUNCATE => {
+            "only queries are answered here; data changes through events: POST /api/v1/datasets/{name}/events"
+        }
+        Keyword::CREATE | Keyword::ALTER | Keyword::DROP => {
+            "only queries are answered here; datasets are defined with PUT /api/v1/datasets/{name}"
+        }
+        Keyword::SET | Keyword::RESET | Keyword::USE => {
+            "settings cannot be changed; send valid_time, system_time and snapshot with the request"
+        }
+        Keyword::NoKeyword => {
+            let message = format!("expected a query, such as SELECT, found: {word}");
+            return Err(Error::new(ErrorKind::Syntax, message).at(span.start));
+        }
+        _ => "only queries are answered here: SELECT, WITH, VALUES, EXPLAIN and SHOW",
+    };
+    Err(Error::new(ErrorKind::Unsupported, message).at(span.start))
+}
+
+fn check_length(tokens: &[TokenWithSpan]) -> Result<()> {
+    let operators = tokens.iter().filter(|token| is_operator(&token.token));
+    let Some(one_too_many) = operators.skip(MOST_OPERATORS).map(|token| token.span.start).next() else {
+        return Ok(());
+    };
+    let message = format!("more than {MOST_OPERATORS} operators in one query; use IN (…), VALUES or several queries");
+    Err(Error::new(ErrorKind::Unsupported, message).at(one_too_many))
+}
+
+/// Everything but names, literals and the punctuation between them.
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::JOIN
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+                | Keyword::SELECT
+                | Keyword::IS
+                | Keyword::LIKE
+                | Keyword::AT
+                | Keyword::COLLATE
+        ),
+        Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::Comma
+        | Token::LParen
+        | Token::RParen
+        | Token::Period
+        | Token::SemiColon
+        | Token::EOF => false,
+        _ => true,
+    }
+}
+
+fn check_reads(statement: &Statement) -> Result<()> {
+    match statement {
+        Statement::Query(_)
+        | Statement::ShowTables { .. }
+        | Statement::ShowColumns { .. }
+        | Statement::ShowVariable { .. }
+        | Statement::ShowFunctions { .. }
+        | Statement::ExplainTable { .. } => Ok(()),
+        Statement::Explain { statement, .. } if matches!(statement.as_ref(), Statement::Query(_)) => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Unsupported,
+            "only queries are answered here: SELECT, WITH, VALUES, EXPLAIN and SHOW",
+        )),
+    }
+}
+
+/// A table named in the statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Relation {
+    /// One part or more, normalised.
+    pub(crate) name: Vec<String>,
+    pub(crate) location: Location,
+    /// Names of the WITH clauses that can be seen from here.
+    pub(crate) in_scope: HashSet<String>,
+}
+
+/// The tables a statement names, in order.
+pub(crate) fn relations(statement: &Statement) -> Vec<Relation> {
+    let mut finder = Finder::default();
+    // The visitor never breaks off.
+    let _ = statement.visit(&mut finder);
+    finder.found
+}
+
+#[derive(Default)]
+struct Finder {
+    found: Vec<Relation>,
+    /// The queries around, outermost first: which of their WITH names can be seen inside.
+    scopes: Vec<Scope>,
+}
+
+/// What a WITH clause brings into scope, and where.
+struct Scope {
+    /// Each name with the address of its query.
+    names: Vec<(String, *const Query)>,
+    /// How many of the names can be seen where the visitor is.
+    visible: usize,
+}
+
+impl Visitor for Finder {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let Some(around) = self.scopes.last_mut() {
+            // Inside the query of one WITH name only the names before it can be seen.
+            around.enter(query);
+        }
+        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        let names: Vec<_> = ctes.map(|cte| (normalise(&cte.alias.name), ptr::from_ref(cte.query.as_ref()))).collect();
+        let recursive = query.with.as_ref().is_some_and(|with| with.recursive);
+        let visible = names.len();
+        let names = if recursive { names.into_iter().map(|(name, _)| (name, ptr::null())).collect() } else { names };
+        self.scopes.push(Scope { names, visible });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.scopes.pop();
+        if let Some(around) = self.scopes.last_mut() {
+            around.leave(query);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: None, .. } = factor {
+            let in_scope = self.scopes.iter().flat_map(|scope| &scope.names[..scope.visible]);
+            let in_scope = in_scope.map(|(name, _)| name.clone()).collect();
+            self.found.push(Relation { name: parts(name), location: name.span().start, in_scope });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Scope {
+    fn enter(&mut self, query: &Query) {
+        if let Some(index) = self.index(query) {
+            self.visible = index;
+        }
+    }
+
+    fn leave(&mut self, query: &Query) {
+        if self.index(query).is_some() {
+            self.visible = self.names.len();
+        }
+    }
+
+    fn index(&self, query: &Query) -> Option<usize> {
+        self.names.iter().position(|(_, address)| ptr::eq(*address, query))
+    }
+}
+
+fn parts(name: &ObjectName) -> Vec<String> {
+    name.0.iter().filter_map(|part| part.as_ident()).map(normalise).collect()
+}
+
+fn normalise(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clause::rewrite;
+
+    fn parsed(sql: &str) -> Result<Statement> {
+        parse(rewrite(sql)?.tokens)
+    }
+
+    #[test]
+    fn names_are_seen_where_with_brings_them() {
+        let statement = parsed(
+            "WITH a AS (SELECT * FROM x), b AS (SELECT * FROM a JOIN Y ON true)
+             SELECT * FROM b WHERE EXISTS (WITH c AS (SELECT 1) SELECT * FROM c, \"Z\".z) AND 1 IN (SELECT d FROM d)",
+        );
+        let shown: Vec<String> = relations(&statement.unwrap())
+            .into_iter()
+            .map(|relation| {
+                let mut scope: Vec<String> = relation.in_scope.into_iter().collect();
+                scope.sort();
+                format!("{}:{}", relation.name.join("."), scope.join(""))
+            })
+            .collect();
+        assert_eq!(shown, ["x:", "a:a", "y:a", "b:ab", "c:abc", "Z.z:abc", "d:ab"]);
+    }
+
+    #[test]
+    fn a_recursive_name_sees_itself() {
+        let statement = parsed("WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT * FROM n) SELECT * FROM n").unwrap();
+        assert!(relations(&statement).iter().all(|relation| relation.in_scope.contains("n")));
+    }
+
+    #[test]
+    fn only_one_statement_that_reads() {
+        for sql in ["SELECT 1", "SELECT 1;", "(SELECT 1) UNION SELECT 2", "VALUES (1)", "EXPLAIN SELECT 1", "SHOW TABLES"] {
+            assert!(parsed(sql).is_ok(), "{sql}");
+        }
+        for sql in [
+            "INSERT INTO t VALUES (1)",
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+            "DROP TABLE t",
+            "COPY t TO 'x'",
+            "SET a = 1",
+            "EXPLAIN INSERT INTO t VALUES (1)",
+            "SELECT 1; SELECT 2",
+            "GRANT ALL ON t TO u",
+        ] {
+            assert_eq!(parsed(sql).map(|s| s.to_string()).unwrap_err().kind(), ErrorKind::Unsupported, "{sql}");
+        }
+        for sql in ["", ";", "SELEC 1", "SELECT 1 FROM", "SELECT 1 2 3", "42"] {
+            assert_eq!(parsed(sql).map(|s| s.to_string()).unwrap_err().kind(), ErrorKind::Syntax, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_deep_or_too_long_is_refused() {
+        let deep = format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000));
+        assert_eq!(parsed(&deep).unwrap_err().kind(), ErrorKind::Syntax);
+        let subqueries = format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(300), ")".repeat(300));
+        assert_eq!(parsed(&subqueries).unwrap_err().kind(), ErrorKind::Syntax);
+        let long = format!("SELECT 1{}", " + 1".repeat(100_000));
+        assert_eq!(parsed(&long).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}
