@@ -78,8 +78,8 @@ test-wasm-size: wasm ## Print what the browser downloads; fail above the limit
 	@node .ci/wasm-size.mjs '$(wasm)'
 
 test-e2e: wasm build ## Browser tests (ARGS='home.spec.ts' for some)
-	@cd e2e && npx tsc --noEmit
-	@cd e2e && TIDEMARK_BIN='$(binary)' TIDEMARK_SITE='$(site)' TIDEMARK_STYLE='$(CURDIR)/style' npx playwright test $(ARGS)
+	@cd e2e && node_modules/.bin/tsc --noEmit
+	@cd e2e && TIDEMARK_BIN='$(binary)' TIDEMARK_SITE='$(site)' TIDEMARK_STYLE='$(CURDIR)/style' node_modules/.bin/playwright test $(ARGS)
 
 bench: build ## Drain a burst into the lake and print its figures (RECORDS=…, KEYS=…, SLOTS=…)
 	@'$(binary)' bench burst --records $(RECORDS) --keys $(KEYS) --slots $(SLOTS)

@@ -22,7 +22,8 @@ pub fn root_element() -> Option<web_sys::Element> {
 
 /// A custom property of the page as it is now; empty where there is none.
 pub fn token(name: &str) -> String {
-    let style = web_sys::window().zip(root_element()).and_then(|(window, root)| window.get_computed_style(&root).ok()?);
+    let style =
+        web_sys::window().zip(root_element()).and_then(|(window, root)| window.get_computed_style(&root).ok()?);
     style.and_then(|style| style.get_property_value(name).ok()).unwrap_or_default()
 }
 

@@ -1,5 +1,6 @@
 //! The application: what all pages share, and which page an address is.
 
+use crate::components::whole::Whole;
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
@@ -12,7 +13,8 @@ use crate::{
     components::{chrome::Chrome, theme::Theme},
     live::Live,
     pages::{
-        benchmark_index::BenchmarkIndex, home::Home, not_found::NotFound, pipeline::Pipeline, restatements::Restatements,
+        benchmark_index::BenchmarkIndex, home::Home, not_found::NotFound, pipeline::Pipeline,
+        restatements::Restatements,
     },
     queries::datasets::datasets,
 };
@@ -56,25 +58,23 @@ pub fn App() -> impl IntoView {
 
 /// Shows a page once the list of datasets is there; the server waits for it, the browser already has it. Where the list
 /// could not be read, the page gets an empty one and the reason.
-pub fn with_datasets<V: IntoView + 'static>(
-    page: impl Fn(Vec<DatasetSummary>, Option<String>) -> V + Clone + Send + Sync + 'static,
-) -> impl IntoView {
+pub fn with_datasets(page: fn(Vec<DatasetSummary>, Option<String>) -> AnyView) -> AnyView {
     let datasets = use_context::<Datasets>();
     view! {
         <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>
             {move || {
-                let page = page.clone();
                 Suspend::new(async move {
                     let read = match datasets {
                         Some(datasets) => datasets.await,
                         None => Ok(Vec::new()),
                     };
                     match read {
-                        Ok(datasets) => page(datasets, None).into_any(),
-                        Err(reason) => page(Vec::new(), Some(reason)).into_any(),
+                        Ok(datasets) => page(datasets, None),
+                        Err(reason) => page(Vec::new(), Some(reason)),
                     }
                 })
             }}
         </Suspense>
     }
+    .whole()
 }

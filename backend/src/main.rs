@@ -1,1 +1,58 @@
-fn main() {}
+//! The binary `tidemark`: reads the command line and hands over.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod api;
+mod bench;
+mod cli;
+mod compose;
+mod config;
+mod demo;
+mod demo_runner;
+mod error;
+mod ingest;
+mod live;
+mod site;
+mod system_tables;
+
+/// A bitemporal data lake with dashboards.
+#[derive(Debug, Parser)]
+#[command(name = "tidemark", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve pages and the API, and run the pipeline.
+    Serve(config::ServeArguments),
+    /// The same as `serve --demo`: a simulated market with a history of corrections, then live.
+    Demo(config::ServeArguments),
+    /// Send records to a dataset, from files or standard input.
+    Ingest(cli::ingest::IngestArguments),
+    /// Ask a question in SQL.
+    Query(cli::query::QueryArguments),
+    /// Measure; prints one JSON object on the last line.
+    Bench(bench::BenchArguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Serve(arguments) => compose::serve(arguments),
+        Command::Demo(arguments) => compose::serve(config::ServeArguments { demo: true, ..arguments }),
+        Command::Ingest(arguments) => cli::ingest::run(arguments),
+        Command::Query(arguments) => cli::query::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tidemark: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

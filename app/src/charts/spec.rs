@@ -179,9 +179,10 @@ impl ChartSpec {
 
     /// What stands at an x: the time, then each series that has a point there.
     pub fn readout(&self, x: i64) -> String {
-        let values = self.series.iter().filter_map(|series| {
-            series.at(x).map(|point| format!("{} {}", series.name, self.value_text(point.y)))
-        });
+        let values = self
+            .series
+            .iter()
+            .filter_map(|series| series.at(x).map(|point| format!("{} {}", series.name, self.value_text(point.y))));
         std::iter::once(self.x_text(x)).chain(values).collect::<Vec<_>>().join(" · ")
     }
 
@@ -268,10 +269,8 @@ mod tests {
             ("shown", 20_545, None),
             ("else", 20_546, Some(1)),
         ]);
-        let mut series = [
-            ("shown", Series::new("As known", 1, Mark::Line)),
-            ("now", Series::new("As known now", 2, Mark::Dashed)),
-        ];
+        let mut series =
+            [("shown", Series::new("As known", 1, Mark::Line)), ("now", Series::new("As known now", 2, Mark::Dashed))];
         fill_by_label(&table, ["series", "day", "level"], &mut series).unwrap();
         ChartSpec {
             title: "Level".into(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::whole::Whole;
 use leptos::{ev::KeyboardEvent, html, prelude::*};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{HtmlCanvasElement, ResizeObserver};
@@ -34,7 +35,8 @@ pub fn ChartView(testid: &'static str, table_testid: &'static str, #[prop(into)]
     };
     parts.draw_when_anything_changes();
     let as_table = RwSignal::new(false);
-    let summary = move || spec.with(|spec| spec.as_ref().map_or_else(|| "No data yet".to_owned(), |spec| spec.summary()));
+    let summary =
+        move || spec.with(|spec| spec.as_ref().map_or_else(|| "No data yet".to_owned(), |spec| spec.summary()));
     let spoken = move || if parts.spoken.get() { parts.readout() } else { String::new() };
     let toggle_word = move || if as_table.get() { "Chart" } else { "Table" };
     view! {
@@ -75,7 +77,7 @@ pub fn ChartView(testid: &'static str, table_testid: &'static str, #[prop(into)]
             </Show>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -106,9 +108,9 @@ fn legend(spec: &ChartSpec) -> Option<AnyView> {
                 {name}
             </li>
         }
-        .into_any()
+        .whole()
     };
-    Some(view! { <ul class="legend">{spec.series.iter().map(item).collect_view()}</ul> }.into_any())
+    Some(view! { <ul class="legend">{spec.series.iter().map(item).collect_view()}</ul> }.whole())
 }
 
 /// The moving parts of a chart.
@@ -181,12 +183,13 @@ impl Parts {
     /// What stands at the cursor, or at the end of the chart while there is none.
     fn readout(self) -> String {
         let cursor = self.cursor.get();
-        self.spec.with(|spec| {
-            let spec = spec.as_ref()?;
-            let at = cursor.or_else(|| spec.x_bounds().map(|(_, last)| last))?;
-            Some(spec.readout(at))
-        })
-        .unwrap_or_default()
+        self.spec
+            .with(|spec| {
+                let spec = spec.as_ref()?;
+                let at = cursor.or_else(|| spec.x_bounds().map(|(_, last)| last))?;
+                Some(spec.readout(at))
+            })
+            .unwrap_or_default()
     }
 
     fn point(self, offset: f64) {
@@ -227,7 +230,10 @@ impl Parts {
             "ArrowRight" => (at + step).min(last),
             "Home" => 0,
             "End" => last,
-            "Escape" => return self.leave(),
+            "Escape" => {
+                event.prevent_default();
+                return self.leave();
+            }
             _ => return,
         };
         event.prevent_default();

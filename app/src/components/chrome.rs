@@ -1,5 +1,6 @@
 //! What frames every page: the top bar with the two coordinates always in sight, and the navigation.
 
+use super::whole::Whole;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
@@ -113,7 +114,10 @@ pub fn Chrome(children: Children) -> impl IntoView {
     }
 }
 
-fn nav_item((address, _, word, path_of_icon): (&'static str, &str, &'static str, &'static str), path: Memo<String>) -> AnyView {
+fn nav_item(
+    (address, _, word, path_of_icon): (&'static str, &str, &'static str, &'static str),
+    path: Memo<String>,
+) -> AnyView {
     let current = move || path.with(|path| (path == address).then_some("page"));
     view! {
         <li>
@@ -123,7 +127,7 @@ fn nav_item((address, _, word, path_of_icon): (&'static str, &str, &'static str,
             </a>
         </li>
     }
-    .into_any()
+    .whole()
 }
 
 /// Whether news arrive, and the exact time of the last commit. Not announced: it changes every second.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::whole::Whole;
 use leptos::prelude::*;
 
 /// A column of a table.
@@ -63,7 +64,7 @@ pub fn GridView(
             </table>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 fn rows(grid: &Grid) -> Vec<AnyView> {
@@ -73,12 +74,12 @@ fn rows(grid: &Grid) -> Vec<AnyView> {
             let class = class(numeric.get(index).copied().unwrap_or(false));
             let text = text.clone();
             if index == 0 {
-                view! { <th scope="row" class=class>{text}</th> }.into_any()
+                view! { <th scope="row" class=class>{text}</th> }.whole()
             } else {
-                view! { <td class=class>{text}</td> }.into_any()
+                view! { <td class=class>{text}</td> }.whole()
             }
         });
-        view! { <tr>{cells.collect_view()}</tr> }.into_any()
+        view! { <tr>{cells.collect_view()}</tr> }.whole()
     };
     grid.rows.iter().map(row).collect()
 }

@@ -1,5 +1,6 @@
 //! A figure with its name, and a word about it.
 
+use super::whole::Whole;
 use leptos::prelude::*;
 
 /// What a figure shows.
@@ -44,5 +45,5 @@ pub fn Kpi(
             <dd class="kpi-note">{move || figure.with(|figure| figure.note.clone())}</dd>
         </div>
     }
-    .into_any()
+    .whole()
 }

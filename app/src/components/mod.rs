@@ -8,3 +8,4 @@ pub mod kpi;
 pub mod theme;
 pub mod tile;
 pub mod time_controls;
+pub mod whole;

@@ -1,5 +1,6 @@
 //! A tile: title, what it holds, and how it stands. Loading keeps the last picture; so does an error, which says what to do.
 
+use super::whole::Whole;
 use leptos::prelude::*;
 
 use crate::state::tile::{Phase, TileStatus};
@@ -26,7 +27,7 @@ pub fn TileFrame(
     };
     let trouble = move || match phase.get() {
         Phase::Error(why) => Some(trouble_view(why, status)),
-        Phase::Empty(why) => Some(view! { <p class="tile-empty">{why}</p> }.into_any()),
+        Phase::Empty(why) => Some(view! { <p class="tile-empty">{why}</p> }.whole()),
         Phase::Loading | Phase::Ready => None,
     };
     view! {
@@ -56,5 +57,5 @@ fn trouble_view(why: String, status: TileStatus) -> AnyView {
             </button>
         </div>
     }
-    .into_any()
+    .whole()
 }

@@ -1,6 +1,7 @@
 //! The two time controls. Effective runs along the chart, from left to right; known stands beside it, from bottom to top, and
 //! its top edge is now.
 
+use super::whole::Whole;
 use leptos::{ev::KeyboardEvent, prelude::*};
 use wasm_bindgen::JsCast;
 
@@ -65,7 +66,7 @@ pub fn EffectiveControls(
                 {word}
             </button>
         }
-        .into_any()
+        .whole()
     });
     view! {
         <fieldset class="controls effective">
@@ -78,6 +79,7 @@ pub fn EffectiveControls(
                 <input
                     type="date"
                     data-testid="from-field"
+                    value=untrack(from_text)
                     prop:value=from_text
                     on:change:target=move |event| set_from(event.target().value())
                 />
@@ -87,6 +89,7 @@ pub fn EffectiveControls(
                 <input
                     type="date"
                     data-testid="to-field"
+                    value=untrack(to_text)
                     prop:value=to_text
                     on:change:target=move |event| set_to(event.target().value())
                 />
@@ -94,7 +97,7 @@ pub fn EffectiveControls(
             <div class="presets">{Vec::from(presets)}</div>
         </fieldset>
     }
-    .into_any()
+    .whole()
 }
 
 /// The known time as a field with presets.
@@ -126,13 +129,14 @@ pub fn KnownControls(
         set.run(known);
     };
     let presets = KNOWN_PRESETS.map(|(word, days)| {
-        let before = move || now.get_untracked().div_euclid(time::SECOND_MICROS) * time::SECOND_MICROS - days * DAY_MICROS;
+        let before =
+            move || now.get_untracked().div_euclid(time::SECOND_MICROS) * time::SECOND_MICROS - days * DAY_MICROS;
         view! {
             <button type="button" on:click=move |_| choose(Known::At(before()))>
                 {word}
             </button>
         }
-        .into_any()
+        .whole()
     });
     let is_now = move || if known.get() == Known::Now { "true" } else { "false" };
     let hint = format!("{testid}-problem");
@@ -153,6 +157,7 @@ pub fn KnownControls(
                     data-testid=testid
                     aria-describedby=described_by
                     aria-invalid=move || problem.with(|problem| (!problem.is_empty()).then_some("true"))
+                    value=untrack(text)
                     prop:value=text
                     on:change:target=move |event| typed(event.target().value())
                 />
@@ -166,7 +171,7 @@ pub fn KnownControls(
             <p class="field-problem" id=hint role="status">{move || problem.get()}</p>
         </fieldset>
     }
-    .into_any()
+    .whole()
 }
 
 /// The known time as a slider that stands upright: its foot is the first commit, its top is now. Arrows move by the hour,
@@ -224,6 +229,7 @@ pub fn KnownSlider(
                 max=move || top.get().to_string()
                 step="1"
                 disabled=first.is_none()
+                value=untrack(place).to_string()
                 prop:value=move || place().to_string()
                 on:input:target=move |event| slide(event.target().value())
                 on:change=move |_| moving.set_value(false)
@@ -233,5 +239,5 @@ pub fn KnownSlider(
             <p class="rail-name" aria-hidden="true">"↕ known"</p>
         </div>
     }
-    .into_any()
+    .whole()
 }

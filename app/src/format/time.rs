@@ -103,7 +103,12 @@ pub fn moment_text(micros: i64) -> String {
 /// `31 Mar 2026, 18:00:05 UTC`: whole seconds, for times that tick.
 pub fn moment_seconds_text(micros: i64) -> String {
     let seconds = micros.div_euclid(SECOND_MICROS);
-    let clock = format!("{:02}:{:02}:{:02}", seconds.rem_euclid(86_400) / 3_600, seconds.rem_euclid(3_600) / 60, seconds.rem_euclid(60));
+    let clock = format!(
+        "{:02}:{:02}:{:02}",
+        seconds.rem_euclid(86_400) / 3_600,
+        seconds.rem_euclid(3_600) / 60,
+        seconds.rem_euclid(60)
+    );
     format!("{}, {clock} UTC", day_text(day_of(micros)))
 }
 
@@ -140,7 +145,9 @@ pub fn parse_field(text: &str) -> Result<i64, String> {
     let full = if minutes_only { format!("{bare}:00Z") } else { bare.to_owned() };
     match Instant::parse(&full) {
         Ok(instant) => Ok(instant.micros()),
-        Err(_) => Err(format!("'{}' is not a time such as 2026-03-31 18:00 UTC", text.chars().take(40).collect::<String>())),
+        Err(_) => {
+            Err(format!("'{}' is not a time such as 2026-03-31 18:00 UTC", text.chars().take(40).collect::<String>()))
+        }
     }
 }
 
@@ -180,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_typed_time_is_read_in_every_usual_shape() {
-        for text in ["2026-03-31 18:00 UTC", "2026-03-31 18:00", "2026-03-31T18:00:00Z", " 2026-03-31T20:00:00+02:00 "] {
+        for text in ["2026-03-31 18:00 UTC", "2026-03-31 18:00", "2026-03-31T18:00:00Z", " 2026-03-31T20:00:00+02:00 "]
+        {
             assert_eq!(parse_field(text), Ok(SPRING), "{text}");
         }
         assert_eq!(parse_field("2026-03-31").map(day_of), Ok(20_543));

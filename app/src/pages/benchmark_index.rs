@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::components::whole::Whole;
 use leptos::{ev, prelude::*};
 use model::DatasetSummary;
 
@@ -32,7 +33,7 @@ const LEVEL_DECIMALS: usize = 2;
 /// The page.
 #[component]
 pub fn BenchmarkIndex() -> impl IntoView {
-    with_datasets(|datasets, problem| view! { <Dashboard datasets problem /> })
+    with_datasets(|datasets, problem| view! { <Dashboard datasets problem /> }.whole())
 }
 
 #[component]
@@ -41,7 +42,8 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     let address = Address::of_page();
     let today = Memo::new(move |_| live.today());
     let now = Memo::new(move |_| live.now.get());
-    let range = Memo::new(move |_| EffectiveRange::parse(address.get("from").as_deref(), address.get("to").as_deref()).0);
+    let range =
+        Memo::new(move |_| EffectiveRange::parse(address.get("from").as_deref(), address.get("to").as_deref()).0);
     let known = Memo::new(move |_| Known::parse(address.get("known").as_deref()).unwrap_or(Known::Now));
     let misread = Memo::new(move |_| {
         let range = EffectiveRange::parse(address.get("from").as_deref(), address.get("to").as_deref()).1;
@@ -64,7 +66,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     let hidden = use_tile(
         Some(page),
         move || known.get().instant().map(|micros| page.request(index::hidden(days.get(), micros), about())),
-        |table, _| hidden_picture(table),
+        |table, about| hidden_picture(table, about.known),
     );
 
     let set_range = Callback::new(move |range: EffectiveRange| {
@@ -90,17 +92,25 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     let spec = Memo::new(move |_| levels.data.get().map(|levels| levels.spec.clone()));
     let grid = Memo::new(move |_| members.data.get().map(|members| members.grid.clone()));
     let day_note = Signal::derive(move || {
-        members.data.with(|members| members.as_ref().map(|members| format!("effective {}", members.day))).unwrap_or_default()
+        members
+            .data
+            .with(|members| members.as_ref().map(|members| format!("effective {}", members.day)))
+            .unwrap_or_default()
     });
     let figure = move |of: fn(&LevelPicture) -> Figure| {
-        Signal::derive(move || levels.data.with(|levels| levels.as_ref().map_or_else(Figure::none, |levels| of(levels))))
+        Signal::derive(move || {
+            levels.data.with(|levels| levels.as_ref().map_or_else(Figure::none, |levels| of(levels)))
+        })
     };
     view! {
         {problem.map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
         {move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> })}
         {move || {
             let micros = known.get().instant()?;
-            let hidden = move || hidden.data.with(|hidden| hidden.as_ref().map(|hidden| hidden_sentence(hidden)));
+            let hidden = move || hidden.data.with(|hidden| {
+                let hidden = hidden.as_ref().filter(|hidden| hidden.known == Known::At(micros));
+                hidden.map(|hidden| hidden_sentence(hidden))
+            });
             Some(view! {
                 <div class="known-banner" data-testid="known-banner" role="status">
                     <p>
@@ -137,7 +147,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             </div>
         </TileFrame>
         <TileFrame title="Constituents" testid="tile-constituents" status=members.status note=day_note>
-            <GridView label="Constituents" testid="table-constituents" grid />
+            <GridView label="Table of constituents" testid="table-constituents" grid />
         </TileFrame>
     }
 }
@@ -152,10 +162,8 @@ struct LevelPicture {
 
 fn level_picture(table: &Table, known: Known) -> Result<Result<LevelPicture, String>, String> {
     let shown = if known == Known::Now { "Level" } else { "As known then" };
-    let mut series = [
-        ("now", Series::new("As known now", 2, Mark::Dashed)),
-        ("shown", Series::new(shown, 1, Mark::Line)),
-    ];
+    let mut series =
+        [("now", Series::new("As known now", 2, Mark::Dashed)), ("shown", Series::new(shown, 1, Mark::Line))];
     fill_by_label(table, ["series", "day", "level"], &mut series)?;
     let [(_, now), (_, shown)] = series;
     let Some(last) = shown.points.last() else {
@@ -201,7 +209,9 @@ fn change_figure(picture: &LevelPicture) -> Figure {
 fn restated_figure(picture: &LevelPicture) -> Figure {
     let Some((_, level, _)) = picture.last() else { return Figure::none() };
     match (picture.known, picture.last_now) {
-        (Known::Now, _) => Figure::new(number::fixed_text(0.0, LEVEL_DECIMALS), "known now: nothing later to compare with"),
+        (Known::Now, _) => {
+            Figure::new(number::fixed_text(0.0, LEVEL_DECIMALS), "known now: nothing later to compare with")
+        }
         (_, Some(now)) => difference(now - level, level, ", from then to now"),
         (_, None) => Figure::new("–".to_owned(), "this day is no longer priced"),
     }
@@ -232,8 +242,10 @@ fn constituents_picture(table: &Table) -> Result<Result<Constituents, String>, S
     let rows = table.each_row().map(|(cells, row)| {
         effective = effective.or_else(|| arrow::instant_micros(&cells[day], row));
         let text = |column: usize| arrow::display(&cells[column], row).unwrap_or_else(|| "–".to_owned());
-        let known = [price_known, share_known].into_iter().filter_map(|column| arrow::instant_micros(&cells[column], row));
-        let fixed = |value: Option<f64>, decimals| value.map_or_else(|| "–".to_owned(), |v| number::fixed_text(v, decimals));
+        let known =
+            [price_known, share_known].into_iter().filter_map(|column| arrow::instant_micros(&cells[column], row));
+        let fixed =
+            |value: Option<f64>, decimals| value.map_or_else(|| "–".to_owned(), |v| number::fixed_text(v, decimals));
         vec![
             text(id),
             text(name),
@@ -263,18 +275,19 @@ fn constituents_picture(table: &Table) -> Result<Result<Constituents, String>, S
 /// What a known time hides.
 #[derive(Debug)]
 struct Hidden {
+    known: Known,
     corrections: u64,
     later_days: u64,
 }
 
-fn hidden_picture(table: &Table) -> Result<Result<Hidden, String>, String> {
+fn hidden_picture(table: &Table, known: Known) -> Result<Result<Hidden, String>, String> {
     let [corrections, later] = table.columns(["corrections", "later_days"])?;
     let (cells, row) = table.each_row().next().ok_or("the answer has no row")?;
     let count = |column: usize| {
         let count = arrow::integer(&cells[column], row).and_then(|count| u64::try_from(count).ok());
         count.ok_or("a count is missing from the answer")
     };
-    Ok(Ok(Hidden { corrections: count(corrections)?, later_days: count(later)? }))
+    Ok(Ok(Hidden { known, corrections: count(corrections)?, later_days: count(later)? }))
 }
 
 fn hidden_sentence(hidden: &Hidden) -> String {
@@ -326,7 +339,8 @@ mod tests {
 
     #[test]
     fn what_is_hidden_is_counted_in_words() {
-        let sentence = |corrections, later_days| hidden_sentence(&Hidden { corrections, later_days });
+        let sentence =
+            |corrections, later_days| hidden_sentence(&Hidden { known: Known::Now, corrections, later_days });
         assert_eq!(sentence(2_314, 0), "2,314 later corrections hidden.");
         assert_eq!(sentence(1, 30), "1 later correction hidden, and 30 prices of later days.");
         assert_eq!(sentence(0, 0), "No later corrections hidden.");

@@ -1,5 +1,6 @@
 //! The rows of a comparison: before and after side by side, the changed part marked, the kind said by sign and colour.
 
+use crate::components::whole::Whole;
 use leptos::prelude::*;
 
 /// What happened to a row between A and B.
@@ -73,11 +74,12 @@ pub struct Changes {
 /// The table.
 pub fn changes_table(changes: &Changes) -> AnyView {
     let class = |numeric: bool| if numeric { "number" } else { "" };
-    let keys = changes.key_names.iter().map(|name| view! { <th scope="col">{name.clone()}</th> }.into_any());
+    let keys = changes.key_names.iter().map(|name| view! { <th scope="col">{name.clone()}</th> }.whole());
     let values = changes.value_names.iter().zip(&changes.numeric);
-    let values = values.map(|(name, numeric)| view! { <th scope="col" class=class(*numeric)>{name.clone()}</th> }.into_any());
+    let values =
+        values.map(|(name, numeric)| view! { <th scope="col" class=class(*numeric)>{name.clone()}</th> }.whole());
     view! {
-        <div class="table-box tall" role="region" aria-label="Rows that differ" tabindex="0">
+        <div class="table-box tall" role="region" aria-label="Table of rows that differ" tabindex="0">
             <table data-testid="table-changes">
                 <caption class="visually-hidden">"Rows that differ between A and B, values of A before values of B"</caption>
                 <thead>
@@ -93,15 +95,15 @@ pub fn changes_table(changes: &Changes) -> AnyView {
             </table>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 fn row(change: &Change, numeric: &[bool]) -> AnyView {
     let kind = change.kind;
-    let keys = change.keys.iter().map(|key| view! { <td class="key">{key.clone()}</td> }.into_any());
+    let keys = change.keys.iter().map(|key| view! { <td class="key">{key.clone()}</td> }.whole());
     let values = change.values.iter().zip(numeric).map(|((before, after), numeric)| {
         let class = if *numeric { "number" } else { "" };
-        view! { <td class=class>{value_cell(kind, before.as_deref(), after.as_deref())}</td> }.into_any()
+        view! { <td class=class>{value_cell(kind, before.as_deref(), after.as_deref())}</td> }.whole()
     });
     let (a_to, b_to) = &change.valid_to;
     let end = match kind {
@@ -122,11 +124,11 @@ fn row(change: &Change, numeric: &[bool]) -> AnyView {
             <td>{change.known.clone()}</td>
         </tr>
     }
-    .into_any()
+    .whole()
 }
 
 fn plain(text: &str) -> AnyView {
-    view! { <span>{text.to_owned()}</span> }.into_any()
+    view! { <span>{text.to_owned()}</span> }.whole()
 }
 
 fn value_cell(kind: Kind, before: Option<&str>, after: Option<&str>) -> AnyView {
@@ -134,7 +136,7 @@ fn value_cell(kind: Kind, before: Option<&str>, after: Option<&str>) -> AnyView 
     let (before, after) = (shown(before), shown(after));
     match kind {
         Kind::Added => plain(&after),
-        Kind::Removed => view! { <del>{before}</del> }.into_any(),
+        Kind::Removed => view! { <del>{before}</del> }.whole(),
         Kind::Changed if before == after => plain(&after),
         Kind::Changed => {
             let parts = difference(&before, &after);
@@ -145,7 +147,7 @@ fn value_cell(kind: Kind, before: Option<&str>, after: Option<&str>) -> AnyView 
                     <ins>{parts.head} <span class="digits">{parts.after}</span> {parts.tail}</ins>
                 </span>
             }
-            .into_any()
+            .whole()
         }
     }
 }

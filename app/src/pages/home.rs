@@ -1,5 +1,6 @@
 //! Home: what the lake holds, how its records fared, and where to look next.
 
+use crate::components::whole::Whole;
 use leptos::{prelude::*, task::spawn_local};
 use model::{DatasetSummary, Mode};
 
@@ -43,7 +44,7 @@ const DASHBOARDS: [(&str, &str, &str, &str); 3] = [
 /// The page.
 #[component]
 pub fn Home() -> impl IntoView {
-    with_datasets(|datasets, problem| view! { <Overview datasets problem /> })
+    with_datasets(|datasets, problem| view! { <Overview datasets problem /> }.whole())
 }
 
 #[component]
@@ -115,16 +116,16 @@ fn card((address, title, text, path_of_icon): (&'static str, &'static str, &'sta
             <p>{text}</p>
         </li>
     }
-    .into_any()
+    .whole()
 }
 
 fn dataset_table(list: &[DatasetSummary]) -> AnyView {
     if list.is_empty() {
         let text = "The lake holds no dataset yet. Define one and send it records, as shown below.";
-        return view! { <p class="tile-empty">{text}</p> }.into_any();
+        return view! { <p class="tile-empty">{text}</p> }.whole();
     }
     view! {
-        <div class="table-box" role="region" aria-label="Datasets" tabindex="0">
+        <div class="table-box" role="region" aria-label="Table of datasets" tabindex="0">
             <table data-testid="table-datasets">
                 <caption class="visually-hidden">"Datasets"</caption>
                 <thead>
@@ -143,7 +144,7 @@ fn dataset_table(list: &[DatasetSummary]) -> AnyView {
             </table>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 fn dataset_row(dataset: &DatasetSummary) -> AnyView {
@@ -170,7 +171,7 @@ fn dataset_row(dataset: &DatasetSummary) -> AnyView {
             {numbers}
         </tr>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]

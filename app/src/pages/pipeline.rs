@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::components::whole::Whole;
 use leptos::prelude::*;
 use model::PipelineSample;
 
@@ -86,8 +87,11 @@ pub fn Pipeline() -> impl IntoView {
         let sampled = live.sample.with(|sample| sample.as_ref().map(|sample| sample.at.micros()));
         sampled.unwrap_or_else(|| live.now.get_untracked())
     });
-    let samples =
-        use_tile(None, move || Some(ask(pipeline::samples(until.get()), until.get())), |table, _| samples_picture(table));
+    let samples = use_tile(
+        None,
+        move || Some(ask(pipeline::samples(until.get()), until.get())),
+        |table, _| samples_picture(table),
+    );
     let epoch = Memo::new(move |_| live.head.with(|head| head.as_ref().map_or(0, |head| head.epoch)));
     let epochs = use_tile(
         None,
@@ -111,7 +115,7 @@ pub fn Pipeline() -> impl IntoView {
                 <ChartView testid=chart.chart table_testid=chart.table spec />
             </TileFrame>
         }
-        .into_any()
+        .whole()
     });
     let epochs_grid = Memo::new(move |_| epochs.data.get());
     let quarantine_grid = Memo::new(move |_| quarantine.data.with(|data| data.as_ref().map(|data| data.grid.clone())));
@@ -129,10 +133,10 @@ pub fn Pipeline() -> impl IntoView {
         </dl>
         <div class="tile-grid">{charts.collect_view()}</div>
         <TileFrame title="Recent epochs" testid="tile-epochs" status=epochs.status>
-            <GridView label="Recent epochs" testid="table-epochs" grid=epochs_grid />
+            <GridView label="Table of recent epochs" testid="table-epochs" grid=epochs_grid />
         </TileFrame>
         <TileFrame title="Quarantine" testid="tile-quarantine" status=quarantine.status note=quarantine_note>
-            <GridView label="Quarantine" testid="table-quarantine" grid=quarantine_grid />
+            <GridView label="Table of quarantined records" testid="table-quarantine" grid=quarantine_grid />
         </TileFrame>
     }
 }
@@ -213,7 +217,8 @@ fn epochs_picture(table: &Table) -> Result<Result<Grid, String>, String> {
     let [rows, duration] = table.columns(["rows", "duration_ms"])?;
     let line = |(cells, row): (&[arrow_array::ArrayRef], usize)| {
         let text = |column: usize| arrow::display(&cells[column], row).unwrap_or_else(|| "–".to_owned());
-        let duration = arrow::number(&cells[duration], row).map_or_else(|| "–".to_owned(), |ms| number::fixed_text(ms, 1));
+        let duration =
+            arrow::number(&cells[duration], row).map_or_else(|| "–".to_owned(), |ms| number::fixed_text(ms, 1));
         vec![text(epoch), text(known), text(records), text(rows), duration]
     };
     let rows: Vec<_> = table.each_row().map(line).collect();
@@ -248,7 +253,9 @@ fn quarantine_picture(table: &Table) -> Result<Result<Quarantine, String>, Strin
     });
     let rows: Vec<Vec<String>> = rows.collect();
     let Some(in_all) = in_all else {
-        return Ok(Err("Nothing is in quarantine. Records that cannot be accepted are kept here, with the reason.".to_owned()));
+        return Ok(Err(
+            "Nothing is in quarantine. Records that cannot be accepted are kept here, with the reason.".to_owned()
+        ));
     };
     let note = format!("{} of {} records", rows.len(), number::integer_text(in_all));
     let columns = ["Received", "Dataset", "Reason", "Position", "As received"].map(Column::text).to_vec();
@@ -276,7 +283,8 @@ mod tests {
             whole("slots"),
         ]));
         let ats: Vec<i64> = (0..seconds).map(|second| second * SECOND_MICROS).collect();
-        let floats = || Arc::new(Float64Array::from((0..seconds).map(|second| second as f64 + 0.5).collect::<Vec<_>>()));
+        let floats =
+            || Arc::new(Float64Array::from((0..seconds).map(|second| second as f64 + 0.5).collect::<Vec<_>>()));
         let wholes = || Arc::new(Int64Array::from((0..seconds).map(|second| second << 20).collect::<Vec<_>>()));
         let batch = RecordBatch::try_new(
             schema.clone(),

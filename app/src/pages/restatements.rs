@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::components::whole::Whole;
 use leptos::prelude::*;
 use model::DatasetSummary;
 
@@ -70,7 +71,7 @@ fn chosen(datasets: &[DatasetSummary], named: Option<&str>) -> Option<DatasetSum
 /// The page.
 #[component]
 pub fn Restatements() -> impl IntoView {
-    with_datasets(|datasets, problem| view! { <Dashboard datasets problem /> })
+    with_datasets(|datasets, problem| view! { <Dashboard datasets problem /> }.whole())
 }
 
 #[component]
@@ -95,9 +96,13 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         dataset.with(Option::is_none).then(|| format!("There is no dataset '{named}'. Choose one from the list."))
     };
 
-    let page = PageRead::new(live, move || b.get() == Known::Now, move || {
-        (a.get(), b.get(), days.get(), dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone())))
-    });
+    let page = PageRead::new(
+        live,
+        move || b.get() == Known::Now,
+        move || {
+            (a.get(), b.get(), days.get(), dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone())))
+        },
+    );
     let ask = move |sql: Statement| {
         dataset.with(|dataset| {
             let DatasetSummary { name, definition, .. } = dataset.as_ref()?;
@@ -184,7 +189,8 @@ fn DatasetSelect(
     dataset: Memo<Option<DatasetSummary>>,
     address: Address,
 ) -> impl IntoView {
-    let current = move || dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone())).unwrap_or_default();
+    let current =
+        move || dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone())).unwrap_or_default();
     let names = known_datasets.with_value(|datasets| {
         let readable = datasets.iter().filter(|dataset| dataset.readable);
         readable.map(|dataset| dataset.name.clone()).collect::<Vec<_>>()
@@ -196,7 +202,7 @@ fn DatasetSelect(
                 {name}
             </option>
         }
-        .into_any()
+        .whole()
     };
     view! {
         <fieldset class="controls">
@@ -215,7 +221,7 @@ fn DatasetSelect(
             </label>
         </fieldset>
     }
-    .into_any()
+    .whole()
 }
 
 /// How many rows differ, and how.
@@ -233,7 +239,11 @@ impl Counts {
 
 fn shown_note(shown: usize, total: u64) -> String {
     let total_text = number::count_text(total);
-    if total > shown as u64 { format!("first {} of {total_text}", number::count_text(shown as u64)) } else { total_text }
+    if total > shown as u64 {
+        format!("first {} of {total_text}", number::count_text(shown as u64))
+    } else {
+        total_text
+    }
 }
 
 fn counts_picture(table: &Table) -> Result<Result<Counts, String>, String> {
@@ -259,7 +269,8 @@ fn rows_picture(table: &Table, dataset: &DatasetSummary) -> Result<Result<Change
     let rows = table.each_row().map(|(cells, row)| {
         let text = |column: usize| arrow::display(&cells[column], row);
         let is = |column: usize| text(column).as_deref() == Some("yes");
-        let end = |column: usize| arrow::instant_micros(&cells[column], row).map_or("open".to_owned(), time::valid_text);
+        let end =
+            |column: usize| arrow::instant_micros(&cells[column], row).map_or("open".to_owned(), time::valid_text);
         Change {
             kind: crate::pages::change_cells::Kind::of(is(in_a), is(in_b)),
             keys: keys.iter().map(|column| text(*column).unwrap_or_default()).collect(),
@@ -271,7 +282,9 @@ fn rows_picture(table: &Table, dataset: &DatasetSummary) -> Result<Result<Change
     });
     let rows: Vec<Change> = rows.collect();
     if rows.is_empty() {
-        return Ok(Err("Both known times say the same about this range. Move A further back, or widen the range.".to_owned()));
+        return Ok(Err(
+            "Both known times say the same about this range. Move A further back, or widen the range.".to_owned()
+        ));
     }
     let numeric = definition.value_columns().map(|column| is_number(column.column_type)).collect();
     Ok(Ok(Changes { key_names: definition.key.clone(), value_names, numeric, rows }))

@@ -56,7 +56,8 @@ struct Problem {
 /// Asks the lake. The error is a sentence for the user: what the server said, or that it could not be reached.
 pub async fn ask(request: &Request) -> Result<Answer, String> {
     let body = serde_json::to_string(request).map_err(|error| error.to_string())?;
-    let request = HttpRequest::post(SQL_ADDRESS).header("Content-Type", "application/json").header("Accept", ARROW_STREAM);
+    let request =
+        HttpRequest::post(SQL_ADDRESS).header("Content-Type", "application/json").header("Accept", ARROW_STREAM);
     let response = request.body(body).map_err(unreachable)?.send().await.map_err(unreachable)?;
     if !response.ok() {
         return Err(refusal(&response).await);
@@ -72,12 +73,12 @@ pub async fn fetch_json<T: for<'a> Deserialize<'a>>(address: &str) -> Result<T, 
     if !response.ok() {
         return Err(refusal(&response).await);
     }
-    let bytes = response.binary().await.map_err(unreachable)?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("the answer could not be read: {error}"))
+    let text = response.text().await.map_err(unreachable)?;
+    serde_json::from_str(&text).map_err(|error| format!("the answer could not be read: {error}"))
 }
 
 async fn refusal(response: &Response) -> String {
-    let problem = response.binary().await.ok().and_then(|bytes| serde_json::from_slice::<Problem>(&bytes).ok());
+    let problem = response.text().await.ok().and_then(|text| serde_json::from_str::<Problem>(&text).ok());
     let said = problem.and_then(|problem| problem.detail.or(problem.title));
     said.unwrap_or_else(|| format!("the server answered with status {}", response.status()))
 }

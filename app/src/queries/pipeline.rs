@@ -16,7 +16,8 @@ pub fn samples(until_micros: i64) -> String {
 
 /// `epoch`, `system_time`, `records`, `rows`, `duration_ms`, newest first.
 pub fn epochs() -> String {
-    "SELECT \"epoch\", system_time, records, \"rows\", duration_ms FROM system.epochs ORDER BY \"epoch\" DESC LIMIT 20".to_owned()
+    "SELECT \"epoch\", system_time, records, \"rows\", duration_ms FROM system.epochs ORDER BY \"epoch\" DESC LIMIT 20"
+        .to_owned()
 }
 
 /// `at`, `dataset`, `position`, `reason`, `raw`, `total`, newest first.

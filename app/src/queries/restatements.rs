@@ -84,7 +84,8 @@ impl Comparison<'_> {
             let name = quoted(&key.name);
             let _ = write!(keys, "a.{name} = b.{name} AND ");
         }
-        let mut differs = "a.valid_from IS NULL OR b.valid_from IS NULL OR a.valid_to IS DISTINCT FROM b.valid_to".to_owned();
+        let mut differs =
+            "a.valid_from IS NULL OR b.valid_from IS NULL OR a.valid_to IS DISTINCT FROM b.valid_to".to_owned();
         for value in self.definition.value_columns() {
             let name = quoted(&value.name);
             let _ = write!(differs, " OR a.{name} IS DISTINCT FROM b.{name}");
@@ -134,7 +135,9 @@ mod tests {
         let rows = comparison.rows();
         assert!(rows.starts_with("SELECT COALESCE(b.\"issuer_id\", a.\"issuer_id\") AS key_0, COALESCE(b.\"metric\""));
         assert!(rows.contains("a.\"Value\" AS a_0, b.\"Value\" AS b_0, a.\"status\" AS a_1"));
-        assert!(rows.contains("ON a.\"issuer_id\" = b.\"issuer_id\" AND a.\"metric\" = b.\"metric\" AND a.valid_from = b.valid_from"));
+        assert!(rows.contains(
+            "ON a.\"issuer_id\" = b.\"issuer_id\" AND a.\"metric\" = b.\"metric\" AND a.valid_from = b.valid_from"
+        ));
         assert!(rows.contains("OR a.\"Value\" IS DISTINCT FROM b.\"Value\""));
         assert_eq!(rows.matches("FOR SYSTEM_TIME AS OF TIMESTAMP '2026-03-31T18:00:00Z'").count(), 1);
         assert_eq!(rows.matches("valid_to > TIMESTAMP '2026-03-01T00:00:00Z'").count(), 2);

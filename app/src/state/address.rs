@@ -12,8 +12,10 @@ use leptos_router::{
 #[derive(Clone, Copy)]
 pub struct Address {
     query: Memo<ParamsMap>,
-    change: StoredValue<Box<dyn Fn(Vec<Change>, Step) + Send + Sync>>,
+    change: StoredValue<Navigate>,
 }
+
+type Navigate = Box<dyn Fn(Vec<Change>, Step) + Send + Sync>;
 
 /// A parameter and its new value; `None` removes it.
 pub type Change = (&'static str, Option<String>);
@@ -46,7 +48,7 @@ impl Address {
             let address = format!("{}{}", path.get_untracked(), query.to_query_string());
             navigate.with_value(|navigate| navigate(&address, options));
         };
-        Address { query, change: StoredValue::new(Box::new(change)) }
+        Address { query, change: StoredValue::new(Box::new(change) as Navigate) }
     }
 
     /// A parameter; tracked.

@@ -206,7 +206,11 @@ impl Reader {
         let outdated = self.wanted.try_get_untracked().flatten().is_some_and(|wanted| wanted != *request);
         let retry = self.status.retries.try_get_untracked() != self.retried.try_get_value();
         let coordinates_moved = outdated
-            && self.wanted.try_get_untracked().flatten().is_some_and(|wanted| !same_coordinates(&wanted.sql, &request.sql));
+            && self
+                .wanted
+                .try_get_untracked()
+                .flatten()
+                .is_some_and(|wanted| !same_coordinates(&wanted.sql, &request.sql));
         let phase = answer.and_then(|answer| {
             if let Some(page) = self.page {
                 page.adopt(answer.snapshot);

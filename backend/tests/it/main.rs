@@ -2,4 +2,8 @@
 //! query engine takes long.
 
 mod architecture;
+mod bad_input;
+mod crash;
+mod import;
+mod readers;
 mod support;

@@ -45,7 +45,8 @@ impl ColumnRange {
             (None, b) if all_null(&self) => b,
             _ => None,
         };
-        let (min, max) = (pick(self.min.clone(), other.min.clone(), true), pick(self.max.clone(), other.max.clone(), false));
+        let (min, max) =
+            (pick(self.min.clone(), other.min.clone(), true), pick(self.max.clone(), other.max.clone(), false));
         let nulls = self.nulls.zip(other.nulls).map(|(a, b)| a + b);
         ColumnRange { min, max, nulls, rows: self.rows + other.rows }
     }

@@ -180,10 +180,8 @@ impl Catalog {
     /// One epoch.
     pub(crate) async fn epoch(&self, epoch: u64) -> Result<Option<EpochRecord>> {
         let Ok(epoch) = signed(epoch) else { return Ok(None) };
-        let row = sqlx::query("SELECT * FROM tidemark_epochs WHERE epoch = ?")
-            .bind(epoch)
-            .fetch_optional(&self.pool)
-            .await?;
+        let row =
+            sqlx::query("SELECT * FROM tidemark_epochs WHERE epoch = ?").bind(epoch).fetch_optional(&self.pool).await?;
         row.as_ref().map(epoch_record).transpose()
     }
 
@@ -208,7 +206,8 @@ impl Catalog {
 
     /// Counts of every dataset, by id.
     pub(crate) async fn counts(&self) -> Result<Vec<StoredCounts>> {
-        let rows = sqlx::query("SELECT * FROM tidemark_dataset_counts ORDER BY dataset_id").fetch_all(&self.pool).await?;
+        let rows =
+            sqlx::query("SELECT * FROM tidemark_dataset_counts ORDER BY dataset_id").fetch_all(&self.pool).await?;
         rows.iter().map(stored_counts).collect()
     }
 

@@ -98,11 +98,7 @@ pub(crate) async fn run(shared: &Shared, commit: EpochCommit) -> Result<EpochRec
 }
 
 /// The epoch as it was committed, if this one was.
-async fn recognise(
-    shared: &Shared,
-    head: Option<&EpochRecord>,
-    record: &EpochRecord,
-) -> Result<Option<EpochRecord>> {
+async fn recognise(shared: &Shared, head: Option<&EpochRecord>, record: &EpochRecord) -> Result<Option<EpochRecord>> {
     let committed = match head {
         Some(head) if head.epoch == record.epoch => Some(head.clone()),
         Some(head) if head.epoch > record.epoch => shared.catalog.epoch(record.epoch).await?,

@@ -54,8 +54,7 @@ impl FileCache {
             return Ok(footer);
         }
         let file = File::open(path).map_err(|e| Error::io("open a file", path, e))?;
-        let footer =
-            ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| parquet_error(path, e))?;
+        let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| parquet_error(path, e))?;
         lock(&self.footers).put(key, footer.clone(), footer.metadata().memory_size());
         Ok(footer)
     }

@@ -186,17 +186,15 @@ fn each_instant(
     of_null: bool,
     test: impl Fn(i64) -> bool,
 ) -> std::result::Result<BooleanBuffer, ArrowError> {
-    let times = column.as_any().downcast_ref::<TimestampMicrosecondArray>().ok_or_else(|| {
-        ArrowError::SchemaError(format!("a time column has the type {}", column.data_type()))
-    })?;
+    let times = column
+        .as_any()
+        .downcast_ref::<TimestampMicrosecondArray>()
+        .ok_or_else(|| ArrowError::SchemaError(format!("a time column has the type {}", column.data_type())))?;
     let values = times.values();
     Ok(match times.nulls() {
         None => BooleanBuffer::collect_bool(values.len(), |i| test(values[i])),
         Some(nulls) => {
-            BooleanBuffer::collect_bool(
-                values.len(),
-                |i| if nulls.is_null(i) { of_null } else { test(values[i]) },
-            )
+            BooleanBuffer::collect_bool(values.len(), |i| if nulls.is_null(i) { of_null } else { test(values[i]) })
         }
     })
 }
@@ -271,13 +269,15 @@ mod tests {
         let filter = Filter::default().one_of("k", &keys).unwrap();
         assert!(filter.within(|_| range(2, 29, 0)).is_none());
         assert!(filter.within(|_| range(2, 30, 0)).is_some());
-        assert!(filter.within(|_| ColumnRange::default()).is_none());
+        assert!(filter.within(|_| ColumnRange { rows: 3, ..ColumnRange::default() }).is_some());
+        assert!(filter.within(|_| ColumnRange { rows: 3, nulls: Some(3), ..ColumnRange::default() }).is_none());
     }
 
     #[test]
     fn few_and_many_values_find_the_same_rows_and_never_null() {
         let column: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("z"), Some("k7"), Some("")]));
-        let many: Vec<Option<String>> = (0..20).map(|i| Some(format!("k{i}"))).chain([None, Some("a".into())]).collect();
+        let many: Vec<Option<String>> =
+            (0..20).map(|i| Some(format!("k{i}"))).chain([None, Some("a".into())]).collect();
         let many = Values::new(&(Arc::new(StringArray::from(many)) as ArrayRef)).unwrap();
         let few = Values::new(&(Arc::new(StringArray::from(vec![Some("k7"), None, Some("a")])) as ArrayRef)).unwrap();
         assert!(matches!((&many, &few), (Values::Many { .. }, Values::Few(_))));

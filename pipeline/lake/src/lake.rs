@@ -12,7 +12,9 @@ use iceberg::{
     io::FileIO,
     spec::{ManifestFile, TableMetadata},
 };
-use model::{DatasetDefinition, DefinitionProblem, EpochRecord, Instant, SnapshotToken, definition::check_dataset_name};
+use model::{
+    DatasetDefinition, DefinitionProblem, EpochRecord, Instant, SnapshotToken, definition::check_dataset_name,
+};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
@@ -65,6 +67,15 @@ pub enum Defined {
     Created(Arc<Dataset>),
     /// It was there with the same definition.
     Same(Arc<Dataset>),
+}
+
+impl Defined {
+    /// The dataset, new or not.
+    pub fn dataset(&self) -> &Arc<Dataset> {
+        match self {
+            Defined::Created(dataset) | Defined::Same(dataset) => dataset,
+        }
+    }
 }
 
 /// What was committed of a dataset since it exists.

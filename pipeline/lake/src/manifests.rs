@@ -126,8 +126,9 @@ pub(crate) async fn append(
     for manifest in &merged {
         for entry in cache.load(manifest).await?.iter().filter(|entry| entry.is_alive()) {
             let (Some(id), Some(sequence_number)) = (entry.snapshot_id, entry.sequence_number) else {
-                return Err(Error::corrupt("a manifest entry has no sequence number")
-                    .with("location", &manifest.manifest_path));
+                return Err(
+                    Error::corrupt("a manifest entry has no sequence number").with("location", &manifest.manifest_path)
+                );
             };
             writer.add_existing_file(entry.data_file.clone(), id, sequence_number, entry.file_sequence_number)?;
         }

@@ -152,7 +152,7 @@ async fn live_files<T>(
     mut pick: impl FnMut(&DataFile) -> Option<T>,
 ) -> Result<Vec<T>> {
     let mut picked = Vec::new();
-    let loads = table.manifests.iter().map(|manifest| shared.manifests.load(manifest));
+    let loads: Vec<_> = table.manifests.iter().map(|manifest| shared.manifests.load(manifest)).collect();
     let mut manifests = stream::iter(loads).buffered(LOADED_AT_ONCE);
     while let Some(entries) = manifests.try_next().await? {
         picked.extend(entries.iter().filter(|entry| entry.is_alive()).filter_map(|entry| pick(entry.data_file())));

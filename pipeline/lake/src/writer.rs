@@ -70,9 +70,8 @@ impl AssertionWriter {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let batch = RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec()).map_err(|e| {
-            Error::internal("rows do not have the columns of the dataset's assertions").because(e)
-        })?;
+        let batch = RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec())
+            .map_err(|e| Error::internal("rows do not have the columns of the dataset's assertions").because(e))?;
         let open = match &mut self.open {
             Some(open) => open,
             none => none.insert(OpenFile::create(&self.folder, &self.schema)?),

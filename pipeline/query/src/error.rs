@@ -78,12 +78,6 @@ impl Error {
         self
     }
 
-    /// Adds what the error is about.
-    pub(crate) fn with(mut self, name: &'static str, value: impl fmt::Display) -> Error {
-        self.context.push((name, value.to_string()));
-        self
-    }
-
     /// Changes the words.
     pub(crate) fn map_message(mut self, change: impl FnOnce(String) -> String) -> Error {
         self.message = change(self.message);
@@ -346,7 +340,7 @@ mod tests {
 
     #[test]
     fn our_error_comes_back_whole() {
-        let ours = Error::new(ErrorKind::NotReadable, "not sealed").with("dataset", "gdp");
+        let ours = Error { context: vec![("dataset", "gdp".into())], ..Error::new(ErrorKind::NotReadable, "not sealed") };
         let wrapped = external(ours).context("while planning");
         let back = Error::from(wrapped);
         assert_eq!((back.kind(), back.message()), (ErrorKind::NotReadable, "not sealed"));

@@ -3,14 +3,13 @@
 //! Rows are kept in the batches they came in and sorted by reference; what comes out is gathered from them. The order
 //! of the output depends on the rows alone, never on the files they came from.
 
-use std::{cmp::Ordering, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use datafusion::{
     arrow::{
         array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray},
         compute::{BatchCoalescer, interleave},
         datatypes::{DataType, SchemaRef, TimestampMicrosecondType},
-        error::ArrowError,
     },
     common::{DataFusionError, Result},
     execution::memory_pool::MemoryReservation,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lake::{
-    ErrorKind, EpochCommit, ScanFiles, StoredCounts,
+    EpochCommit, ErrorKind, ScanFiles, StoredCounts,
     model::{Instant, OPEN, SnapshotToken},
 };
 
@@ -26,7 +26,8 @@ async fn an_epoch_over_two_tables_is_there_at_once_and_announced() {
     assert_eq!(before.token(), &SnapshotToken { lake: lake.id(), epoch: 0, system_time: Instant(0) });
     assert!(batches(&before, "a", everything()).await.is_empty());
 
-    let commit = epoch(1, vec![part(&a, stage(&lake, &a, &some_rows(1, 3))), part(&b, stage(&lake, &b, &some_rows(1, 5)))]);
+    let commit =
+        epoch(1, vec![part(&a, stage(&lake, &a, &some_rows(1, 3))), part(&b, stage(&lake, &b, &some_rows(1, 5)))]);
     let committed = lake.commit_epoch(commit).await.unwrap();
     assert_eq!(committed, record(1, 8));
     assert_eq!(lake.head(), Some(record(1, 8)));
@@ -49,7 +50,8 @@ async fn what_does_not_follow_is_refused_and_a_committed_epoch_is_recognised() {
     for n in 1..=3 {
         commit_rows(&lake, &a, &some_rows(n, 2)).await;
     }
-    let again = |n: u64, rows: u64| EpochCommit { record: record(n, rows), datasets: vec![], checkpoint: String::new() };
+    let again =
+        |n: u64, rows: u64| EpochCommit { record: record(n, rows), datasets: vec![], checkpoint: String::new() };
     for n in [1, 3] {
         let known = lake.commit_epoch(EpochCommit { record: record(n, 99), ..again(n, 99) }).await.unwrap();
         assert_eq!(known, record(n, 2), "given back as it was committed");
@@ -73,7 +75,8 @@ async fn a_second_process_cannot_commit_over_the_first_and_its_files_are_never_s
     let second = open(folder.path()).await;
     commit_rows(&first, &b, &some_rows(1, 1)).await;
 
-    let mut late = epoch(1, vec![part(&a, stage(&second, &a, &some_rows(1, 7))), part(&b, stage(&second, &b, &some_rows(1, 7)))]);
+    let mut late =
+        epoch(1, vec![part(&a, stage(&second, &a, &some_rows(1, 7))), part(&b, stage(&second, &b, &some_rows(1, 7)))]);
     late.record.position += 1;
     assert_eq!(second.commit_epoch(late).await.unwrap_err().kind(), ErrorKind::Conflict);
     let third = open(folder.path()).await;

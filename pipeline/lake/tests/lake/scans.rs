@@ -44,7 +44,8 @@ async fn check_all_filters(snapshot: &LakeSnapshot, rows: &[Row]) {
         assert_eq!(rows_of(snapshot, "a", request).await, naive(rows, |r| r.system_from <= known), "known {known}");
     }
     let meets = |r: &Row, a: i64, b: i64| r.valid_from < b && r.valid_to.is_none_or(|to| to > a);
-    for (a, b) in [(0, HOUR), (500 * HOUR, 500 * HOUR + 1), (2_000 * HOUR, OPEN), (i64::MIN, OPEN), (-HOUR, 0), (9, 9)] {
+    for (a, b) in [(0, HOUR), (500 * HOUR, 500 * HOUR + 1), (2_000 * HOUR, OPEN), (i64::MIN, OPEN), (-HOUR, 0), (9, 9)]
+    {
         let request = ScanRequest { valid_overlap: Some((a, b)), ..all() };
         assert_eq!(rows_of(snapshot, "a", request).await, naive(rows, |r| a < b && meets(r, a, b)), "valid {a} {b}");
     }

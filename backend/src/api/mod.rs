@@ -1,0 +1,70 @@
+//! The HTTP API: one file per resource. Every handler authorises first; errors are problem documents (RFC 9457).
+
+use std::sync::Arc;
+
+use adapters::EmbeddedStream;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post, put},
+};
+use engine::Progress;
+use lake::Lake;
+use query::QueryEngine;
+
+use crate::{ingest::Ingest, live::Live};
+
+pub mod access;
+pub mod datasets;
+mod encode;
+mod events;
+mod health;
+mod live;
+mod openapi;
+pub mod problem;
+mod quarantine;
+mod sql;
+
+pub use access::Access;
+
+/// Most bytes of one request.
+pub const REQUEST_BYTES_MAX: usize = 64 << 20;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Who may do what.
+    pub access: Arc<Access>,
+    /// The lake.
+    pub lake: Lake,
+    /// The stream.
+    pub stream: Arc<EmbeddedStream>,
+    /// Takes records in.
+    pub ingest: Arc<Ingest>,
+    /// Answers SQL.
+    pub query: Arc<QueryEngine>,
+    /// What is live.
+    pub live: Arc<Live>,
+    /// How the pipeline fares.
+    pub progress: Arc<Progress>,
+}
+
+/// All routes of the API.
+pub fn routes(state: ApiState) -> Router {
+    Router::new()
+        .route("/api/v1/datasets", get(datasets::list))
+        .route("/api/v1/datasets/{name}", put(datasets::define).get(datasets::show))
+        .route("/api/v1/datasets/{name}/events", post(events::append))
+        .route("/api/v1/datasets/{name}/seal", post(events::seal))
+        .route("/api/v1/datasets/{name}/quarantine", get(quarantine::list))
+        .route("/api/v1/transactions", post(events::transaction))
+        .route("/api/v1/sql", post(sql::query))
+        .route("/api/v1/live", get(live::stream))
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/api/{*rest}", get(problem::no_such_call).post(problem::no_such_call).put(problem::no_such_call))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .with_state(state)
+}

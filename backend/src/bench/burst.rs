@@ -1,0 +1,202 @@
+//! `tidemark bench burst`: how fast a full stream becomes committed, queryable data.
+//!
+//! Fills the embedded stream with JSON events (not timed), then starts the pipeline as `serve` runs it and takes the
+//! time until the last record is committed; at the end SQL counts what is there.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant as Stopwatch,
+};
+
+use adapters::Request;
+use arrow::array::AsArray;
+use clap::Args;
+use engine::{
+    Decoder,
+    event_batch::{EventBatch, Place},
+};
+use futures::TryStreamExt;
+use model::{DatasetDefinition, Instant};
+use query::QueryRequest;
+use serde_json::json;
+
+use super::process;
+use crate::{
+    compose::Parts,
+    config::Settings,
+    error::{Error, ErrorKind, Result},
+};
+
+/// Events appended in one request.
+const EVENTS_PER_REQUEST: u64 = 16_384;
+/// Valid time of the first event: 2023-11-14T22:13:20Z.
+const FIRST_VALID_MICROS: i64 = 1_700_000_000_000_000;
+/// Valid time between two events.
+const STEP_MICROS: i64 = 10_000;
+/// How much earlier a late event is effective: one hour.
+const LATE_MICROS: i64 = 3_600_000_000;
+
+/// Arguments of `tidemark bench burst`.
+#[derive(Debug, Args)]
+pub struct BurstArguments {
+    /// Events.
+    #[arg(long, default_value_t = 5_000_000)]
+    records: u64,
+    /// Different keys.
+    #[arg(long, default_value_t = 500_000)]
+    keys: u64,
+    /// Parallel workers.
+    #[arg(long, default_value_t = 2)]
+    slots: u16,
+    /// Folder to work in; made, and removed at the end. Default: in the current one.
+    #[arg(long, default_value = "tidemark-bench-burst")]
+    data: PathBuf,
+    /// Records in an epoch at most. Default: as `serve`.
+    #[arg(long)]
+    epoch_max_records: Option<u64>,
+    /// Leave the folder for a look.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Runs it.
+pub fn run(arguments: BurstArguments) -> Result<()> {
+    if arguments.data.exists() {
+        let message = format!("{} exists; the benchmark wants a folder of its own", arguments.data.display());
+        return Err(Error::new(ErrorKind::BadRequest, message));
+    }
+    let runtime = tokio::runtime::Runtime::new()?;
+    let outcome = runtime.block_on(measure(&arguments));
+    drop(runtime);
+    if !arguments.keep {
+        let _ = std::fs::remove_dir_all(&arguments.data);
+    }
+    println!("{}", outcome?);
+    Ok(())
+}
+
+async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
+    let mut settings = Settings::for_folder(arguments.data.clone());
+    settings.pipeline.slots = arguments.slots;
+    if let Some(max_records) = arguments.epoch_max_records {
+        settings.pipeline.limits.max_records = max_records;
+    }
+    let parts = Parts::open(&settings).await?;
+    eprintln!("filling the stream with {} events of {} keys", arguments.records, arguments.keys);
+    let event_bytes = fill(arguments, &parts).await?;
+    let last_position = parts.stream.last_position();
+
+    eprintln!("draining with {} slots", arguments.slots);
+    process::reset_peak_memory();
+    let (cpu_before, written_before) = (process::cpu_seconds(), process::written_bytes());
+    let watch = Stopwatch::now();
+    let pipeline = parts.pipeline(&settings, tokio::runtime::Handle::current());
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopping = Arc::clone(&stop);
+    let running = std::thread::spawn(move || pipeline.run(&stopping));
+    let mut heads = parts.lake.subscribe();
+    let drained = heads.wait_for(|head| head.as_ref().is_some_and(|head| head.position >= last_position)).await;
+    drained.map_err(|e| Error::new(ErrorKind::Internal, "the lake closed").because(e))?;
+    let seconds = watch.elapsed().as_secs_f64();
+    let cpu_seconds = process::cpu_seconds() - cpu_before;
+    let peak_memory_bytes = process::peak_memory_bytes();
+    let written_bytes = process::written_bytes() - written_before;
+    stop.store(true, Ordering::Relaxed);
+    match running.join() {
+        Ok(outcome) => outcome?,
+        Err(_) => return Err(Error::new(ErrorKind::Internal, "the pipeline panicked")),
+    }
+    let counts = parts.lake.counts().await?;
+    let (committed, unchanged, rows) = counts.first().map_or((0, 0, 0), |c| (c.committed, c.unchanged, c.rows));
+    if committed + unchanged != arguments.records {
+        let message = format!("{committed} committed and {unchanged} unchanged are not the {} sent", arguments.records);
+        return Err(Error::new(ErrorKind::Internal, message));
+    }
+    let queried_keys = count_keys(&parts, &settings).await?;
+    Ok(json!({
+        "benchmark": "burst",
+        "records": arguments.records,
+        "keys": arguments.keys,
+        "slots": arguments.slots,
+        "event_bytes_mean": event_bytes as f64 / arguments.records as f64,
+        "seconds": seconds,
+        "records_per_second": (arguments.records as f64 / seconds).round(),
+        "cpu_seconds_per_million_records": cpu_seconds / (arguments.records as f64 / 1e6),
+        "peak_memory_bytes": peak_memory_bytes,
+        "written_bytes": written_bytes,
+        "state_bytes": engine::ports::StateStore::size_bytes(parts.state.as_ref()),
+        "epochs": parts.lake.head().map_or(0, |head| head.epoch),
+        "committed": committed,
+        "unchanged": unchanged,
+        "rows": rows,
+        "keys_by_sql": queried_keys,
+    }))
+}
+
+/// Appends all events; returns their bytes.
+async fn fill(arguments: &BurstArguments, parts: &Parts) -> Result<u64> {
+    let definition: DatasetDefinition = serde_json::from_value(json!({
+        "columns": [
+            {"name": "account", "type": "string"}, {"name": "valid_from", "type": "timestamp"},
+            {"name": "value", "type": "decimal(18,2)"}, {"name": "currency", "type": "string"},
+            {"name": "desk", "type": "string"}, {"name": "note", "type": "string"},
+        ],
+        "key": ["account"], "valid_from": "valid_from", "mode": "until_changed",
+    }))
+    .map_err(|e| Error::new(ErrorKind::Internal, "the benchmark's dataset").because(e))?;
+    let dataset = parts.lake.define_dataset("positions", &definition).await?.dataset().clone();
+    let decoder = Decoder::new(Arc::new(definition));
+    let mut bytes = 0;
+    for start in (0..arguments.records).step_by(EVENTS_PER_REQUEST as usize) {
+        let mut request = Request::default();
+        let mut scratch = EventBatch::new(decoder.definition());
+        for (line, index) in (start..arguments.records.min(start + EVENTS_PER_REQUEST)).enumerate() {
+            let event = event(index, arguments.keys);
+            let place = Place { position: 0, line: line as u32 + 1 };
+            decoder
+                .decode(event.as_bytes(), place, false, &mut scratch)
+                .map_err(|rejection| Error::new(ErrorKind::Internal, rejection.0))?;
+            request.accept(dataset.id, place.line, scratch.hashes[line], 1, event.as_bytes());
+            bytes += event.len() as u64;
+        }
+        parts.stream.append(request).await?;
+    }
+    Ok(bytes)
+}
+
+/// The same load as the stream engine it is compared with: keys at random, one event in twenty an hour late.
+fn event(index: u64, keys: u64) -> String {
+    let random = mix(index + 1);
+    let key = (random >> 1) % keys;
+    let late = if random & 0xff < 13 { LATE_MICROS } else { 0 };
+    let valid_from = Instant(FIRST_VALID_MICROS + index as i64 * STEP_MICROS - late);
+    let cents = (random >> 20) % 10_000_000;
+    format!(
+        r#"{{"account":"acct-{key}","valid_from":"{valid_from}","value":{}.{:02},"currency":"EUR","desk":"rates-{}","note":"position update"}}"#,
+        cents / 100,
+        cents % 100,
+        key % 17
+    )
+}
+
+/// MurmurHash3's 64-bit finaliser (Austin Appleby).
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    z = (z ^ (z >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    z ^ (z >> 33)
+}
+
+async fn count_keys(parts: &Parts, settings: &Settings) -> Result<i64> {
+    let engine = parts.query_engine(settings)?;
+    let sql = "SELECT count(*) AS keys FROM positions FOR VALID_TIME AS OF TIMESTAMP '2100-01-01T00:00:00Z'".to_owned();
+    let request = QueryRequest { sql, valid_time: None, system_time: None, snapshot: None };
+    let failed = |e| Error::new(ErrorKind::Internal, "what was committed cannot be queried").because(e);
+    let answer = engine.query(request).await.map_err(failed)?;
+    let batches: Vec<_> = answer.stream.try_collect().await.map_err(failed)?;
+    let count = batches.first().map(|batch| batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0));
+    count.ok_or_else(|| Error::new(ErrorKind::Internal, "counting gave no row"))
+}

@@ -1,0 +1,167 @@
+//! The only place where adapters meet ports: opens what is kept, starts the pipeline, serves until told to stop.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use adapters::{EmbeddedStream, LakeSink, RocksDbState, SystemClock};
+use engine::{Pipeline, Progress, ports::Clock};
+use lake::Lake;
+use query::{QueryEngine, QueryOptions};
+use tokio::{net::TcpListener, runtime::Runtime};
+use tracing::info;
+
+use crate::{
+    api::{self, Access, ApiState},
+    config::{ServeArguments, Settings},
+    demo_runner,
+    error::{Error, ErrorKind, Result},
+    ingest::Ingest,
+    live::{self, Live, Sampled},
+    site,
+    system_tables::Tables,
+};
+
+/// What is kept and what runs on it.
+pub struct Parts {
+    /// The lake.
+    pub lake: Lake,
+    /// The embedded stream.
+    pub stream: Arc<EmbeddedStream>,
+    /// The timeline state.
+    pub state: Arc<RocksDbState>,
+    /// What the pipeline tells.
+    pub progress: Arc<Progress>,
+    /// What open pages hear.
+    pub live: Arc<Live>,
+}
+
+impl Parts {
+    /// Opens what lies in the data folder, or makes it.
+    pub async fn open(settings: &Settings) -> Result<Parts> {
+        let data = &settings.data;
+        std::fs::create_dir_all(data).map_err(|e| cannot_open(data, e))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // RocksDB's lock comes first: it keeps a second process away from the whole folder.
+        let stream = EmbeddedStream::open(&data.join("stream"), clock).map_err(|e| cannot_open(data, e))?;
+        let state = RocksDbState::open(&data.join("state"), settings.state).map_err(|e| cannot_open(data, e))?;
+        let lake = Lake::open(&data.join("lake")).await.map_err(|e| cannot_open(data, e))?;
+        let live = Live::new(&lake).await?;
+        Ok(Parts {
+            lake,
+            stream: Arc::new(stream),
+            state: Arc::new(state),
+            progress: Arc::new(Progress::default()),
+            live: Arc::new(live),
+        })
+    }
+
+    /// The pipeline over these parts.
+    pub fn pipeline(&self, settings: &Settings, runtime: tokio::runtime::Handle) -> Pipeline {
+        let live = Arc::clone(&self.live);
+        Pipeline {
+            source: self.stream.clone(),
+            state: self.state.clone(),
+            sink: Arc::new(LakeSink::new(self.lake.clone(), runtime)),
+            clock: Arc::new(SystemClock),
+            options: settings.pipeline.clone(),
+            progress: Arc::clone(&self.progress),
+            on_commit: Box::new(move |record, datasets| live.committed(record, datasets)),
+        }
+    }
+
+    /// The query engine over these parts.
+    pub fn query_engine(&self, settings: &Settings) -> Result<QueryEngine> {
+        let tables = Tables { live: self.live.clone(), stream: self.stream.clone(), lake: self.lake.clone() };
+        let options = QueryOptions { memory_limit_bytes: settings.query_memory_bytes, ..QueryOptions::default() };
+        QueryEngine::new(self.lake.clone(), options, Arc::new(tables)).map_err(|e| {
+            Error::new(ErrorKind::Internal, "the query engine cannot be started").because(e)
+        })
+    }
+}
+
+/// `tidemark serve`
+pub fn serve(arguments: ServeArguments) -> Result<()> {
+    start_log();
+    let settings = Settings::load(arguments)?;
+    let runtime = Runtime::new()?;
+    runtime.block_on(serve_until_stopped(settings))
+}
+
+async fn serve_until_stopped(settings: Settings) -> Result<()> {
+    let listener = TcpListener::bind(settings.listen).await.map_err(|e| {
+        let message = format!("cannot listen on {}; choose another address with --listen", settings.listen);
+        Error::new(ErrorKind::Io, message).because(e)
+    })?;
+    let address = listener.local_addr()?;
+    let parts = Parts::open(&settings).await?;
+    let ingest = Arc::new(Ingest::new(parts.lake.clone(), parts.stream.clone()));
+    let api_state = ApiState {
+        access: Arc::new(Access),
+        lake: parts.lake.clone(),
+        stream: parts.stream.clone(),
+        ingest: ingest.clone(),
+        query: Arc::new(parts.query_engine(&settings)?),
+        live: parts.live.clone(),
+        progress: parts.progress.clone(),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let pipeline = start_pipeline(&parts, &settings, &stop)?;
+    let sampled = Sampled {
+        lake: parts.lake.clone(),
+        stream: parts.stream.clone(),
+        state: parts.state.clone(),
+        progress: parts.progress.clone(),
+        slots: settings.pipeline.slots,
+    };
+    tokio::spawn(live::sample_each_second(parts.live.clone(), sampled));
+    if let Some(options) = settings.demo.clone() {
+        tokio::spawn(demo_runner::run(options, settings.data.clone(), parts.lake.clone(), ingest));
+    }
+    let router = site::router(&settings, address, api_state.clone()).merge(api::routes(api_state));
+    eprintln!("Tidemark is at http://{address}/  (data in {}; stop with Ctrl-C)", settings.data.display());
+    let outcome = axum::serve(listener, router).with_graceful_shutdown(stopped()).await;
+    info!("stopping: the running epoch is finished and the state made durable");
+    stop.store(true, Ordering::Relaxed);
+    tokio::task::spawn_blocking(move || pipeline.join()).await.ok();
+    outcome.map_err(Error::from)
+}
+
+fn start_pipeline(parts: &Parts, settings: &Settings, stop: &Arc<AtomicBool>) -> Result<JoinHandle<()>> {
+    let pipeline = parts.pipeline(settings, tokio::runtime::Handle::current());
+    let stop = Arc::clone(stop);
+    let run = move || {
+        // It has logged its error and says so on /readyz; records are still taken in meanwhile.
+        let _ = pipeline.run(&stop);
+    };
+    Ok(std::thread::Builder::new().name("pipeline".to_owned()).spawn(run)?)
+}
+
+/// Returns at Ctrl-C or SIGTERM. Streams to open pages end soon after; a second signal ends all at once.
+async fn stopped() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(signal) => signal,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TIDEMARK_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,engine=warn"));
+    // Already set in a test: fine.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+fn cannot_open(data: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let message = format!("the data folder {} cannot be opened (is another Tidemark using it?)", data.display());
+    Error::new(ErrorKind::Io, message).because(source)
+}

@@ -1,0 +1,165 @@
+//! Settings: command line over environment over file over defaults.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use engine::{PipelineOptions, ports::EpochLimits};
+use serde::Deserialize;
+
+use crate::{
+    demo::DemoOptions,
+    error::{Error, ErrorKind, Result},
+};
+
+/// Memory of all queries together unless the settings say otherwise.
+const QUERY_MEMORY_BYTES: usize = 2 << 30;
+
+/// Arguments of `tidemark serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArguments {
+    /// Settings file (TOML).
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Folder of everything that is kept. Default: .tidemark
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Address to listen on; a loopback address. Default: 127.0.0.1:3000
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+    /// Folder of the built pages. Default: target/site
+    #[arg(long, env = "TIDEMARK_SITE")]
+    pub site: Option<PathBuf>,
+    /// Folder of the style sheets. Default: style
+    #[arg(long, env = "TIDEMARK_STYLE")]
+    pub style: Option<PathBuf>,
+    /// Parallel workers of the pipeline. Default: 2
+    #[arg(long)]
+    pub slots: Option<u16>,
+    /// Run the demo feed: a simulated market with a history of corrections, then live.
+    #[arg(long)]
+    pub demo: bool,
+    /// Seed of the demo.
+    #[arg(long, default_value_t = 7)]
+    pub demo_seed: u64,
+    /// Days of history the demo starts with.
+    #[arg(long, default_value_t = 400)]
+    pub demo_history_days: u32,
+    /// Live records per second of the demo; 0 stops after the history.
+    #[arg(long, default_value_t = 40)]
+    pub demo_rate: u32,
+}
+
+/// The settings file. Unknown names are refused, so that a typing error is found.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsFile {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    site: Option<PathBuf>,
+    style: Option<PathBuf>,
+    slots: Option<u16>,
+    epoch_interval_ms: Option<u64>,
+    epoch_max_records: Option<u64>,
+    epoch_max_bytes: Option<u64>,
+    checkpoint_interval_secs: Option<u64>,
+    state_block_cache_bytes: Option<usize>,
+    state_write_buffer_bytes: Option<usize>,
+    query_memory_bytes: Option<usize>,
+}
+
+/// What a server runs with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder of everything that is kept.
+    pub data: PathBuf,
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Folder of the built pages.
+    pub site: PathBuf,
+    /// Folder of the style sheets.
+    pub style: PathBuf,
+    /// How the pipeline runs.
+    pub pipeline: PipelineOptions,
+    /// Memory of the state.
+    pub state: adapters::StateOptions,
+    /// Memory of all queries together, in bytes. Default 2 GiB.
+    pub query_memory_bytes: usize,
+    /// The demo feed, if wanted.
+    pub demo: Option<DemoOptions>,
+}
+
+impl Settings {
+    /// The defaults, for a data folder.
+    pub fn for_folder(data: PathBuf) -> Settings {
+        Settings {
+            data,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            site: PathBuf::from("target/site"),
+            style: PathBuf::from("style"),
+            pipeline: PipelineOptions::default(),
+            state: adapters::StateOptions::default(),
+            query_memory_bytes: QUERY_MEMORY_BYTES,
+            demo: None,
+        }
+    }
+
+    /// Puts the settings together and checks them.
+    pub fn load(arguments: ServeArguments) -> Result<Settings> {
+        let file = match &arguments.config {
+            Some(path) => read_file(path)?,
+            None => SettingsFile::default(),
+        };
+        let defaults = PipelineOptions::default();
+        let state_defaults = adapters::StateOptions::default();
+        let listen = arguments.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
+        if !listen.ip().is_loopback() {
+            let message = format!("will not listen on {listen}: there is no sign-in yet, so only this machine may ask; use a loopback address such as 127.0.0.1:3000");
+            return Err(Error::new(ErrorKind::BadRequest, message));
+        }
+        let slots = arguments.slots.or(file.slots).unwrap_or(defaults.slots);
+        if !(1..=model::KEY_GROUPS).contains(&slots) {
+            let message = format!("{slots} slots cannot be: there are {} key groups to share, so 1 to {} slots", model::KEY_GROUPS, model::KEY_GROUPS);
+            return Err(Error::new(ErrorKind::BadRequest, message));
+        }
+        let demo = arguments.demo.then_some(DemoOptions {
+            seed: arguments.demo_seed,
+            history_days: arguments.demo_history_days,
+            events_per_second: arguments.demo_rate,
+            malformed: true,
+        });
+        Ok(Settings {
+            data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from(".tidemark")),
+            listen,
+            site: arguments.site.or(file.site).unwrap_or_else(|| PathBuf::from("target/site")),
+            style: arguments.style.or(file.style).unwrap_or_else(|| PathBuf::from("style")),
+            pipeline: PipelineOptions {
+                slots,
+                epoch_interval: file.epoch_interval_ms.map_or(defaults.epoch_interval, Duration::from_millis),
+                limits: EpochLimits {
+                    max_records: file.epoch_max_records.unwrap_or(defaults.limits.max_records),
+                    max_bytes: file.epoch_max_bytes.unwrap_or(defaults.limits.max_bytes),
+                },
+                checkpoint_interval: file
+                    .checkpoint_interval_secs
+                    .map_or(defaults.checkpoint_interval, Duration::from_secs),
+            },
+            state: adapters::StateOptions {
+                block_cache_bytes: file.state_block_cache_bytes.unwrap_or(state_defaults.block_cache_bytes),
+                write_buffer_bytes: file.state_write_buffer_bytes.unwrap_or(state_defaults.write_buffer_bytes),
+            },
+            query_memory_bytes: file.query_memory_bytes.unwrap_or(QUERY_MEMORY_BYTES),
+            demo,
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<SettingsFile> {
+    let about = |what: &str| format!("the settings file {} {what}", path.display());
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::new(ErrorKind::BadRequest, about("cannot be read")).because(e))?;
+    toml::from_str(&text).map_err(|e| Error::new(ErrorKind::BadRequest, about("is not right")).because(e))
+}

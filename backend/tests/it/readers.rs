@@ -1,0 +1,112 @@
+//! Other engines read the tables: the README's plain SQL on DuckDB, PyIceberg through the catalog, against our own.
+
+use std::{path::Path, process::Command};
+
+use serde_json::{Value, json};
+
+use crate::support::Server;
+
+fn prices() -> Value {
+    json!({
+        "columns": [
+            {"name": "country", "type": "string"}, {"name": "value", "type": "decimal(18,2)"},
+            {"name": "begins", "type": "date"}, {"name": "ends", "type": "date"}, {"name": "op", "type": "string"},
+        ],
+        "key": ["country"], "valid_from": "begins", "valid_to": "ends", "operation": "op", "mode": "interval",
+    })
+}
+
+/// The as-of query that the README shows for any engine.
+fn readme_sql() -> String {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("README.md");
+    let block = readme.split("```sql as-of\n").nth(1).expect("the README has a block ```sql as-of");
+    block.split("```").next().expect("the block ends").trim().trim_end_matches(';').to_owned()
+}
+
+const READER: &str = r#"
+import json, os, sys
+import duckdb, pyarrow as pa
+from datetime import datetime, timezone
+from duckdb_extensions import import_extension
+from pyiceberg.catalog.sql import SqlCatalog
+
+lake, sql, questions = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+catalog = SqlCatalog("tidemark", uri=f"sqlite:///{lake}/catalog.sqlite", warehouse=f"file://{lake}/warehouse")
+table = catalog.load_table("lake.gdp")
+scanned = table.scan().to_arrow()
+con = duckdb.connect()
+con.execute("SET TimeZone = 'UTC'")
+extensions = os.path.join(os.path.dirname(os.path.abspath(sys.argv[4])), "duckdb-extensions")
+con.execute(f"SET extension_directory = '{extensions}'")
+for extension in ("avro", "iceberg"):
+    import_extension(extension, con=con)
+    con.load_extension(extension)
+answers = {"pyiceberg": [], "duckdb": []}
+for engine, source in (("pyiceberg", None), ("duckdb", f"iceberg_scan('{table.metadata_location}')")):
+    if source is None:
+        con.register("gdp", scanned)
+    else:
+        con.unregister("gdp")
+        con.execute(f"CREATE VIEW gdp AS SELECT * FROM {source}")
+    for valid_time, system_time in questions:
+        text = sql.replace(":valid_time", f"TIMESTAMPTZ '{valid_time}'").replace(":system_time", f"TIMESTAMPTZ '{system_time}'")
+        rows = con.execute(f"SELECT country, CAST(value AS VARCHAR) FROM ({text}) ORDER BY country").fetchall()
+        answers[engine].append([list(row) for row in rows])
+print(json.dumps(answers))
+"#;
+
+fn python() -> Option<String> {
+    let python = std::env::var("TIDEMARK_PYTHON").ok();
+    if python.is_none() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "TIDEMARK_PYTHON names no Python with PyIceberg and DuckDB");
+        eprintln!("skipped: TIDEMARK_PYTHON names no Python with PyIceberg and DuckDB; make setup makes one");
+    }
+    python
+}
+
+#[test]
+fn duckdb_and_pyiceberg_give_the_same_rows_with_plain_sql() {
+    let Some(python) = python() else { return };
+    let server = Server::start();
+    server.put_dataset("gdp", &prices()).expect_status(201);
+    let event = |country: &str, value: &str, begins: &str, ends: &str, op: &str| {
+        json!({"country": country, "value": value, "begins": begins, "ends": ends, "op": op}).to_string() + "\n"
+    };
+    let mut system_times = Vec::new();
+    for lines in [
+        event("DE", "10.50", "2020-01-01", "2024-01-01", "put") + &event("FR", "7.00", "2020-01-01", "2022-01-01", "put"),
+        event("DE", "11.25", "2021-01-01", "2022-01-01", "put") + &event("IT", "3.10", "2021-01-01", "2021-06-01", "put"),
+        event("DE", "0", "2021-03-01", "2021-09-01", "delete") + &event("FR", "7.00", "2020-06-01", "2021-06-01", "put"),
+        event("DE", "12.00", "2021-05-01", "2021-06-01", "put"),
+    ] {
+        let receipt = server.post_events("gdp", "committed", lines).expect_status(200).json();
+        system_times.push(receipt["system_time"].as_str().expect("a time").to_owned());
+    }
+    let valid_times = ["2019-12-31T00:00:00Z", "2020-07-01T00:00:00Z", "2021-02-01T00:00:00Z", "2021-05-15T00:00:00Z", "2023-01-01T00:00:00Z"];
+    let questions: Vec<(&str, &str)> =
+        system_times.iter().flat_map(|s| valid_times.iter().map(move |v| (*v, s.as_str()))).collect();
+    let ours: Vec<Value> = questions.iter().map(|(valid_time, system_time)| {
+        let sql = format!(
+            "SELECT country, CAST(value AS VARCHAR) AS value FROM gdp FOR VALID_TIME AS OF TIMESTAMP '{valid_time}'
+             FOR SYSTEM_TIME AS OF TIMESTAMP '{system_time}' ORDER BY country"
+        );
+        server.rows(&sql).iter().map(|row| json!([row["country"], row["value"]])).collect()
+    }).collect();
+    let distinct: std::collections::HashSet<String> = ours.iter().map(Value::to_string).collect();
+    assert!(distinct.len() >= 6, "the questions tell states apart: {ours:?}");
+
+    let lake = server.data().join("lake");
+    let script = server.data().join("reader.py");
+    std::fs::write(&script, READER).expect("the script can be written");
+    let questions = serde_json::to_string(&questions).expect("JSON");
+    let output = Command::new(&python)
+        .arg(&script)
+        .args([lake.to_str().expect("a path"), &readme_sql(), &questions, &python])
+        .output()
+        .expect("Python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let last = String::from_utf8(output.stdout).expect("text");
+    let theirs: Value = serde_json::from_str(last.lines().last().unwrap_or_default()).expect("JSON");
+    assert_eq!(theirs["pyiceberg"], json!(ours), "PyIceberg");
+    assert_eq!(theirs["duckdb"], json!(ours), "DuckDB iceberg_scan");
+}
