@@ -39,12 +39,14 @@ async fn feed(options: DemoOptions, data: PathBuf, lake: &Lake, ingest: &Ingest)
     let options = DemoOptions { seed: origin.seed, history_days: origin.history_days, ..options };
     let rate = options.events_per_second;
     let market = DemoFeed::new(options, origin.started_at);
-    load_history(&market, lake, ingest).await?;
+    let loaded_now = load_history(&market, lake, ingest).await?;
     if rate == 0 {
         return Ok(());
     }
-    let since = lake.head().map_or(origin.started_at, |head| head.system_time);
-    let mut live = market.live_from(since);
+    let mut live = match lake.head() {
+        Some(head) if !loaded_now => market.live_from(head.system_time),
+        _ => market.live(),
+    };
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -70,8 +72,8 @@ fn origin(options: &DemoOptions, data: &std::path::Path) -> Result<Origin> {
 }
 
 /// Defines the datasets and imports their history, unless that was done before. An import that was cut short goes on
-/// where it was: the history is the same each time, so what has arrived is its beginning.
-async fn load_history(market: &DemoFeed, lake: &Lake, ingest: &Ingest) -> Result<()> {
+/// where it was: the history is the same each time, so what has arrived is its beginning. Tells whether it did so now.
+async fn load_history(market: &DemoFeed, lake: &Lake, ingest: &Ingest) -> Result<bool> {
     let mut open = Vec::new();
     for (name, definition) in definitions() {
         if lake.define_dataset(name, &definition).await?.dataset().is_open_import() {
@@ -79,7 +81,7 @@ async fn load_history(market: &DemoFeed, lake: &Lake, ingest: &Ingest) -> Result
         }
     }
     if open.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let mut arrived: HashMap<&str, u64> = open.iter().map(|name| (*name, ingest.received(name))).collect();
     let mut missing = market.history();
@@ -103,7 +105,7 @@ async fn load_history(market: &DemoFeed, lake: &Lake, ingest: &Ingest) -> Result
         ingest.seal(name).await?;
     }
     info!(events = total, "the demo's history is loaded");
-    Ok(())
+    Ok(true)
 }
 
 /// The events of each dataset as NDJSON, in their order; datasets in the order they first appear.

@@ -1,7 +1,7 @@
 //! Where everything of a chart goes, in CSS pixels. No point lies outside the frame, whatever the data.
 
 use super::{
-    ChartSpec, Grain, Mark, Tick,
+    ChartSpec, Grain, Mark, Tick, ValueFormat,
     ticks::{time_ticks, value_ticks},
 };
 use crate::format::time::{DAY_MICROS, SECOND_MICROS};
@@ -51,7 +51,8 @@ impl Layout {
         let (x_first, x_last) = spec.x_bounds()?;
         let (y_low, y_high) = spec.y_bounds()?;
         let inner_height = (height - TOP - BOTTOM).max(1.0);
-        let y_ticks = value_ticks(y_low, y_high, (inner_height / VALUE_LABEL_HEIGHT).max(2.0) as usize);
+        let finest = if spec.format == ValueFormat::Whole { 1.0 } else { 0.0 };
+        let y_ticks = value_ticks(y_low, y_high, (inner_height / VALUE_LABEL_HEIGHT).max(2.0) as usize, finest);
         let widest = y_ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
         let left = (widest as f64 * CHARACTER_WIDTH + 12.0).min(width / 2.0);
         let frame = Frame { left, top: TOP, width: (width - left - RIGHT).max(1.0), height: inner_height };
@@ -116,7 +117,7 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::charts::{Point, Series, ValueFormat};
+    use crate::charts::{Point, Series};
 
     pub(crate) fn spec_of(points: Vec<(i64, f64)>, mark: Mark, from_zero: bool) -> ChartSpec {
         let mut points: Vec<Point> = points.into_iter().map(|(x, y)| Point { x, y }).collect();

@@ -200,7 +200,7 @@ fn dashes(path: &[(i32, i32)], dash: f64, gap: f64) -> Vec<Vec<(i32, i32)>> {
 mod tests {
     use std::{cell::RefCell, convert::Infallible, rc::Rc};
 
-    use plotters::backend::{BackendColor, BackendStyle, BackendTextStyle, DrawingErrorKind};
+    use plotters_backend::{BackendColor, BackendStyle, BackendTextStyle, DrawingErrorKind};
     use proptest::prelude::*;
 
     use super::*;

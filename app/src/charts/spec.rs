@@ -1,7 +1,7 @@
 //! What a chart shows, as values: built in one pass from Arrow batches, drawn by a renderer, told again as a table.
 
 use crate::{
-    arrow::{self, Table},
+    arrow::Table,
     format::{number, time},
 };
 
@@ -99,10 +99,10 @@ impl Series {
 pub fn fill_by_column(table: &Table, x: &str, columns: &[&str], series: &mut [Series]) -> Result<(), String> {
     let x = table.column(x)?;
     let columns = columns.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()?;
-    for (cells, row) in table.each_row() {
-        let Some(x) = arrow::instant_micros(&cells[x], row) else { continue };
+    for row in 0..table.rows() {
+        let Some(x) = x.instant_micros(row) else { continue };
         for (series, column) in series.iter_mut().zip(&columns) {
-            if let Some(y) = arrow::number(&cells[*column], row).filter(|y| y.is_finite()) {
+            if let Some(y) = column.number(row).filter(|y| y.is_finite()) {
                 series.points.push(Point { x, y });
             }
         }
@@ -115,11 +115,9 @@ pub fn fill_by_column(table: &Table, x: &str, columns: &[&str], series: &mut [Se
 /// are left out.
 pub fn fill_by_label(table: &Table, [label, x, y]: [&str; 3], series: &mut [(&str, Series)]) -> Result<(), String> {
     let [label, x, y] = table.columns([label, x, y])?;
-    for (cells, row) in table.each_row() {
-        let (Some(name), Some(x)) = (arrow::text(&cells[label], row), arrow::instant_micros(&cells[x], row)) else {
-            continue;
-        };
-        let Some(y) = arrow::number(&cells[y], row).filter(|y| y.is_finite()) else { continue };
+    for row in 0..table.rows() {
+        let (Some(name), Some(x)) = (label.text(row), x.instant_micros(row)) else { continue };
+        let Some(y) = y.number(row).filter(|y| y.is_finite()) else { continue };
         if let Some((_, series)) = series.iter_mut().find(|(wanted, _)| *wanted == name) {
             series.points.push(Point { x, y });
         }
@@ -229,36 +227,19 @@ impl ChartSpec {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-    use arrow_schema::{DataType, Field, Schema};
-    use model::arrow_layout::timestamp_type;
+    use arrow_array::{Decimal128Array, StringArray, TimestampMicrosecondArray};
 
     use super::*;
 
     fn levels(rows: &[(&str, i64, Option<i128>)]) -> Table {
-        let fields = vec![
-            Field::new("series", DataType::Utf8, false),
-            Field::new("day", timestamp_type(), false),
-            Field::new("level", DataType::Decimal128(38, 4), true),
-        ];
-        let schema = Arc::new(Schema::new(fields));
-        let batches = rows
-            .chunks(2)
-            .map(|rows| {
-                let days = rows.iter().map(|row| row.1 * time::DAY_MICROS).collect::<Vec<_>>();
-                let values = rows.iter().map(|row| row.2).collect::<Vec<_>>();
-                RecordBatch::try_new(
-                    schema.clone(),
-                    vec![
-                        Arc::new(StringArray::from(rows.iter().map(|row| row.0).collect::<Vec<_>>())),
-                        Arc::new(TimestampMicrosecondArray::from(days).with_timezone("+00:00")),
-                        Arc::new(Decimal128Array::from(values).with_precision_and_scale(38, 4).unwrap()),
-                    ],
-                )
-                .unwrap()
-            })
-            .collect();
-        Table { schema, batches }
+        let names = rows.iter().map(|row| row.0).collect::<Vec<_>>();
+        let days = rows.iter().map(|row| row.1 * time::DAY_MICROS).collect::<Vec<_>>();
+        let values = Decimal128Array::from(rows.iter().map(|row| row.2).collect::<Vec<_>>());
+        crate::arrow::tests::table(vec![
+            ("series", Arc::new(StringArray::from(names))),
+            ("day", Arc::new(TimestampMicrosecondArray::from(days).with_timezone("+00:00"))),
+            ("level", Arc::new(values.with_precision_and_scale(38, 4).unwrap())),
+        ])
     }
 
     fn spec() -> ChartSpec {

@@ -16,9 +16,11 @@ pub struct Tick<T> {
 
 /// Round values that cover `low..=high`: the first is at or below `low`, the last at or above `high`. Between 2 and
 /// `most + 2` of them.
-pub fn value_ticks(low: f64, high: f64, most: usize) -> Vec<Tick<f64>> {
+///
+/// Steps are not smaller than `finest`, so that counts are not labelled with fractions.
+pub fn value_ticks(low: f64, high: f64, most: usize, finest: f64) -> Vec<Tick<f64>> {
     let (low, high) = widened(low, high);
-    let step = round_step((high - low) / most.max(1) as f64);
+    let step = round_step((high - low) / most.max(1) as f64).max(finest);
     let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
     let first = (low / step).floor();
     let last = (high / step).ceil();
@@ -134,16 +136,22 @@ mod tests {
 
     #[test]
     fn values_are_labelled_at_round_steps_that_cover_the_data() {
-        let labels: Vec<_> = value_ticks(1187.3, 1243.9, 4).into_iter().map(|tick| tick.label).collect();
+        let labels: Vec<_> = value_ticks(1187.3, 1243.9, 4, 0.0).into_iter().map(|tick| tick.label).collect();
         assert_eq!(labels, ["1,180", "1,200", "1,220", "1,240", "1,260"]);
-        let labels: Vec<_> = value_ticks(0.0, 0.31, 4).into_iter().map(|tick| tick.label).collect();
+        let labels: Vec<_> = value_ticks(0.0, 0.31, 4, 0.0).into_iter().map(|tick| tick.label).collect();
         assert_eq!(labels, ["0.0", "0.1", "0.2", "0.3", "0.4"]);
     }
 
     #[test]
+    fn counts_are_not_labelled_with_fractions() {
+        let labels: Vec<_> = value_ticks(0.0, 2.0, 8, 1.0).into_iter().map(|tick| tick.label).collect();
+        assert_eq!(labels, ["0", "1", "2"]);
+    }
+
+    #[test]
     fn a_flat_line_gets_an_axis() {
-        assert_eq!(value_ticks(0.0, 0.0, 4).first().map(|tick| tick.at), Some(0.0));
-        let ticks = value_ticks(1_000.0, 1_000.0, 4);
+        assert_eq!(value_ticks(0.0, 0.0, 4, 0.0).first().map(|tick| tick.at), Some(0.0));
+        let ticks = value_ticks(1_000.0, 1_000.0, 4, 0.0);
         assert!(ticks[0].at < 1_000.0 && ticks[ticks.len() - 1].at > 1_000.0);
     }
 
@@ -162,7 +170,7 @@ mod tests {
         #[test]
         fn value_ticks_cover_the_data_in_rising_order(low in -1e12_f64..1e12, span in 0.0_f64..1e9, most in 1_usize..12) {
             let high = low + span;
-            let ticks = value_ticks(low, high, most);
+            let ticks = value_ticks(low, high, most, 0.0);
             prop_assert!(ticks.len() >= 2 && ticks.len() <= most + 3);
             let slack = (ticks[1].at - ticks[0].at) * 1e-6;
             prop_assert!(ticks[0].at <= low + slack);

@@ -38,7 +38,7 @@ pub fn Kpi(
     let unit = (!unit.is_empty()).then(|| view! { <span class="kpi-unit">{unit}</span> });
     view! {
         <div class="kpi">
-            <dt>{name} {unit}</dt>
+            <dt>{name} " " {unit}</dt>
             <dd class="kpi-value" data-testid=testid data-direction=direction>
                 {move || figure.with(|figure| figure.value.clone())}
             </dd>

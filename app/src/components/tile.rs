@@ -49,7 +49,7 @@ fn trouble_view(why: String, status: TileStatus) -> AnyView {
         <div class="tile-error">
             <p>
                 <strong>"This could not be read. "</strong>
-                {why}
+                {why.trim_end_matches('.').to_owned()}
                 ". What is shown below, if anything, is older."
             </p>
             <button type="button" on:click=move |_| status.retries.update(|count| *count += 1)>

@@ -43,17 +43,23 @@ pub fn EffectiveControls(
     today: Memo<i64>,
     set: Callback<EffectiveRange>,
 ) -> impl IntoView {
-    let iso = |day: Option<i64>| day.map(time::iso_day).unwrap_or_default();
-    let from_text = move || iso(range.get().days(today.get()).from);
-    let to_text = move || iso(range.get().end);
-    let day = |text: String| time::parse_field(&text).ok().map(time::day_of);
+    let problem = RwSignal::new(String::new());
+    let from_text = move || range.get().days(today.get()).from.map_or_else(|| "first".to_owned(), time::iso_day);
+    let to_text = move || range.get().end.map_or_else(|| "latest".to_owned(), time::iso_day);
+    let choose = move |from: Option<&str>, to: Option<&str>| {
+        let (chosen, reason) = EffectiveRange::parse(from, to);
+        problem.set(reason.clone().unwrap_or_default());
+        if reason.is_none() {
+            set.run(chosen);
+        }
+    };
     let set_from = move |text: String| {
-        let start = day(text).map_or(Start::First, Start::Day);
-        set.run(EffectiveRange { start, ..range.get_untracked() });
+        let (_, to) = range.get_untracked().parameters();
+        choose(Some(&text), to.as_deref());
     };
     let set_to = move |text: String| {
-        let EffectiveRange { start, .. } = range.get_untracked();
-        set.run(EffectiveRange { start, end: day(text) });
+        let from = range.get_untracked().days(today.get_untracked()).from.map(time::iso_day);
+        choose(from.as_deref().or(Some("first")), Some(&text));
     };
     let presets = RANGE_PRESETS.map(|(word, months)| {
         let pressed = move || if range.get() == preset_range(months, today.get()) { "true" } else { "false" };
@@ -61,7 +67,10 @@ pub fn EffectiveControls(
             <button
                 type="button"
                 aria-pressed=pressed
-                on:click=move |_| set.run(preset_range(months, today.get_untracked()))
+                on:click=move |_| {
+                    problem.set(String::new());
+                    set.run(preset_range(months, today.get_untracked()));
+                }
             >
                 {word}
             </button>
@@ -77,7 +86,12 @@ pub fn EffectiveControls(
             <label>
                 "From"
                 <input
-                    type="date"
+                    type="text"
+                    class="day"
+                    autocomplete="off"
+                    spellcheck="false"
+                    placeholder="2026-03-31"
+                    aria-describedby="range-problem"
                     data-testid="from-field"
                     value=untrack(from_text)
                     prop:value=from_text
@@ -87,7 +101,12 @@ pub fn EffectiveControls(
             <label>
                 "To"
                 <input
-                    type="date"
+                    type="text"
+                    class="day"
+                    autocomplete="off"
+                    spellcheck="false"
+                    placeholder="2026-03-31"
+                    aria-describedby="range-problem"
                     data-testid="to-field"
                     value=untrack(to_text)
                     prop:value=to_text
@@ -95,6 +114,7 @@ pub fn EffectiveControls(
                 />
             </label>
             <div class="presets">{Vec::from(presets)}</div>
+            <p class="field-problem" id="range-problem" role="status">{move || problem.get()}</p>
         </fieldset>
     }
     .whole()
@@ -179,18 +199,18 @@ pub fn KnownControls(
 #[component]
 pub fn KnownSlider(
     /// The first moment anything was known, in microseconds; `None` while nothing is.
-    first: Option<i64>,
+    first: Memo<Option<i64>>,
     known: Memo<Known>,
     now: Memo<i64>,
     set: Callback<(Known, Gesture)>,
 ) -> impl IntoView {
-    let foot = first.map(|first| (first.div_euclid(HOUR_MICROS) + 1) * HOUR_MICROS);
-    let top = Memo::new(move |_| foot.map_or(1, |foot| ((now.get() - foot).max(0) / HOUR_MICROS) + 1));
-    let place = move || match (known.get().instant(), foot) {
+    let foot = Memo::new(move |_| first.get().map(|first| (first.div_euclid(HOUR_MICROS) + 1) * HOUR_MICROS));
+    let top = Memo::new(move |_| foot.get().map_or(1, |foot| ((now.get() - foot).max(0) / HOUR_MICROS) + 1));
+    let place = move || match (known.get().instant(), foot.get()) {
         (Some(micros), Some(foot)) => ((micros - foot) / HOUR_MICROS).clamp(0, top.get()),
         _ => top.get(),
     };
-    let at = move |hours: i64| match foot {
+    let at = move |hours: i64| match foot.get_untracked() {
         Some(foot) if hours < top.get_untracked() => Known::At(foot + hours * HOUR_MICROS),
         _ => Known::Now,
     };
@@ -214,7 +234,7 @@ pub fn KnownSlider(
             set.run((at((hours + step).clamp(0, top.get_untracked())), Gesture::Choice));
         }
     };
-    let foot_text = first.map(|first| time::day_text(time::day_of(first))).unwrap_or_default();
+    let foot_text = move || first.get().map(|first| time::day_text(time::day_of(first))).unwrap_or_default();
     view! {
         <div class="known-rail">
             <p class="rail-end" aria-hidden="true">"now"</p>
@@ -228,7 +248,7 @@ pub fn KnownSlider(
                 min="0"
                 max=move || top.get().to_string()
                 step="1"
-                disabled=first.is_none()
+                disabled=move || first.get().is_none()
                 value=untrack(place).to_string()
                 prop:value=move || place().to_string()
                 on:input:target=move |event| slide(event.target().value())

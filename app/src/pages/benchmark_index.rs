@@ -7,7 +7,7 @@ use leptos::{ev, prelude::*};
 use model::DatasetSummary;
 
 use crate::{
-    arrow::{self, Table},
+    arrow::Table,
     charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_label},
     components::{
         chart::ChartView,
@@ -23,6 +23,7 @@ use crate::{
     state::{
         address::{Address, Step},
         coordinates::{EffectiveRange, Known},
+        datasets::{DatasetList, is_unsettled},
         tile::{PageRead, use_tile},
     },
 };
@@ -87,8 +88,11 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         on_cleanup(move || escape.remove());
     });
 
-    let first = datasets.iter().find(|dataset| dataset.name == "prices").and_then(|prices| prices.known);
-    let first = first.map(|(first, _)| first.micros());
+    let list = DatasetList::follow(live, datasets, problem, is_unsettled);
+    let first = Memo::new(move |_| {
+        let prices = |all: &Vec<DatasetSummary>| all.iter().find(|dataset| dataset.name == "prices")?.known;
+        list.all.with(prices).map(|(first, _)| first.micros())
+    });
     let spec = Memo::new(move |_| levels.data.get().map(|levels| levels.spec.clone()));
     let grid = Memo::new(move |_| members.data.get().map(|members| members.grid.clone()));
     let day_note = Signal::derive(move || {
@@ -103,7 +107,6 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         })
     };
     view! {
-        {problem.map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
         {move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> })}
         {move || {
             let micros = known.get().instant()?;
@@ -138,7 +141,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         <dl class="kpi-row">
             <Kpi name="Level" unit="index points" testid="kpi-level" figure=figure(level_figure) />
             <Kpi name="Change on the day before" unit="index points" testid="kpi-change" figure=figure(change_figure) />
-            <Kpi name="Restated since" unit="index points" testid="kpi-restated" figure=figure(restated_figure) />
+            <Kpi name="Restated since then" unit="index points" testid="kpi-restated" figure=figure(restated_figure) />
         </dl>
         <TileFrame title=format!("{} level", index::INDEX_ID) testid="tile-level" status=levels.status>
             <div class="plane">
@@ -234,29 +237,29 @@ struct Constituents {
     grid: Arc<Grid>,
 }
 
+fn dash() -> String {
+    "–".to_owned()
+}
+
 fn constituents_picture(table: &Table) -> Result<Result<Constituents, String>, String> {
     let [day, id, name, sector, weight] = table.columns(["day", "instrument_id", "name", "sector", "weight"])?;
     let [close, part, price_known, share_known] =
         table.columns(["close", "contribution", "price_known", "share_known"])?;
-    let mut effective = None;
-    let rows = table.each_row().map(|(cells, row)| {
-        effective = effective.or_else(|| arrow::instant_micros(&cells[day], row));
-        let text = |column: usize| arrow::display(&cells[column], row).unwrap_or_else(|| "–".to_owned());
-        let known =
-            [price_known, share_known].into_iter().filter_map(|column| arrow::instant_micros(&cells[column], row));
-        let fixed =
-            |value: Option<f64>, decimals| value.map_or_else(|| "–".to_owned(), |v| number::fixed_text(v, decimals));
+    let fixed = |value: Option<f64>, decimals| value.map_or_else(dash, |value| number::fixed_text(value, decimals));
+    let row = |row: usize| {
+        let known = price_known.instant_micros(row).max(share_known.instant_micros(row));
         vec![
-            text(id),
-            text(name),
-            text(sector),
-            fixed(arrow::number(&cells[weight], row).map(|weight| weight * 100.0), 4),
-            text(close),
-            fixed(arrow::number(&cells[part], row), 4),
-            known.max().map_or_else(|| "–".to_owned(), time::moment_seconds_text),
+            id.display_or_dash(row),
+            name.display_or_dash(row),
+            sector.display_or_dash(row),
+            fixed(weight.number(row).map(|weight| weight * 100.0), 4),
+            close.display_or_dash(row),
+            fixed(part.number(row), 4),
+            known.map_or_else(dash, time::moment_seconds_text),
         ]
-    });
-    let rows: Vec<Vec<String>> = rows.collect();
+    };
+    let rows: Vec<Vec<String>> = (0..table.rows()).map(row).collect();
+    let effective = day.instant_micros(0);
     let Some(effective) = effective else {
         return Ok(Err("The index had no priced constituents at the end of this range.".to_owned()));
     };
@@ -282,12 +285,9 @@ struct Hidden {
 
 fn hidden_picture(table: &Table, known: Known) -> Result<Result<Hidden, String>, String> {
     let [corrections, later] = table.columns(["corrections", "later_days"])?;
-    let (cells, row) = table.each_row().next().ok_or("the answer has no row")?;
-    let count = |column: usize| {
-        let count = arrow::integer(&cells[column], row).and_then(|count| u64::try_from(count).ok());
-        count.ok_or("a count is missing from the answer")
-    };
-    Ok(Ok(Hidden { known, corrections: count(corrections)?, later_days: count(later)? }))
+    let missing = "a count is missing from the answer";
+    let (corrections, later_days) = (corrections.count(0).ok_or(missing)?, later.count(0).ok_or(missing)?);
+    Ok(Ok(Hidden { known, corrections, later_days }))
 }
 
 fn hidden_sentence(hidden: &Hidden) -> String {

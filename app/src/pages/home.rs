@@ -1,7 +1,7 @@
 //! Home: what the lake holds, how its records fared, and where to look next.
 
 use crate::components::whole::Whole;
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use model::{DatasetSummary, Mode};
 
 use crate::{
@@ -12,12 +12,9 @@ use crate::{
     },
     format::{number, time},
     live::Live,
-    queries::datasets::datasets,
     root::with_datasets,
+    state::datasets::DatasetList,
 };
-
-/// The list is read again this long after the last reading began, however quickly commits follow each other.
-const REFRESH_EVERY_MS: u64 = 2_000;
 
 /// A dashboard: address, title, what it answers, icon.
 const DASHBOARDS: [(&str, &str, &str, &str); 3] = [
@@ -50,9 +47,7 @@ pub fn Home() -> impl IntoView {
 #[component]
 fn Overview(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl IntoView {
     let live = expect_context::<Live>();
-    let list = RwSignal::new(datasets);
-    let problem = RwSignal::new(problem);
-    refresh_with_commits(live, list, problem);
+    let DatasetList { all: list, problem, .. } = DatasetList::follow(live, datasets, problem, |_| true);
     let total = move |of: fn(&DatasetSummary) -> u64| {
         Signal::derive(move || {
             let sum = list.with(|list| list.iter().map(of).sum());
@@ -205,50 +200,4 @@ fn FirstSteps() -> impl IntoView {
             </div>
         </section>
     }
-}
-
-/// Reads the list again after commits: one reading at a time, not more often than every [`REFRESH_EVERY_MS`].
-fn refresh_with_commits(live: Live, list: RwSignal<Vec<DatasetSummary>>, problem: RwSignal<Option<String>>) {
-    let busy = StoredValue::new(false);
-    let stale = StoredValue::new(false);
-    Effect::new(move |_| {
-        live.head.track();
-        stale.set_value(true);
-        read_when_stale(list, problem, busy, stale);
-    });
-}
-
-fn read_when_stale(
-    list: RwSignal<Vec<DatasetSummary>>,
-    problem: RwSignal<Option<String>>,
-    busy: StoredValue<bool>,
-    stale: StoredValue<bool>,
-) {
-    if busy.try_get_value() != Some(false) || stale.try_get_value() != Some(true) {
-        return;
-    }
-    busy.set_value(true);
-    stale.set_value(false);
-    spawn_local(async move {
-        match datasets().await {
-            Ok(read) => {
-                problem.try_set(None);
-                if list.try_with_untracked(|list| *list != read) == Some(true) {
-                    list.try_set(read);
-                }
-            }
-            Err(reason) => {
-                problem.try_set(Some(reason));
-            }
-        }
-        let again = std::time::Duration::from_millis(REFRESH_EVERY_MS);
-        set_timeout(
-            move || {
-                if busy.try_set_value(false).is_none() {
-                    read_when_stale(list, problem, busy, stale);
-                }
-            },
-            again,
-        );
-    });
 }

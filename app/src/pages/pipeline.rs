@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use model::PipelineSample;
 
 use crate::{
-    arrow::{self, Table},
+    arrow::Table,
     charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_column},
     components::{
         chart::ChartView,
@@ -27,11 +27,10 @@ use crate::{
     state::tile::use_tile,
 };
 
-const BYTES_PER_MIB: f64 = 1_048_576.0;
 /// Seconds between two readings of the quarantine.
 const QUARANTINE_EVERY_SECS: i64 = 5;
 
-/// A live chart: title, unit, column, tile, chart and table for tests, colour.
+/// A live chart. Without a unit it shows bytes, in the unit that suits them.
 struct LiveChart {
     title: &'static str,
     unit: &'static str,
@@ -69,7 +68,7 @@ const CHARTS: [LiveChart; 4] = [
     },
     LiveChart {
         title: "State size",
-        unit: "MiB",
+        unit: "",
         tile: "tile-state",
         chart: "chart-state",
         table: "table-state",
@@ -166,6 +165,7 @@ fn slots_figure(sample: &PipelineSample) -> Figure {
 }
 
 /// What the four charts show, and the last sample.
+#[derive(Debug)]
 struct Samples {
     specs: [Arc<ChartSpec>; 4],
     last: PipelineSample,
@@ -175,9 +175,7 @@ fn samples_picture(table: &Table) -> Result<Result<Samples, String>, String> {
     let mut series = CHARTS.each_ref().map(|chart| Series::new(chart.title, 1, Mark::Line));
     let columns = ["records_per_second", "lag_records", "epoch_duration_ms", "state_bytes"];
     fill_by_column(table, "at", &columns, &mut series)?;
-    for point in &mut series[3].points {
-        point.y /= BYTES_PER_MIB;
-    }
+    let state_unit = in_readable_bytes(&mut series[3]);
     let Some(last) = last_sample(table)? else {
         return Ok(Err("The pipeline has not been running for a second yet; samples appear by themselves.".to_owned()));
     };
@@ -185,7 +183,7 @@ fn samples_picture(table: &Table) -> Result<Result<Samples, String>, String> {
     let specs = CHARTS.map(|chart| {
         Arc::new(ChartSpec {
             title: chart.title.to_owned(),
-            unit: chart.unit.to_owned(),
+            unit: if chart.unit.is_empty() { state_unit } else { chart.unit }.to_owned(),
             grain: Grain::Second,
             from_zero: true,
             format: chart.format,
@@ -195,33 +193,39 @@ fn samples_picture(table: &Table) -> Result<Result<Samples, String>, String> {
     Ok(Ok(Samples { specs, last }))
 }
 
+/// Brings bytes into the largest binary unit that leaves a whole part of the greatest, and names it.
+fn in_readable_bytes(series: &mut Series) -> &'static str {
+    let greatest = series.points.iter().map(|point| point.y).fold(0.0, f64::max);
+    let units = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1_024.0)];
+    let (unit, bytes) = units.into_iter().find(|(_, bytes)| greatest >= *bytes).unwrap_or(("B", 1.0));
+    series.points.iter_mut().for_each(|point| point.y /= bytes);
+    unit
+}
+
 fn last_sample(table: &Table) -> Result<Option<PipelineSample>, String> {
     let [at, rate, lag] = table.columns(["at", "records_per_second", "lag_records"])?;
     let [duration, state, epoch, slots] = table.columns(["epoch_duration_ms", "state_bytes", "epoch", "slots"])?;
-    let Some((cells, row)) = table.each_row().last() else { return Ok(None) };
-    let whole = |column: usize| arrow::integer(&cells[column], row).and_then(|value| u64::try_from(value).ok());
-    let number = |column: usize| arrow::number(&cells[column], row).unwrap_or(0.0);
-    Ok(arrow::instant_micros(&cells[at], row).map(|micros| PipelineSample {
+    let Some(row) = table.rows().checked_sub(1) else { return Ok(None) };
+    Ok(at.instant_micros(row).map(|micros| PipelineSample {
         at: model::Instant(micros),
-        records_per_second: number(rate),
-        lag_records: whole(lag).unwrap_or(0),
-        epoch_duration_ms: number(duration),
-        state_bytes: whole(state).unwrap_or(0),
-        epoch: whole(epoch).unwrap_or(0),
-        slots: whole(slots).and_then(|slots| u32::try_from(slots).ok()).unwrap_or(0),
+        records_per_second: rate.number(row).unwrap_or(0.0),
+        lag_records: lag.count(row).unwrap_or(0),
+        epoch_duration_ms: duration.number(row).unwrap_or(0.0),
+        state_bytes: state.count(row).unwrap_or(0),
+        epoch: epoch.count(row).unwrap_or(0),
+        slots: slots.count(row).and_then(|slots| u32::try_from(slots).ok()).unwrap_or(0),
     }))
 }
 
 fn epochs_picture(table: &Table) -> Result<Result<Grid, String>, String> {
     let [epoch, known, records] = table.columns(["epoch", "system_time", "records"])?;
     let [rows, duration] = table.columns(["rows", "duration_ms"])?;
-    let line = |(cells, row): (&[arrow_array::ArrayRef], usize)| {
-        let text = |column: usize| arrow::display(&cells[column], row).unwrap_or_else(|| "–".to_owned());
-        let duration =
-            arrow::number(&cells[duration], row).map_or_else(|| "–".to_owned(), |ms| number::fixed_text(ms, 1));
-        vec![text(epoch), text(known), text(records), text(rows), duration]
+    let row = |row: usize| {
+        let duration = duration.number(row).map_or_else(|| "–".to_owned(), |ms| number::fixed_text(ms, 1));
+        let [epoch, known, records, rows] = [epoch, known, records, rows].map(|column| column.display_or_dash(row));
+        vec![epoch, known, records, rows, duration]
     };
-    let rows: Vec<_> = table.each_row().map(line).collect();
+    let rows: Vec<_> = (0..table.rows()).map(row).collect();
     if rows.is_empty() {
         return Ok(Err("No epoch has been committed yet. The first follows the first records.".to_owned()));
     }
@@ -244,15 +248,14 @@ struct Quarantine {
 fn quarantine_picture(table: &Table) -> Result<Result<Quarantine, String>, String> {
     let [at, dataset, position, reason, raw, total] =
         table.columns(["at", "dataset", "position", "reason", "raw", "total"])?;
-    let mut in_all = None;
-    let rows = table.each_row().map(|(cells, row)| {
-        in_all = in_all.or_else(|| arrow::integer(&cells[total], row));
-        let text = |column: usize| arrow::display(&cells[column], row).unwrap_or_else(|| "–".to_owned());
-        let at = arrow::instant_micros(&cells[at], row).map_or_else(|| "–".to_owned(), time::moment_seconds_text);
-        vec![at, text(dataset), text(reason), text(position), text(raw)]
-    });
-    let rows: Vec<Vec<String>> = rows.collect();
-    let Some(in_all) = in_all else {
+    let row = |row: usize| {
+        let at = at.instant_micros(row).map_or_else(|| "–".to_owned(), time::moment_seconds_text);
+        let [dataset, reason, position, raw] =
+            [dataset, reason, position, raw].map(|column| column.display_or_dash(row));
+        vec![at, dataset, reason, position, raw]
+    };
+    let rows: Vec<Vec<String>> = (0..table.rows()).map(row).collect();
+    let Some(in_all) = total.integer(0) else {
         return Ok(Err(
             "Nothing is in quarantine. Records that cannot be accepted are kept here, with the reason.".to_owned()
         ));
@@ -264,41 +267,24 @@ fn quarantine_picture(table: &Table) -> Result<Result<Quarantine, String>, Strin
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
-    use arrow_schema::{DataType, Field, Schema};
-    use model::arrow_layout::timestamp_type;
+    use arrow_array::{ArrayRef, Float64Array, Int64Array, TimestampMicrosecondArray};
 
     use super::*;
 
     fn samples(seconds: i64) -> Table {
-        let float = |name| Field::new(name, DataType::Float64, false);
-        let whole = |name| Field::new(name, DataType::Int64, false);
-        let schema = Arc::new(Schema::new(vec![
-            Field::new("at", timestamp_type(), false),
-            float("records_per_second"),
-            whole("lag_records"),
-            float("epoch_duration_ms"),
-            whole("state_bytes"),
-            whole("epoch"),
-            whole("slots"),
-        ]));
         let ats: Vec<i64> = (0..seconds).map(|second| second * SECOND_MICROS).collect();
-        let floats =
-            || Arc::new(Float64Array::from((0..seconds).map(|second| second as f64 + 0.5).collect::<Vec<_>>()));
-        let wholes = || Arc::new(Int64Array::from((0..seconds).map(|second| second << 20).collect::<Vec<_>>()));
-        let batch = RecordBatch::try_new(
-            schema.clone(),
-            vec![
-                Arc::new(TimestampMicrosecondArray::from(ats).with_timezone("+00:00")),
-                floats(),
-                wholes(),
-                floats(),
-                wholes(),
-                wholes(),
-                wholes(),
-            ],
-        );
-        Table { schema, batches: vec![batch.unwrap()] }
+        let floats: ArrayRef =
+            Arc::new(Float64Array::from((0..seconds).map(|second| second as f64 + 0.5).collect::<Vec<_>>()));
+        let wholes: ArrayRef = Arc::new(Int64Array::from((0..seconds).map(|second| second << 20).collect::<Vec<_>>()));
+        crate::arrow::tests::table(vec![
+            ("at", Arc::new(TimestampMicrosecondArray::from(ats).with_timezone("+00:00"))),
+            ("records_per_second", floats.clone()),
+            ("lag_records", wholes.clone()),
+            ("epoch_duration_ms", floats),
+            ("state_bytes", wholes.clone()),
+            ("epoch", wholes.clone()),
+            ("slots", wholes),
+        ])
     }
 
     #[test]

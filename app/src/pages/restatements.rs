@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use model::DatasetSummary;
 
 use crate::{
-    arrow::{self, Table},
+    arrow::Table,
     charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_column},
     components::{
         chart::ChartView,
@@ -20,12 +20,13 @@ use crate::{
         time::{self, DAY_MICROS},
     },
     live::Live,
-    pages::change_cells::{Change, Changes, changes_table},
+    pages::change_cells::{Change, Changes, Kind, changes_table},
     queries::{client::About, restatements::Comparison},
     root::with_datasets,
     state::{
         address::{Address, Step},
         coordinates::{EffectiveRange, Known},
+        datasets::{DatasetList, is_unsettled},
         tile::{PageRead, use_tile},
     },
 };
@@ -86,10 +87,10 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     let range = Memo::new(move |_| choice().range);
     let days = Memo::new(move |_| range.get().days(today.get()));
     let misread = Memo::new(move |_| choice().problem);
-    let known_datasets = StoredValue::new(datasets);
+    let list = DatasetList::follow(live, datasets, problem, is_unsettled);
     let dataset = Memo::new(move |_| {
         let named = address.get("dataset");
-        known_datasets.with_value(|datasets| chosen(datasets, named.as_deref()))
+        list.all.with(|datasets| chosen(datasets, named.as_deref()))
     });
     let missing = move || {
         let named = address.get("dataset")?;
@@ -111,7 +112,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             Some(page.request(sql(&Comparison { dataset: name, definition, a, b, days }), about))
         })
     };
-    let find = move |name: &str| known_datasets.with_value(|datasets| chosen(datasets, Some(name)));
+    let find = move |name: &str| list.all.with_untracked(|datasets| chosen(datasets, Some(name)));
     let counts = use_tile(Some(page), move || ask(|comparison| comparison.counts()), |table, _| counts_picture(table));
     let rows = use_tile(
         Some(page),
@@ -152,14 +153,14 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         shown.zip(total).map(|(shown, total)| shown_note(shown, total)).unwrap_or_default()
     });
     view! {
-        {problem.map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
+        {move || list.problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
         {move || missing().map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
         {move || {
             let tail = ". The usual coordinates are shown instead.";
             misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} {tail}</p> })
         }}
         <div class="control-bar">
-            <DatasetSelect known_datasets dataset address />
+            <DatasetSelect list dataset address />
             <EffectiveControls range today set=set_range />
             <KnownControls name="Known, A" testid="known-a-field" known=a now set=set_a />
             <KnownControls name="Known, B" testid="known-b-field" known=b now set=set_b />
@@ -184,18 +185,16 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
 }
 
 #[component]
-fn DatasetSelect(
-    known_datasets: StoredValue<Vec<DatasetSummary>>,
-    dataset: Memo<Option<DatasetSummary>>,
-    address: Address,
-) -> impl IntoView {
+fn DatasetSelect(list: DatasetList, dataset: Memo<Option<DatasetSummary>>, address: Address) -> impl IntoView {
     let current =
         move || dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone())).unwrap_or_default();
-    let names = known_datasets.with_value(|datasets| {
-        let readable = datasets.iter().filter(|dataset| dataset.readable);
-        readable.map(|dataset| dataset.name.clone()).collect::<Vec<_>>()
+    let names = Memo::new(move |_| {
+        list.all.with(|all| {
+            let readable = all.iter().filter(|dataset| dataset.readable);
+            readable.map(|dataset| dataset.name.clone()).collect::<Vec<_>>()
+        })
     });
-    let option = |name: String| {
+    let option = move |name: String| {
         let (value, this) = (name.clone(), name.clone());
         view! {
             <option value=value selected=move || current() == this>
@@ -216,7 +215,7 @@ fn DatasetSelect(
                         address.set(vec![("dataset", Some(event.target().value()))], Step::Push);
                     }
                 >
-                    {names.into_iter().map(option).collect_view()}
+                    {move || names.get().into_iter().map(option).collect_view()}
                 </select>
             </label>
         </fieldset>
@@ -248,11 +247,7 @@ fn shown_note(shown: usize, total: u64) -> String {
 
 fn counts_picture(table: &Table) -> Result<Result<Counts, String>, String> {
     let [added, removed, changed] = table.columns(["added", "removed", "changed"])?;
-    let (cells, row) = table.each_row().next().ok_or("the answer has no row")?;
-    let count = |column: usize| {
-        let count = arrow::integer(&cells[column], row).and_then(|count| u64::try_from(count).ok());
-        count.ok_or("a count is missing from the answer")
-    };
+    let count = |column: &crate::arrow::Column| column.count(0).ok_or("a count is missing from the answer");
     Ok(Ok(Counts { added: count(added)?, removed: count(removed)?, changed: count(changed)? }))
 }
 
@@ -266,21 +261,18 @@ fn rows_picture(table: &Table, dataset: &DatasetSummary) -> Result<Result<Change
     let keys = numbered("key", definition.key.len())?;
     let value_names: Vec<String> = definition.value_columns().map(|column| column.name.clone()).collect();
     let (before, after) = (numbered("a", value_names.len())?, numbered("b", value_names.len())?);
-    let rows = table.each_row().map(|(cells, row)| {
-        let text = |column: usize| arrow::display(&cells[column], row);
-        let is = |column: usize| text(column).as_deref() == Some("yes");
-        let end =
-            |column: usize| arrow::instant_micros(&cells[column], row).map_or("open".to_owned(), time::valid_text);
-        Change {
-            kind: crate::pages::change_cells::Kind::of(is(in_a), is(in_b)),
-            keys: keys.iter().map(|column| text(*column).unwrap_or_default()).collect(),
-            valid_from: arrow::instant_micros(&cells[valid_from], row).map(time::valid_text).unwrap_or_default(),
-            valid_to: (end(a_to), end(b_to)),
-            values: before.iter().zip(&after).map(|(a, b)| (text(*a), text(*b))).collect(),
-            known: arrow::instant_micros(&cells[known], row).map_or("–".to_owned(), time::moment_seconds_text),
-        }
-    });
-    let rows: Vec<Change> = rows.collect();
+    let end = |column: &crate::arrow::Column, row| {
+        column.instant_micros(row).map_or_else(|| "open".to_owned(), time::valid_text)
+    };
+    let row = |row: usize| Change {
+        kind: Kind::of(in_a.boolean(row) == Some(true), in_b.boolean(row) == Some(true)),
+        keys: keys.iter().map(|column| column.display(row).unwrap_or_default()).collect(),
+        valid_from: valid_from.instant_micros(row).map(time::valid_text).unwrap_or_default(),
+        valid_to: (end(a_to, row), end(b_to, row)),
+        values: before.iter().zip(&after).map(|(a, b)| (a.display(row), b.display(row))).collect(),
+        known: known.instant_micros(row).map_or_else(|| "–".to_owned(), time::moment_seconds_text),
+    };
+    let rows: Vec<Change> = (0..table.rows()).map(row).collect();
     if rows.is_empty() {
         return Ok(Err(
             "Both known times say the same about this range. Move A further back, or widen the range.".to_owned()

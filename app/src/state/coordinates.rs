@@ -75,7 +75,7 @@ pub struct Days {
 }
 
 impl EffectiveRange {
-    /// Reads the address parameters `from` (`first`, a day, or missing) and `to` (a day or missing). What cannot be read is
+    /// Reads the address parameters `from` (`first`, a day, or missing) and `to` (a day, `latest` or missing). What cannot be read is
     /// named in the error, and the usual range stands in for it.
     pub fn parse(from: Option<&str>, to: Option<&str>) -> (EffectiveRange, Option<String>) {
         let mut problem = None;
@@ -91,7 +91,7 @@ impl EffectiveRange {
             Some("first") => Start::First,
             Some(text) => day(text).map_or(Start::Usual, Start::Day),
         };
-        let end = to.map(str::trim).filter(|text| !text.is_empty()).and_then(&mut day);
+        let end = to.map(str::trim).filter(|text| !matches!(*text, "" | "latest" | "now")).and_then(&mut day);
         let range = EffectiveRange { start, end };
         match (range.start, range.end) {
             (Start::Day(from), Some(to)) if from > to => {

@@ -2,4 +2,5 @@
 
 pub mod address;
 pub mod coordinates;
+pub mod datasets;
 pub mod tile;

@@ -9,7 +9,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use crate::{
     arrow::Table,
-    live::Live,
+    live::{Connection, Live},
     queries::client::{self, About, Request},
 };
 
@@ -135,7 +135,8 @@ struct Reader {
 }
 
 /// A tile that reads whatever `request` wants (`None`: nothing yet) and makes a picture of it with `picture`, which says
-/// why when there is none. `page` is the snapshot it shares with the page's other tiles; system tables have none.
+/// why when there is none. What failed is read again by hand, when something newer is wanted, and when the server is back.
+/// `page` is the snapshot it shares with the page's other tiles; system tables have none.
 pub fn use_tile<T: Send + Sync + 'static>(
     page: Option<PageRead>,
     request: impl Fn() -> Option<Request> + Send + Sync + 'static,
@@ -171,6 +172,13 @@ fn read_into(page: Option<PageRead>, wanted: Memo<Option<Request>>, apply: Apply
         wanted.track();
         status.retries.track();
         reader.start();
+    });
+    let live = expect_context::<Live>();
+    Effect::new(move |_| {
+        let failed = || status.phase.with_untracked(|phase| matches!(phase, Phase::Error(_)));
+        if live.connection.get() == Connection::Live && failed() {
+            status.retries.update(|count| *count += 1);
+        }
     });
     status
 }

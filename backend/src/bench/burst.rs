@@ -97,19 +97,23 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
     let pipeline = parts.pipeline(&settings, tokio::runtime::Handle::current());
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stop);
-    let running = std::thread::spawn(move || pipeline.run(&stopping));
+    let mut running = tokio::task::spawn_blocking(move || pipeline.run(&stopping));
     let mut heads = parts.lake.subscribe();
-    let drained = heads.wait_for(|head| head.as_ref().is_some_and(|head| head.position >= last_position)).await;
-    drained.map_err(|e| Error::new(ErrorKind::Internal, "the lake closed").because(e))?;
+    tokio::select! {
+        drained = heads.wait_for(|head| head.as_ref().is_some_and(|head| head.position >= last_position)) => {
+            drained.map_err(|e| Error::new(ErrorKind::Internal, "the lake closed").because(e))?;
+        }
+        ended = &mut running => {
+            ended.map_err(panicked)??;
+            return Err(Error::new(ErrorKind::Internal, "the pipeline ended before the stream was drained"));
+        }
+    }
     let seconds = watch.elapsed().as_secs_f64();
     let cpu_seconds = process::cpu_seconds() - cpu_before;
     let peak_memory_bytes = process::peak_memory_bytes();
     let written_bytes = process::written_bytes() - written_before;
     stop.store(true, Ordering::Relaxed);
-    match running.join() {
-        Ok(outcome) => outcome?,
-        Err(_) => return Err(Error::new(ErrorKind::Internal, "the pipeline panicked")),
-    }
+    running.await.map_err(panicked)??;
     let counts = parts.lake.counts().await?;
     let (committed, unchanged, rows) = counts.first().map_or((0, 0, 0), |c| (c.committed, c.unchanged, c.rows));
     if committed + unchanged != arguments.records {
@@ -135,6 +139,10 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
         "rows": rows,
         "keys_by_sql": queried_keys,
     }))
+}
+
+fn panicked(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "the pipeline panicked").because(error)
 }
 
 /// Appends all events; returns their bytes.

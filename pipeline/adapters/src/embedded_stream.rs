@@ -19,7 +19,7 @@ use std::{
 use engine::{
     Error, ErrorKind, Result,
     model::Instant,
-    ports::{Clock, Cut, EpochLimits, Quarantined, Range, Source, SourceRecord},
+    ports::{Clock, Cut, EpochLimits, Quarantined, Range, Source, SourceRecord, VisitRecord},
     state_value::{key_group, partition_of, read_varint, take, write_varint},
 };
 use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
@@ -423,7 +423,7 @@ impl Source for EmbeddedStream {
         Ok(cut)
     }
 
-    fn read(&self, partition: u16, range: Range, visit: &mut dyn FnMut(SourceRecord<'_>) -> Result<()>) -> Result<()> {
+    fn read(&self, partition: u16, range: Range, visit: &mut VisitRecord<'_>) -> Result<()> {
         let family = self.shared.family(&partition_name(partition))?;
         let start = (range.after + 1).to_be_bytes();
         for entry in self.shared.db.iterator_cf(family, IteratorMode::From(&start, Direction::Forward)) {

@@ -9,7 +9,7 @@ use std::{ops::Range, path::Path};
 use engine::{
     Error, ErrorKind, Result,
     model::KEY_GROUPS,
-    ports::{StateStore, StateWrites},
+    ports::{StateStore, StateWrites, VisitValue},
 };
 use rocksdb::{
     BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
@@ -58,7 +58,8 @@ impl RocksDbState {
         blocks.set_cache_index_and_filter_blocks(true);
         blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
         db_options.set_block_based_table_factory(&blocks);
-        let db = DB::open(&db_options, folder).map_err(|e| io("the timeline state cannot be opened", e))?;
+        let families = [(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, db_options.clone())];
+        let db = DB::open_cf_with_opts(&db_options, folder, families).map_err(|e| io("the timeline state cannot be opened", e))?;
         Ok(RocksDbState { db })
     }
 
@@ -104,7 +105,7 @@ impl StateStore for RocksDbState {
         (0..KEY_GROUPS).map(|key_group| self.number(&mark(key_group))).collect()
     }
 
-    fn load(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, Option<&[u8]>) -> Result<()>) -> Result<()> {
+    fn load(&self, keys: &[&[u8]], visit: &mut VisitValue<'_>) -> Result<()> {
         let family = self.db.cf_handle(rocksdb::DEFAULT_COLUMN_FAMILY_NAME);
         let family = family.ok_or_else(|| Error::new(ErrorKind::Internal, "no default column family"))?;
         for (index, found) in self.db.batched_multi_get_cf(family, keys.iter(), true).into_iter().enumerate() {

@@ -7,6 +7,12 @@ use model::{DatasetDefinition, EpochRecord, Instant};
 
 use crate::Result;
 
+/// Takes one record.
+pub type VisitRecord<'a> = dyn FnMut(SourceRecord<'_>) -> Result<()> + 'a;
+
+/// Takes the value of the key with that index, if there is one.
+pub type VisitValue<'a> = dyn FnMut(usize, Option<&[u8]>) -> Result<()> + 'a;
+
 /// A partitioned, durable, replayable stream of records.
 ///
 /// Positions are whole numbers that grow by request: all records of one request share one position, so a cut between
@@ -24,7 +30,7 @@ pub trait Source: Send + Sync {
     fn cut(&self, after: u64, limits: &EpochLimits) -> Result<Option<Cut>>;
 
     /// Hands over the records of one partition with `after < position <= up_to`, in order of position and line.
-    fn read(&self, partition: u16, range: Range, visit: &mut dyn FnMut(SourceRecord<'_>) -> Result<()>) -> Result<()>;
+    fn read(&self, partition: u16, range: Range, visit: &mut VisitRecord<'_>) -> Result<()>;
 
     /// Seals asked for within a range: the identifiers of the datasets.
     fn seals(&self, range: Range) -> Result<Vec<u32>>;
@@ -110,7 +116,7 @@ pub trait StateStore: Send + Sync {
     fn applied_epochs(&self) -> Result<Vec<u64>>;
 
     /// Looks up many keys, given in ascending order, and hands each value over with the key's index.
-    fn load(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, Option<&[u8]>) -> Result<()>) -> Result<()>;
+    fn load(&self, keys: &[&[u8]], visit: &mut VisitValue<'_>) -> Result<()>;
 
     /// All entries whose key starts with `prefix` and is not less than `from`, or the last one before `from` under the
     /// same prefix and everything behind it.

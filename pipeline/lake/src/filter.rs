@@ -206,7 +206,7 @@ impl Values {
             return Ok(Values::Few(present.map(|i| values.slice(i, 1)).collect()));
         }
         let converter = RowConverter::new(vec![SortField::new(values.data_type().clone())])?;
-        let rows = converter.convert_columns(&[values.clone()])?;
+        let rows = converter.convert_columns(std::slice::from_ref(values))?;
         let present = rows.iter().enumerate().filter(|(i, _)| values.is_valid(*i));
         let rows = present.map(|(_, row)| row.as_ref().into()).collect();
         Ok(Values::Many { converter, rows })

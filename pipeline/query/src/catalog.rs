@@ -14,7 +14,9 @@ use datafusion::{
 };
 use lake::{ErrorKind, LakeSnapshot, TableSnapshot, model::arrow_layout::version_schema};
 
-use crate::{coordinates::Coordinates, error::external, filters::KeyCondition, layout::Layout, resolve_exec::ResolveExec};
+use crate::{
+    coordinates::Coordinates, error::external, filters::KeyCondition, layout::Layout, resolve_exec::ResolveExec,
+};
 
 /// The catalog every unqualified name is looked up in.
 pub(crate) const CATALOG: &str = "tidemark";

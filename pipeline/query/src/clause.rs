@@ -29,7 +29,7 @@ pub(crate) enum Time {
     /// `ALL`.
     All,
     /// `AS OF` an expression.
-    AsOf(Expr),
+    AsOf(Box<Expr>),
 }
 
 /// One clause and where its time is written.
@@ -184,7 +184,7 @@ impl Rewriter {
             Form::AsOf => {
                 self.at += 4;
                 let location = self.location();
-                Ok(Clause { time: Time::AsOf(self.take_expression()?), location })
+                Ok(Clause { time: Time::AsOf(Box::new(self.take_expression()?)), location })
             }
         }
     }

@@ -25,7 +25,8 @@ fn refused(sql: &str) -> (ErrorKind, Option<(u64, u64)>) {
 
 #[test]
 fn a_query_without_clauses_stays_as_it_is() {
-    let (sql, references) = rewritten("SELECT a.b, 'FOR SYSTEM_TIME AS OF 1' FROM a -- FOR VALID_TIME AS OF 2\n WHERE x");
+    let (sql, references) =
+        rewritten("SELECT a.b, 'FOR SYSTEM_TIME AS OF 1' FROM a -- FOR VALID_TIME AS OF 2\n WHERE x");
     assert_eq!(sql, "SELECT a . b , 'FOR SYSTEM_TIME AS OF 1' FROM a WHERE x");
     assert!(references.is_empty());
 }
@@ -57,10 +58,7 @@ fn joins_subqueries_and_qualified_names() {
     assert!(text.contains("FROM \"gdp@1\" AS \"gdp\" )"), "{text}");
     assert!(text.contains("FROM \"b@2\" AS \"b\" )"), "{text}");
     assert!(text.contains("LEFT JOIN \"d@3\" AS \"d\" USING"), "{text}");
-    assert_eq!(
-        references,
-        ["public.gdp - 'a'", "b now() - INTERVAL '1 day' -", "d ALL -", "e - DATE '2020-01-01'"]
-    );
+    assert_eq!(references, ["public.gdp - 'a'", "b now() - INTERVAL '1 day' -", "d ALL -", "e - DATE '2020-01-01'"]);
 }
 
 #[test]

@@ -134,12 +134,9 @@ fn to_instant(value: &ScalarValue, expression: &Expr) -> Result<Instant, String>
 /// Nanoseconds rounded down, where casting would round towards 1970.
 fn whole_micros(value: &ScalarValue) -> ScalarValue {
     match value {
-        ScalarValue::TimestampNanosecond(Some(nanos), zone) => {
-            ScalarValue::new_timestamp::<datafusion::arrow::datatypes::TimestampMicrosecondType>(
-                Some(nanos.div_euclid(1_000)),
-                zone.clone(),
-            )
-        }
+        ScalarValue::TimestampNanosecond(Some(nanos), zone) => ScalarValue::new_timestamp::<
+            datafusion::arrow::datatypes::TimestampMicrosecondType,
+        >(Some(nanos.div_euclid(1_000)), zone.clone()),
         other => {
             debug_assert!(!matches!(other.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _)));
             other.clone()

@@ -211,7 +211,7 @@ fn from_root(root: &DataFusionError) -> Error {
         DataFusionError::SQL(parser, _) => parser.as_ref().clone().into(),
         DataFusionError::SchemaError(schema, _) => from_schema(schema),
         DataFusionError::NotImplemented(_) => Error::new(ErrorKind::Unsupported, format!("not supported: {text}")),
-        DataFusionError::Plan(_) | DataFusionError::Configuration(_) => Error::new(ErrorKind::Syntax, text),
+        DataFusionError::Plan(_) | DataFusionError::Configuration(_) => from_plan(text),
         DataFusionError::ResourcesExhausted(_) => Error::new(
             ErrorKind::ResourcesExhausted,
             "the query needs more memory than it may have; ask for fewer rows or columns, or name keys in WHERE",
@@ -223,6 +223,18 @@ fn from_root(root: &DataFusionError) -> Error {
         DataFusionError::Collection(errors) if !errors.is_empty() => from_root(errors[0].find_root()),
         DataFusionError::Shared(inner) => from_shared(inner),
         _ => Error::new(ErrorKind::Internal, text),
+    }
+}
+
+fn from_plan(text: String) -> Error {
+    let table = text.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found"));
+    match table {
+        Some(table) => {
+            let table = table.strip_prefix("tidemark.").unwrap_or(table);
+            let table = table.strip_prefix("public.").unwrap_or(table);
+            Error::new(ErrorKind::UnknownTable, format!("there is no table '{table}'"))
+        }
+        None => Error::new(ErrorKind::Syntax, text),
     }
 }
 
@@ -283,11 +295,19 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Longer names are not compared with others.
+const LONGEST_GUESSED: usize = 128;
+
 /// The names within a few typing mistakes of `wanted`, nearest first, three at most.
 pub(crate) fn close_names<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
-    let limit = 1 + wanted.chars().count() / 4;
+    let length = wanted.chars().count();
+    if length > LONGEST_GUESSED {
+        return Vec::new();
+    }
+    let limit = 1 + length / 4;
     let mut near: Vec<(usize, &str)> = names
+        .filter(|name| name.len() <= LONGEST_GUESSED)
         .map(|name| (edit_distance(&wanted, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= limit)
         .collect();
@@ -305,19 +325,21 @@ pub(crate) fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" or ")
 }
 
+/// How many letters must be put in, left out, replaced or swapped with their neighbour.
 fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    rows[0] = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        rows[i][0] = i;
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            let least = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            rows[i][j] = if swapped { least.min(rows[i - 2][j - 2] + 1) } else { least };
         }
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -335,12 +357,14 @@ mod tests {
     #[test]
     fn close_names_are_the_nearest() {
         assert_eq!(close_names("contry", ["value", "country", "county"].into_iter()), ["country", "county"]);
+        assert_eq!(close_names("gpd", ["gdp", "rates"].into_iter()), ["gdp"]);
         assert!(close_names("zzz", ["value", "country"].into_iter()).is_empty());
     }
 
     #[test]
     fn our_error_comes_back_whole() {
-        let ours = Error { context: vec![("dataset", "gdp".into())], ..Error::new(ErrorKind::NotReadable, "not sealed") };
+        let ours =
+            Error { context: vec![("dataset", "gdp".into())], ..Error::new(ErrorKind::NotReadable, "not sealed") };
         let wrapped = external(ours).context("while planning");
         let back = Error::from(wrapped);
         assert_eq!((back.kind(), back.message()), (ErrorKind::NotReadable, "not sealed"));

@@ -115,8 +115,7 @@ fn push_integers(entries: &mut Vec<Entry>, chunk: usize, column: &ArrayRef) -> b
         DataType::Timestamp(..) => Box::new(|row| column.as_primitive::<TimestampMicrosecondType>().value(row)),
         _ => return false,
     };
-    entries
-        .extend(places(chunk, column.len()).map(|place| Entry { prefix: prefix(value(place.row as usize)), place }));
+    entries.extend(places(chunk, column.len()).map(|place| Entry { prefix: prefix(value(place.row as usize)), place }));
     true
 }
 
@@ -184,10 +183,7 @@ mod tests {
     fn text_keys_of_any_length_come_in_byte_order() {
         let text = |values: &[&str]| -> Vec<ArrayRef> { vec![Arc::new(StringArray::from(values.to_vec()))] };
         let chunks = [text(&["key-b", "key-", "key-\0", "key-aaaaaaaaaaaaaz"]), text(&["key-aaaaaaaaaaaaaa", "key-b"])];
-        assert_eq!(
-            sorted(&chunks),
-            [vec![(0, 1)], vec![(0, 2)], vec![(1, 0)], vec![(0, 3)], vec![(0, 0), (1, 1)]]
-        );
+        assert_eq!(sorted(&chunks), [vec![(0, 1)], vec![(0, 2)], vec![(1, 0)], vec![(0, 3)], vec![(0, 0), (1, 1)]]);
         assert!(sorted(&[]).is_empty());
     }
 

@@ -52,8 +52,8 @@ impl Layout {
         let all: Vec<usize> = (0..versions.fields().len()).collect();
         let projection = projection.unwrap_or(&all);
         let wanted: Vec<&str> = projection.iter().map(|&column| versions.field(column).name().as_str()).collect();
-        let bounds =
-            coordinates.valid.is_none() || wanted.iter().any(|name| *name == TIME_COLUMNS[0] || *name == TIME_COLUMNS[1]);
+        let bounds = coordinates.valid.is_none()
+            || wanted.iter().any(|name| *name == TIME_COLUMNS[0] || *name == TIME_COLUMNS[1]);
         // Where versions can have neighbours, all values decide whether two of them are one.
         let needed = |name: &str| {
             let is_value = definition.value_columns().any(|column| column.name == name);

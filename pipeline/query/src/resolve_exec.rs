@@ -139,7 +139,10 @@ impl ExecutionPlan for ResolveExec {
         builder.spawn(async move {
             let resolver = collect(&table, request, collector, scanned).await?;
             let resolving = SpawnedTask::spawn_blocking(move || give_out(resolver, &schema, &metrics, &sender));
-            resolving.join().await.map_err(|error| datafusion::common::DataFusionError::ExecutionJoin(Box::new(error)))?
+            resolving
+                .join()
+                .await
+                .map_err(|error| datafusion::common::DataFusionError::ExecutionJoin(Box::new(error)))?
         });
         Ok(builder.build())
     }

@@ -8,18 +8,23 @@ use std::{ops::Range, sync::Arc};
 use datafusion::{
     arrow::{
         array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray},
-        compute::{BatchCoalescer, interleave},
+        compute::{concat_batches, filter_record_batch, interleave},
         datatypes::{DataType, SchemaRef, TimestampMicrosecondType},
     },
-    common::{DataFusionError, Result},
+    common::{DataFusionError, Result, utils::memory::get_record_batch_memory_size},
     execution::memory_pool::MemoryReservation,
 };
 use lake::model::{Assertion, OPEN, Piece, arrow_layout::timestamp_type, resolve};
 
-use crate::{error::external, keys::KeyOrder, layout::{Column, Layout}, same_values::same_value};
+use crate::{
+    error::external,
+    keys::KeyOrder,
+    layout::{Column, Layout},
+    same_values::same_value,
+};
 
-/// Rows kept together: large enough that gathering touches few batches, small enough to be made without copying twice.
-const CHUNK_ROWS: usize = 65_536;
+/// Batches of fewer rows are put together until there are so many, so that gathering touches few batches.
+const CHUNK_ROWS: usize = 16_384;
 
 /// Rows of a batch that comes out, at most.
 pub(crate) const OUTPUT_ROWS: usize = 8_192;
@@ -27,7 +32,9 @@ pub(crate) const OUTPUT_ROWS: usize = 8_192;
 /// Takes in the batches of a scan, keeping the rows that were known.
 pub(crate) struct Collector {
     layout: Arc<Layout>,
-    coalescer: BatchCoalescer,
+    /// Small batches that wait to become a chunk, and the rows in them.
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
     chunks: Vec<Chunk>,
     memory: MemoryReservation,
 }
@@ -35,23 +42,49 @@ pub(crate) struct Collector {
 impl Collector {
     /// For batches of the layout's scan; the reservation grows with what is kept.
     pub(crate) fn new(layout: Arc<Layout>, memory: MemoryReservation) -> Collector {
-        let coalescer = BatchCoalescer::new(layout.scan_schema.clone(), CHUNK_ROWS);
-        Collector { layout, coalescer, chunks: Vec::new(), memory }
+        Collector { layout, waiting: Vec::new(), waiting_rows: 0, chunks: Vec::new(), memory }
     }
 
     /// Takes one batch, whose columns may be in any order.
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let batch = self.arranged(batch)?;
-        let visible = self.visible(&batch)?;
-        self.coalescer.push_batch_with_filter(batch, &visible)?;
-        self.take_completed()
+        let batch = filter_record_batch(&batch, &self.visible(&batch)?)?;
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.memory.try_grow(get_record_batch_memory_size(&batch))?;
+        if batch.num_rows() >= CHUNK_ROWS / 2 {
+            return self.keep(batch);
+        }
+        self.waiting_rows += batch.num_rows();
+        self.waiting.push(batch);
+        if self.waiting_rows >= CHUNK_ROWS { self.keep_waiting() } else { Ok(()) }
     }
 
     /// Ends the taking in.
     pub(crate) fn finish(mut self) -> Result<Resolver> {
-        self.coalescer.finish_buffered_batch()?;
-        self.take_completed()?;
+        self.keep_waiting()?;
         Resolver::new(self.layout, self.chunks, self.memory)
+    }
+
+    fn keep(&mut self, batch: RecordBatch) -> Result<()> {
+        self.chunks.push(Chunk::new(batch, &self.layout)?);
+        Ok(())
+    }
+
+    fn keep_waiting(&mut self) -> Result<()> {
+        self.waiting_rows = 0;
+        match std::mem::take(&mut self.waiting).as_slice() {
+            [] => Ok(()),
+            [only] => self.keep(only.clone()),
+            several => {
+                let before: usize = several.iter().map(get_record_batch_memory_size).sum();
+                self.memory.try_grow(before)?;
+                let batch = concat_batches(&self.layout.scan_schema, several)?;
+                self.memory.try_shrink((2 * before).saturating_sub(get_record_batch_memory_size(&batch)))?;
+                self.keep(batch)
+            }
+        }
     }
 
     fn arranged(&self, batch: &RecordBatch) -> Result<RecordBatch> {
@@ -76,14 +109,6 @@ impl Collector {
             None => true,
         };
         Ok((0..batch.num_rows()).map(|row| Some(known(row) && valid(row))).collect())
-    }
-
-    fn take_completed(&mut self) -> Result<()> {
-        while let Some(batch) = self.coalescer.next_completed_batch() {
-            self.memory.try_grow(batch.get_array_memory_size())?;
-            self.chunks.push(Chunk::new(batch, &self.layout)?);
-        }
-        Ok(())
     }
 }
 

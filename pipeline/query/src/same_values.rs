@@ -56,7 +56,8 @@ mod tests {
         let a: ArrayRef = Arc::new(StringArray::from(vec!["x", "y"]));
         let b: ArrayRef = Arc::new(StringArray::from(vec!["y"]));
         assert!(same_value(&a, 1, &b, 0) && !same_value(&a, 0, &b, 0));
-        let decimals: ArrayRef = Arc::new(Decimal128Array::from(vec![1, 1, 2]).with_data_type(DataType::Decimal128(38, 2)));
+        let decimals: ArrayRef =
+            Arc::new(Decimal128Array::from(vec![1, 1, 2]).with_data_type(DataType::Decimal128(38, 2)));
         assert!(same_value(&decimals, 0, &decimals, 1) && !same_value(&decimals, 1, &decimals, 2));
     }
 }

@@ -23,9 +23,15 @@ const MOST_OPERATORS: usize = 1_000;
 pub(crate) fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     check_verb(&tokens)?;
     check_length(&tokens)?;
+    check_parameters(&tokens)?;
+    let end = tokens.iter().rfind(|token| token.token != Token::EOF).map(|token| token.span.end);
     let mut parser =
         Parser::new(&GenericDialect {}).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(tokens);
-    let statement = parser.parse_statement()?;
+    let statement = parser.parse_statement().map_err(|error| {
+        let error = Error::from(error);
+        // The parser has no place for what is missing at the end.
+        if error.message().ends_with("found: EOF") { error.at(end.unwrap_or(Location::empty())) } else { error }
+    })?;
     let ended = parser.consume_token(&Token::SemiColon);
     while parser.consume_token(&Token::SemiColon) {}
     let next = parser.peek_token();
@@ -77,7 +83,7 @@ fn check_verb(tokens: &[TokenWithSpan]) -> Result<()> {
             let message = format!("expected a query, such as SELECT, found: {word}");
             return Err(Error::new(ErrorKind::Syntax, message).at(span.start));
         }
-        _ => "only queries are answered here: SELECT, WITH, VALUES, EXPLAIN and SHOW",
+        _ => return Err(only_queries().at(span.start)),
     };
     Err(Error::new(ErrorKind::Unsupported, message).at(span.start))
 }
@@ -89,6 +95,16 @@ fn check_length(tokens: &[TokenWithSpan]) -> Result<()> {
     };
     let message = format!("more than {MOST_OPERATORS} operators in one query; use IN (…), VALUES or several queries");
     Err(Error::new(ErrorKind::Unsupported, message).at(one_too_many))
+}
+
+fn check_parameters(tokens: &[TokenWithSpan]) -> Result<()> {
+    match tokens.iter().find(|token| matches!(token.token, Token::Placeholder(_))) {
+        None => Ok(()),
+        Some(TokenWithSpan { token, span }) => {
+            let message = format!("{token} is a parameter and nothing is sent for it; write the value");
+            Err(Error::new(ErrorKind::Unsupported, message).at(span.start))
+        }
+    }
 }
 
 /// Everything but names, literals and the punctuation between them.
@@ -130,11 +146,13 @@ fn check_reads(statement: &Statement) -> Result<()> {
         | Statement::ShowFunctions { .. }
         | Statement::ExplainTable { .. } => Ok(()),
         Statement::Explain { statement, .. } if matches!(statement.as_ref(), Statement::Query(_)) => Ok(()),
-        _ => Err(Error::new(
-            ErrorKind::Unsupported,
-            "only queries are answered here: SELECT, WITH, VALUES, EXPLAIN and SHOW",
-        )),
+        _ => Err(only_queries()),
     }
+}
+
+/// The refusal of what does more than read.
+pub(crate) fn only_queries() -> Error {
+    Error::new(ErrorKind::Unsupported, "only queries are answered here: SELECT, WITH, VALUES, EXPLAIN and SHOW")
 }
 
 /// A table named in the statement.
@@ -265,7 +283,9 @@ mod tests {
 
     #[test]
     fn only_one_statement_that_reads() {
-        for sql in ["SELECT 1", "SELECT 1;", "(SELECT 1) UNION SELECT 2", "VALUES (1)", "EXPLAIN SELECT 1", "SHOW TABLES"] {
+        for sql in
+            ["SELECT 1", "SELECT 1;", "(SELECT 1) UNION SELECT 2", "VALUES (1)", "EXPLAIN SELECT 1", "SHOW TABLES"]
+        {
             assert!(parsed(sql).is_ok(), "{sql}");
         }
         for sql in [

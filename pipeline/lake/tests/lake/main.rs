@@ -1,5 +1,7 @@
 //! The lake on a real folder: SQLite, Parquet, manifests and metadata are all there.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests assume as tests do")]
+
 mod commits;
 mod definitions;
 mod outside;

@@ -1,6 +1,11 @@
 //! What other engines find: the standard catalog tables and Iceberg metadata that reads back with what we promise.
 
-use iceberg::spec::{FormatVersion, TableMetadata};
+use std::collections::{BTreeSet, HashMap};
+
+use iceberg::{
+    io::FileIO,
+    spec::{FormatVersion, ManifestList, TableMetadata},
+};
 use lake::model::OPEN;
 use sqlx::{Connection, Row, SqliteConnection};
 
@@ -45,4 +50,35 @@ async fn the_standard_catalog_points_at_metadata_that_tells_of_the_epoch() {
         assert_eq!(summary[key], value, "{key}");
     }
     assert!(summary["tidemark.system-time"].ends_with('Z'));
+}
+
+#[tokio::test]
+async fn merged_manifests_are_few_and_every_file_keeps_its_snapshot_and_sequence_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(folder.path()).await;
+    let a = define(&lake, "a").await;
+    for n in 1..=140 {
+        commit_rows(&lake, &a, &[row("x", 1, (0, OPEN), time_of(n))]).await;
+    }
+    let url = format!("sqlite://{}", folder.path().join("catalog.sqlite").display());
+    let mut catalog = SqliteConnection::connect(&url).await.unwrap();
+    let table = sqlx::query("SELECT metadata_location FROM iceberg_tables").fetch_one(&mut catalog).await.unwrap();
+    let read = |location: &str| std::fs::read(location.strip_prefix("file://").unwrap()).unwrap();
+    let metadata: TableMetadata = serde_json::from_slice(&read(table.get(0))).unwrap();
+    let list = read(metadata.current_snapshot().unwrap().manifest_list());
+    let list = ManifestList::parse_with_version(&list, FormatVersion::V2).unwrap();
+    // 64 and then one that takes them all, twice over; the commits since then have one each.
+    assert_eq!(list.entries().len(), 13);
+    assert_eq!(list.entries()[0].existing_files_count, Some(127));
+    assert_eq!(list.entries()[0].min_sequence_number, 1);
+
+    let added_by: HashMap<i64, i64> = metadata.snapshots().map(|s| (s.snapshot_id(), s.sequence_number())).collect();
+    let mut sequence_numbers = BTreeSet::new();
+    for manifest in list.entries() {
+        for entry in manifest.load_manifest(&FileIO::new_with_fs()).await.unwrap().entries() {
+            assert_eq!(added_by[&entry.snapshot_id().unwrap()], entry.sequence_number().unwrap());
+            sequence_numbers.insert(entry.sequence_number().unwrap());
+        }
+    }
+    assert_eq!(sequence_numbers, (1..=140).collect());
 }

@@ -146,7 +146,7 @@ pub async fn batches(snapshot: &LakeSnapshot, dataset: &str, request: ScanReques
 
 /// The rows a request with the columns of [`everything`] gives, sorted.
 pub async fn rows_of(snapshot: &LakeSnapshot, dataset: &str, request: ScanRequest) -> Vec<Row> {
-    let mut rows: Vec<Row> = batches(snapshot, dataset, request).await.iter().flat_map(|batch| read(batch)).collect();
+    let mut rows: Vec<Row> = batches(snapshot, dataset, request).await.iter().flat_map(read).collect();
     rows.sort();
     rows
 }

@@ -72,7 +72,9 @@ impl Harness {
         let system_time = Instant::parse(system_time).unwrap();
         let mut commits: Vec<DatasetCommit> = Vec::new();
         let mut total = 0;
-        for name in datasets.iter().map(|(name, _)| name).chain(seal.iter().filter(|s| datasets.iter().all(|d| d.0 != **s))) {
+        for name in
+            datasets.iter().map(|(name, _)| name).chain(seal.iter().filter(|s| datasets.iter().all(|d| d.0 != **s)))
+        {
             let dataset = self.lake.dataset(name).unwrap();
             let mut writer = self.lake.writer(&dataset).unwrap();
             let mut rows = 0;
