@@ -44,6 +44,23 @@ fn send_policy() {
     }
 }
 
+/// Loads the browser's code and lets it take over the page. Leptos has a component for this, but it takes the file's name
+/// from the environment in which the server was compiled.
+fn hydration(options: &LeptosOptions) -> impl IntoView + use<> {
+    let base = format!("/{}/{}", options.site_pkg_dir, options.output_name);
+    let (code, wasm) = (format!("{base}.js"), format!("{base}.wasm"));
+    let script = format!(
+        "import start, {{ hydrate }} from {code:?};\nstart({{ module_or_path: {wasm:?} }}).then(() => hydrate());"
+    );
+    view! {
+        <link rel="modulepreload" href=code />
+        <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="" />
+        <script type="module" nonce=use_nonce()>
+            {script}
+        </script>
+    }
+}
+
 /// The whole document. The server hands it to Leptos; the response's nonce, where it has one, is on every script.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     #[cfg(feature = "ssr")]
@@ -65,7 +82,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                     crossorigin=""
                 />
                 <link rel="stylesheet" href="/style/main.css" />
-                <HydrationScripts options />
+                {hydration(&options)}
                 <MetaTags />
             </head>
             <body>

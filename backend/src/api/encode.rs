@@ -1,12 +1,18 @@
 //! Answers as bytes: Arrow IPC stream, JSON array of objects, CSV. Batch by batch, so that no answer is held whole.
 
+use std::sync::Arc;
+
 use arrow::{
-    array::RecordBatch,
+    array::{Array, RecordBatch},
     csv,
-    datatypes::SchemaRef,
+    datatypes::{FieldRef, SchemaRef},
     error::ArrowError,
     ipc::writer::StreamWriter,
-    json::writer::{JsonArray, Writer, WriterBuilder},
+    json::{
+        Encoder as JsonEncoder, EncoderFactory, EncoderOptions, NullableEncoder,
+        writer::{JsonArray, Writer, WriterBuilder},
+    },
+    util::display::{ArrayFormatter, FormatOptions},
 };
 
 use crate::error::{Error, ErrorKind, Result};
@@ -64,7 +70,7 @@ impl Encoder {
     pub fn new(format: Format, schema: &SchemaRef) -> Result<Encoder> {
         Ok(match format {
             Format::Arrow => Encoder::Arrow(StreamWriter::try_new(Vec::new(), schema).map_err(failed)?),
-            Format::Json => Encoder::Json(WriterBuilder::new().with_explicit_nulls(true).build(Vec::new())),
+            Format::Json => Encoder::Json(json_writer()),
             Format::Csv => Encoder::Csv(schema.clone()),
         })
     }
@@ -106,6 +112,39 @@ impl Encoder {
             }
             Encoder::Csv(_) => Ok(Vec::new()),
         }
+    }
+}
+
+/// Nulls are written, and decimals as strings, because most readers of JSON would round them.
+fn json_writer() -> Writer<Vec<u8>, JsonArray> {
+    let builder = WriterBuilder::new().with_explicit_nulls(true);
+    builder.with_encoder_factory(Arc::new(DecimalsAsText)).build(Vec::new())
+}
+
+#[derive(Debug)]
+struct DecimalsAsText;
+
+impl EncoderFactory for DecimalsAsText {
+    fn make_default_encoder<'a>(
+        &self,
+        _field: &'a FieldRef,
+        array: &'a dyn Array,
+        _options: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        if !array.data_type().is_decimal() {
+            return Ok(None);
+        }
+        let formatter = ArrayFormatter::try_new(array, &FormatOptions::new())?;
+        Ok(Some(NullableEncoder::new(Box::new(QuotedDecimal(formatter)), array.nulls().cloned())))
+    }
+}
+
+/// Digits, sign and point need no escape.
+struct QuotedDecimal<'a>(ArrayFormatter<'a>);
+
+impl JsonEncoder for QuotedDecimal<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("\"{}\"", self.0.value(row)).as_bytes());
     }
 }
 

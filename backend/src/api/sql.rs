@@ -40,7 +40,8 @@ pub async fn query(State(state): State<ApiState>, headers: HeaderMap, body: Byte
 
 async fn respond(answer: QueryAnswer, format: Format) -> Result<Response> {
     let QueryAnswer { schema, token, system_time, stream } = answer;
-    let mut batches = stream.map(|batch| batch.map_err(from_query));
+    // Fused: an empty answer is asked for its next batch once more.
+    let mut batches = stream.map(|batch| batch.map_err(from_query)).fuse();
     let first = batches.next().await.transpose()?;
     let mut encoder = Encoder::new(format, &schema)?;
     let mut head = encoder.begin()?;

@@ -38,7 +38,7 @@ fn each_bad_line_is_refused_with_its_reason_and_the_good_ones_are_kept() {
     let mut body: Vec<u8> = Vec::new();
     let bad: [(&[u8], &str); 8] = [
         (b"{\"instrument\":\"A\",", "not an acceptable JSON object"),
-        (br#"{"instrument":7,"day":"2026-01-05"}"#, "column 'instrument': 7 is not text"),
+        (br#"{"instrument":["A"],"day":"2026-01-05"}"#, "column 'instrument': [\"A\"] is not text"),
         (br#"{"day":"2026-01-05","close":1}"#, "column 'instrument' is part of the key"),
         (br#"{"instrument":"A","day":"2026-01-05","until":"2026-01-05"}"#, "column 'until' is not after the start"),
         (br#"{"instrument":"A","day":"2026-01-05","close":"1.23456"}"#, "more digits behind the point"),

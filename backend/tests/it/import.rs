@@ -22,7 +22,9 @@ fn lifecycle_definition() -> Value {
     json!({
         "columns": [
             {"name": "cycle", "type": "string", "path": "key"},
-            {"name": "eol", "type": "date", "path": "value.eol"},
+            {"name": "eol", "type": "string", "path": "value.eol"},
+            {"name": "lts", "type": "string", "path": "value.lts"},
+            {"name": "support", "type": "string", "path": "value.support"},
             {"name": "valid_from", "type": "date"}, {"name": "valid_to", "type": "date"},
             {"name": "op", "type": "string"}, {"name": "known", "type": "timestamp", "path": "system_time"},
         ],

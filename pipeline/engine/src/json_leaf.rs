@@ -31,7 +31,7 @@ pub fn parse(raw: &str, column_type: ColumnType) -> Result<Value<'_>, String> {
     }
     let wrong = || format!("{} is not {}", shorten(raw), describe(column_type));
     match column_type {
-        ColumnType::String => text(raw).map(Value::String).ok_or_else(wrong),
+        ColumnType::String => scalar_text(raw).map(Value::String).ok_or_else(wrong),
         ColumnType::Bool => match raw {
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),
@@ -74,6 +74,16 @@ fn shorten(raw: &str) -> String {
 fn text(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+}
+
+/// Text, or the digits of a number or the word of a truth value as they stand: publishers mix `false` with dates and
+/// numbers with codes, and nothing is lost by taking them literally. An object or array is no text.
+fn scalar_text(raw: &str) -> Option<Cow<'_, str>> {
+    match raw.as_bytes().first()? {
+        b'"' => text(raw),
+        b'{' | b'[' => None,
+        _ => Some(Cow::Borrowed(raw)),
+    }
 }
 
 /// The text of a number, given as a JSON number or as a string.
@@ -169,9 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn text_is_unescaped_and_is_never_a_number() {
+    fn text_is_unescaped_and_other_scalars_are_taken_literally() {
         assert_eq!(parse(r#""a\u00e9\n""#, ColumnType::String), Ok(Value::String("aé\n".into())));
-        assert!(parse("1", ColumnType::String).unwrap_err().contains("1 is not text"));
+        assert_eq!(parse("1.50", ColumnType::String), Ok(Value::String("1.50".into())));
+        assert_eq!(parse("false", ColumnType::String), Ok(Value::String("false".into())));
+        assert!(parse("{\"a\":1}", ColumnType::String).unwrap_err().contains("is not text"));
     }
 
     #[test]

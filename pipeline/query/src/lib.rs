@@ -13,6 +13,7 @@ mod coordinates;
 mod engine;
 mod error;
 mod filters;
+mod in_order;
 mod keys;
 mod layout;
 mod planner;

@@ -31,6 +31,7 @@ use crate::{
     coordinates::{Coordinates, check_committed, parse_request_time},
     engine::{BatchStream, QueryOptions, QueryRequest},
     error::{Error, ErrorKind, Result, close_names, external, listed, quoted},
+    in_order::KeepOrder,
     rows::OUTPUT_ROWS,
     statement::{self, Relation},
     yielding::YieldBehindJoins,
@@ -69,6 +70,7 @@ impl Planner {
             .with_config(session_config())
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(KeepOrder))
             .with_physical_optimizer_rule(Arc::new(YieldBehindJoins))
             .build();
         Ok(Planner { lake, system_tables, base })
@@ -180,7 +182,7 @@ impl Planner {
     }
 }
 
-/// One partition, so that rows come in the same order each time; times in UTC; places kept for errors.
+/// One partition and unions kept as written, so that rows come in the same order each time; times in UTC; places kept for errors.
 fn session_config() -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(1)
@@ -190,6 +192,7 @@ fn session_config() -> SessionConfig {
         .with_default_catalog_and_schema(CATALOG, DATASETS);
     let options = config.options_mut();
     options.execution.time_zone = Some("+00:00".to_owned());
+    options.optimizer.prefer_existing_union = true;
     options.sql_parser.collect_spans = true;
     config
 }

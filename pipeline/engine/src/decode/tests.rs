@@ -88,7 +88,7 @@ fn every_rejection_names_what_is_wrong() {
         (&good[..40], "EOF while parsing"),
         (&format!("{good}x"), "trailing characters"),
         (&good.replace("\"k\"", "null"), "column 'cycle' is part of the key and must have a value"),
-        (&good.replace("\"k\"", "7"), "column 'cycle': 7 is not text"),
+        (&good.replace("\"k\"", "[7]"), "column 'cycle': [7] is not text"),
         (&good.replace("2021", "2020"), "column 'valid_to' is not after the start of the valid interval"),
         (&good.replace("2021-01-01", "soon"), "column 'valid_to': 'soon' is not an ISO date"),
         (&good.replace("\"2020-01-01\"", "null"), "column 'valid_from' is the start of the valid interval"),

@@ -67,9 +67,9 @@ async fn merged_manifests_are_few_and_every_file_keeps_its_snapshot_and_sequence
     let metadata: TableMetadata = serde_json::from_slice(&read(table.get(0))).unwrap();
     let list = read(metadata.current_snapshot().unwrap().manifest_list());
     let list = ManifestList::parse_with_version(&list, FormatVersion::V2).unwrap();
-    // 64 and then one that takes them all, twice over; the commits since then have one each.
-    assert_eq!(list.entries().len(), 13);
-    assert_eq!(list.entries()[0].existing_files_count, Some(127));
+    // The 65th commit takes the 64 before it, the 129th takes that one and the 63 since; then one each.
+    assert_eq!(list.entries().len(), 12);
+    assert_eq!(list.entries()[0].existing_files_count, Some(128));
     assert_eq!(list.entries()[0].min_sequence_number, 1);
 
     let added_by: HashMap<i64, i64> = metadata.snapshots().map(|s| (s.snapshot_id(), s.sequence_number())).collect();

@@ -54,6 +54,30 @@ async fn a_token_gives_the_same_batches_after_more_commits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_come_in_the_same_order_each_time() {
+    let mut harness = Harness::new().await;
+    harness.define("numbers", ONE_NUMBER).await;
+    harness.commit("2026-01-01", &[("numbers", &numbers(0, 20_000, "x"))], &[]).await;
+    let many = "SELECT id, id % 7 AS rest FROM numbers";
+    let few = "SELECT id, id % 3 FROM numbers WHERE id = 3";
+    for sql in [
+        format!("{many} UNION ALL {few}"),
+        format!("{many} UNION ALL {few} LIMIT 20001"),
+        format!("SELECT rest FROM ({many} UNION ALL {few} UNION ALL {many}) ORDER BY rest"),
+        format!("SELECT id FROM ({many} UNION ALL {few} UNION ALL {many}) ORDER BY rest"),
+        format!("SELECT rest, count(*), sum(id) FROM ({many} UNION ALL {few}) GROUP BY rest"),
+        "SELECT id % 5, count(*) FROM numbers GROUP BY 1 UNION ALL SELECT id, 1 FROM numbers WHERE id < 2".to_owned(),
+        "SELECT a.id, b.text FROM numbers a JOIN numbers b ON a.id % 100 = b.id % 100 WHERE b.id < 200".to_owned(),
+        "SELECT text FROM numbers UNION SELECT text FROM numbers WHERE id > 10".to_owned(),
+    ] {
+        let first = harness.ask(&sql).await.unwrap();
+        for _ in 0..8 {
+            assert_eq!(harness.ask(&sql).await.unwrap().rows, first.rows, "{sql}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_requests_system_time_is_in_the_answer() {
     let harness = fixture::history().await;
     let request =
