@@ -13,7 +13,7 @@ use axum::{
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use model::{CommitAnnouncement, DatasetSummary};
-use tower_http::{compression::CompressionLayer, services::ServeDir};
+use tower_http::{compression::CompressionLayer, services::{ServeDir, ServeFile}};
 
 use crate::{
     api::{ApiState, datasets::summaries},
@@ -40,6 +40,8 @@ pub fn router(settings: &Settings, address: SocketAddr, state: ApiState) -> Rout
         .leptos_routes_with_context(&options, generate_route_list(app::App), context.clone(), move || {
             app::shell(shell_options.clone())
         })
+        // cargo-leptos leaves wasm-bindgen's suffix out; pages made by a server that plain cargo built ask for it.
+        .route_service("/pkg/tidemark_bg.wasm", ServeFile::new(settings.site.join("pkg/tidemark.wasm")))
         .nest_service("/pkg", ServeDir::new(settings.site.join("pkg")))
         .nest_service("/style", ServeDir::new(&settings.style))
         .fallback(leptos_axum::file_and_error_handler_with_context::<LeptosOptions, _>(context, app::shell))

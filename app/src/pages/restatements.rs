@@ -64,7 +64,7 @@ fn chosen(datasets: &[DatasetSummary], named: Option<&str>) -> Option<DatasetSum
     let find = |name: &str| datasets.iter().find(|dataset| dataset.name == name);
     let found = match named {
         Some(name) => find(name),
-        None => find("reports").or_else(|| find("prices")).or_else(|| datasets.iter().find(|dataset| dataset.readable)),
+        None => find("prices").or_else(|| datasets.iter().find(|dataset| dataset.readable)),
     };
     found.cloned()
 }
@@ -254,7 +254,7 @@ fn counts_picture(table: &Table) -> Result<Result<Counts, String>, String> {
 fn rows_picture(table: &Table, dataset: &DatasetSummary) -> Result<Result<Changes, String>, String> {
     let definition = &dataset.definition;
     let [valid_from, a_to, b_to, in_a, in_b, known] =
-        table.columns(["valid_from", "a_valid_to", "b_valid_to", "in_a", "in_b", "known"])?;
+        table.columns(["effective_from", "a_valid_to", "b_valid_to", "in_a", "in_b", "known"])?;
     let numbered = |prefix: &str, count: usize| {
         (0..count).map(|index| table.column(&format!("{prefix}_{index}"))).collect::<Result<Vec<_>, _>>()
     };

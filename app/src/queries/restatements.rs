@@ -43,7 +43,7 @@ impl Comparison<'_> {
         )
     }
 
-    /// The rows that differ, latest effective first, [`ROW_LIMIT`] at most: `key_0…`, `valid_from`, `a_valid_to`, `b_valid_to`,
+    /// The rows that differ, latest effective first, [`ROW_LIMIT`] at most: `key_0…`, `effective_from`, `a_valid_to`, `b_valid_to`,
     /// `in_a`, `in_b`, `known`, and `a_0…`, `b_0…` for each value column.
     pub fn rows(&self) -> String {
         let mut columns = String::new();
@@ -56,9 +56,9 @@ impl Comparison<'_> {
             let _ = write!(columns, "a.{name} AS a_{index}, b.{name} AS b_{index}, ");
         }
         format!(
-            "SELECT {columns}COALESCE(b.valid_from, a.valid_from) AS valid_from, a.valid_to AS a_valid_to, \
+            "SELECT {columns}COALESCE(b.valid_from, a.valid_from) AS effective_from, a.valid_to AS a_valid_to, \
              b.valid_to AS b_valid_to, a.valid_from IS NOT NULL AS in_a, b.valid_from IS NOT NULL AS in_b, \
-             b.system_from AS known {} ORDER BY COALESCE(b.valid_from, a.valid_from) DESC, key_0 LIMIT {ROW_LIMIT}",
+             b.system_from AS known {} ORDER BY effective_from DESC, key_0 LIMIT {ROW_LIMIT}",
             self.differing()
         )
     }
@@ -84,11 +84,12 @@ impl Comparison<'_> {
             let name = quoted(&key.name);
             let _ = write!(keys, "a.{name} = b.{name} AND ");
         }
+        // In brackets, because the parser takes what follows IS DISTINCT FROM to the end of the condition.
         let mut differs =
-            "a.valid_from IS NULL OR b.valid_from IS NULL OR a.valid_to IS DISTINCT FROM b.valid_to".to_owned();
+            "a.valid_from IS NULL OR b.valid_from IS NULL OR (a.valid_to IS DISTINCT FROM b.valid_to)".to_owned();
         for value in self.definition.value_columns() {
             let name = quoted(&value.name);
-            let _ = write!(differs, " OR a.{name} IS DISTINCT FROM b.{name}");
+            let _ = write!(differs, " OR (a.{name} IS DISTINCT FROM b.{name})");
         }
         format!(
             "FROM {} a FULL OUTER JOIN {} b ON {keys}a.valid_from = b.valid_from WHERE ({differs})",
@@ -138,7 +139,7 @@ mod tests {
         assert!(rows.contains(
             "ON a.\"issuer_id\" = b.\"issuer_id\" AND a.\"metric\" = b.\"metric\" AND a.valid_from = b.valid_from"
         ));
-        assert!(rows.contains("OR a.\"Value\" IS DISTINCT FROM b.\"Value\""));
+        assert!(rows.contains("OR (a.\"Value\" IS DISTINCT FROM b.\"Value\")"));
         assert_eq!(rows.matches("FOR SYSTEM_TIME AS OF TIMESTAMP '2026-03-31T18:00:00Z'").count(), 1);
         assert_eq!(rows.matches("valid_to > TIMESTAMP '2026-03-01T00:00:00Z'").count(), 2);
         assert!(rows.ends_with("key_0 LIMIT 500"));

@@ -9,8 +9,8 @@ use arrow::{
     error::ArrowError,
     ipc::writer::StreamWriter,
     json::{
-        Encoder as JsonEncoder, EncoderFactory, EncoderOptions, NullableEncoder,
-        writer::{JsonArray, Writer, WriterBuilder},
+        Encoder as JsonEncoder, EncoderFactory, EncoderOptions,
+        writer::{JsonArray, NullableEncoder, Writer, WriterBuilder},
     },
     util::display::{ArrayFormatter, FormatOptions},
 };

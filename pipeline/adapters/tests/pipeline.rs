@@ -1,6 +1,9 @@
 //! The pipeline on real adapters against a naive oracle: whatever the epochs, requests and slots, what is committed
 //! resolves to what a dense grid says.
 
+// A test's assumption that does not hold is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::BTreeMap,
     sync::{
