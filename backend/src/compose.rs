@@ -79,9 +79,8 @@ impl Parts {
     pub fn query_engine(&self, settings: &Settings) -> Result<QueryEngine> {
         let tables = Tables { live: self.live.clone(), stream: self.stream.clone(), lake: self.lake.clone() };
         let options = QueryOptions { memory_limit_bytes: settings.query_memory_bytes, ..QueryOptions::default() };
-        QueryEngine::new(self.lake.clone(), options, Arc::new(tables)).map_err(|e| {
-            Error::new(ErrorKind::Internal, "the query engine cannot be started").because(e)
-        })
+        QueryEngine::new(self.lake.clone(), options, Arc::new(tables))
+            .map_err(|e| Error::new(ErrorKind::Internal, "the query engine cannot be started").because(e))
     }
 }
 

@@ -117,12 +117,18 @@ impl Settings {
         let state_defaults = adapters::StateOptions::default();
         let listen = arguments.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
         if !listen.ip().is_loopback() {
-            let message = format!("will not listen on {listen}: there is no sign-in yet, so only this machine may ask; use a loopback address such as 127.0.0.1:3000");
+            let message = format!(
+                "will not listen on {listen}: there is no sign-in yet, so only this machine may ask; use a loopback address such as 127.0.0.1:3000"
+            );
             return Err(Error::new(ErrorKind::BadRequest, message));
         }
         let slots = arguments.slots.or(file.slots).unwrap_or(defaults.slots);
         if !(1..=model::KEY_GROUPS).contains(&slots) {
-            let message = format!("{slots} slots cannot be: there are {} key groups to share, so 1 to {} slots", model::KEY_GROUPS, model::KEY_GROUPS);
+            let message = format!(
+                "{slots} slots cannot be: there are {} key groups to share, so 1 to {} slots",
+                model::KEY_GROUPS,
+                model::KEY_GROUPS
+            );
             return Err(Error::new(ErrorKind::BadRequest, message));
         }
         let demo = arguments.demo.then_some(DemoOptions {

@@ -66,7 +66,8 @@ fn origin(options: &DemoOptions, data: &std::path::Path) -> Result<Origin> {
             .map_err(|e| Error::new(ErrorKind::Io, format!("{} cannot be read", path.display())).because(e));
     }
     let origin = Origin { seed: options.seed, history_days: options.history_days, started_at: SystemClock.now() };
-    let text = serde_json::to_vec(&origin).map_err(|e| Error::new(ErrorKind::Internal, "the demo's origin").because(e))?;
+    let text =
+        serde_json::to_vec(&origin).map_err(|e| Error::new(ErrorKind::Internal, "the demo's origin").because(e))?;
     std::fs::write(&path, text)?;
     Ok(origin)
 }

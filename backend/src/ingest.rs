@@ -109,7 +109,8 @@ impl Ingest {
             }
         }
         if !rejected.is_empty() {
-            let message = format!("nothing of the transaction was taken: {} of its lines cannot be accepted", rejected.len());
+            let message =
+                format!("nothing of the transaction was taken: {} of its lines cannot be accepted", rejected.len());
             let listed: Vec<serde_json::Value> = rejected
                 .into_iter()
                 .map(|rejected| serde_json::json!({"line": rejected.line, "reason": rejected.reason}))
@@ -124,7 +125,8 @@ impl Ingest {
     pub async fn seal(&self, dataset: &str) -> Result<Option<Instant>> {
         let dataset = self.dataset(dataset)?;
         if dataset.definition.system_time.is_none() {
-            let message = format!("'{}' is no history import: its definition names no system_time column", dataset.name);
+            let message =
+                format!("'{}' is no history import: its definition names no system_time column", dataset.name);
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         if dataset.sealed_epoch.is_some() {
@@ -161,7 +163,8 @@ impl Ingest {
             #[serde(borrow)]
             event: &'a RawValue,
         }
-        let parsed: TransactionLine<'a> = serde_json::from_slice(raw).map_err(|e| format!("not a transaction line {{\"dataset\", \"event\"}}: {e}"))?;
+        let parsed: TransactionLine<'a> = serde_json::from_slice(raw)
+            .map_err(|e| format!("not a transaction line {{\"dataset\", \"event\"}}: {e}"))?;
         let dataset = self.dataset(&parsed.dataset).map_err(|e| e.message().to_owned())?;
         let decoder = self.decoder(&dataset);
         let mut scratch = EventBatch::new(decoder.definition());
@@ -201,14 +204,21 @@ struct Checked {
     events: u64,
 }
 
-fn check(decoder: &Decoder, dataset: &Dataset, raw: &[u8], line: u32, scratch: &mut EventBatch) -> Result<Checked, String> {
+fn check(
+    decoder: &Decoder,
+    dataset: &Dataset,
+    raw: &[u8],
+    line: u32,
+    scratch: &mut EventBatch,
+) -> Result<Checked, String> {
     // Decoding appends to the scratch batch; it is emptied now and then so that it stays small.
     if scratch.len() >= 4_096 {
         *scratch = EventBatch::new(decoder.definition());
     }
     let first = scratch.len();
     let importing = dataset.definition.system_time.is_some() && dataset.sealed_epoch.is_none();
-    let events = decoder.decode(raw, Place { position: 0, line }, importing, scratch).map_err(|rejection| rejection.0)?;
+    let events =
+        decoder.decode(raw, Place { position: 0, line }, importing, scratch).map_err(|rejection| rejection.0)?;
     Ok(Checked { key_hash: scratch.hashes[first], events: u64::from(events) })
 }
 

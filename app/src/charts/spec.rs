@@ -144,6 +144,11 @@ impl ChartSpec {
         ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
+    /// Where the uppermost series ends: what a reader looks at first.
+    pub fn last_x(&self) -> Option<i64> {
+        self.series.last()?.points.last().map(|point| point.x)
+    }
+
     /// The least and greatest value, over all series, with zero where the axis has to contain it.
     pub fn y_bounds(&self) -> Option<(f64, f64)> {
         let values = self.series.iter().flat_map(|series| &series.points).map(|point| (point.y, point.y));

@@ -186,7 +186,7 @@ impl Parts {
         self.spec
             .with(|spec| {
                 let spec = spec.as_ref()?;
-                let at = cursor.or_else(|| spec.x_bounds().map(|(_, last)| last))?;
+                let at = cursor.or_else(|| spec.last_x())?;
                 Some(spec.readout(at))
             })
             .unwrap_or_default()
@@ -217,7 +217,7 @@ impl Parts {
     /// Taking the focus shows and says what stands at the end.
     fn speak(self) {
         self.spoken.set(true);
-        self.move_to(self.spec.with_untracked(|spec| spec.as_ref()?.x_bounds()).map(|(_, last)| last));
+        self.move_to(self.spec.with_untracked(|spec| spec.as_ref()?.last_x()));
     }
 
     fn key(self, event: &KeyboardEvent) {

@@ -139,12 +139,16 @@ fn LiveStatus(live: Live) -> impl IntoView {
         Connection::Reconnecting => "reconnecting",
     };
     let epoch = move || live.head.with(|head| head.as_ref().map_or(0, |head| head.epoch)).to_string();
-    let moment = move || live.head_micros().map_or_else(|| "no commit yet".to_owned(), time::moment_seconds_text);
+    let day = move || live.head_micros().map(|micros| time::day_text(time::day_of(micros)) + ", ");
+    let clock = move || live.head_micros().map_or_else(|| "no commit yet".to_owned(), time::clock_seconds_text);
     view! {
         <p class="live" data-testid="live-status" data-connection=word data-epoch=epoch title="Time of the last commit">
             <span class="live-dot" aria-hidden="true"></span>
             <span class="live-word">{word}</span>
-            <span class="live-time">{moment}</span>
+            <span class="live-time">
+                <span class="live-day">{day}</span>
+                {clock}
+            </span>
         </p>
     }
 }

@@ -102,14 +102,13 @@ pub fn moment_text(micros: i64) -> String {
 
 /// `31 Mar 2026, 18:00:05 UTC`: whole seconds, for times that tick.
 pub fn moment_seconds_text(micros: i64) -> String {
-    let seconds = micros.div_euclid(SECOND_MICROS);
-    let clock = format!(
-        "{:02}:{:02}:{:02}",
-        seconds.rem_euclid(86_400) / 3_600,
-        seconds.rem_euclid(3_600) / 60,
-        seconds.rem_euclid(60)
-    );
-    format!("{}, {clock} UTC", day_text(day_of(micros)))
+    format!("{}, {}", day_text(day_of(micros)), clock_seconds_text(micros))
+}
+
+/// `18:00:05 UTC`.
+pub fn clock_seconds_text(micros: i64) -> String {
+    let seconds = micros.div_euclid(SECOND_MICROS).rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
 /// `31 Mar 2026` for a midnight, else as [`moment_text`]: for valid times, which mostly are days.

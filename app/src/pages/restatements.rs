@@ -173,7 +173,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             <Kpi name="− removed" unit="rows" testid="kpi-removed" figure=figure(|counts| counts.removed) />
             <Kpi name="~ changed" unit="rows" testid="kpi-changed" figure=figure(|counts| counts.changed) />
         </dl>
-        <TileFrame title="Restated rows by the day they became known" testid="tile-restated" status=by_day.status>
+        <TileFrame title="Added and changed rows, by the day they became known" testid="tile-restated" status=by_day.status>
             <div class="short-chart">
                 <ChartView testid="chart-restated" table_testid="table-restated" spec />
             </div>
@@ -239,10 +239,9 @@ impl Counts {
 fn shown_note(shown: usize, total: u64) -> String {
     let total_text = number::count_text(total);
     if total > shown as u64 {
-        format!("first {} of {total_text}", number::count_text(shown as u64))
-    } else {
-        total_text
+        return format!("first {} of {total_text} rows", number::count_text(shown as u64));
     }
+    format!("{total_text} rows")
 }
 
 fn counts_picture(table: &Table) -> Result<Result<Counts, String>, String> {
@@ -288,13 +287,13 @@ fn is_number(column_type: model::ColumnType) -> bool {
 }
 
 fn by_day_picture(table: &Table) -> Result<Result<ChartSpec, String>, String> {
-    let mut series = [Series::new("Restated rows", 1, Mark::Bars)];
+    let mut series = [Series::new("Added and changed", 1, Mark::Bars)];
     fill_by_column(table, "day", &["restated"], &mut series)?;
     if series[0].points.is_empty() {
         return Ok(Err("No row of this range became known between A and B.".to_owned()));
     }
     Ok(Ok(ChartSpec {
-        title: "Restated rows".to_owned(),
+        title: "Added and changed rows".to_owned(),
         unit: "rows per day known".to_owned(),
         grain: Grain::Day,
         from_zero: true,
@@ -325,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_true_total_is_shown_beside_what_is_shown() {
-        assert_eq!(shown_note(500, 12_345), "first 500 of 12,345");
-        assert_eq!(shown_note(41, 41), "41");
+        assert_eq!(shown_note(500, 12_345), "first 500 of 12,345 rows");
+        assert_eq!(shown_note(41, 41), "41 rows");
     }
 }

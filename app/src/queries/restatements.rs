@@ -4,10 +4,7 @@ use std::fmt::Write;
 
 use model::DatasetDefinition;
 
-use crate::{
-    format::time,
-    state::coordinates::{Days, Known},
-};
+use crate::state::coordinates::{Days, Known};
 
 /// Rows that a comparison shows at most; the counts are of all.
 pub const ROW_LIMIT: usize = 500;
@@ -43,9 +40,11 @@ impl Comparison<'_> {
         )
     }
 
-    /// The rows that differ, latest effective first, [`ROW_LIMIT`] at most: `key_0…`, `effective_from`, `a_valid_to`, `b_valid_to`,
+    /// The rows that differ, [`ROW_LIMIT`] at most, changed before removed before added and latest effective first, because new
+    /// facts are many and corrections are what a reader looks for: `key_0…`, `effective_from`, `a_valid_to`, `b_valid_to`,
     /// `in_a`, `in_b`, `known`, and `a_0…`, `b_0…` for each value column.
     pub fn rows(&self) -> String {
+        let kind = "CASE WHEN a.valid_from IS NULL THEN 2 WHEN b.valid_from IS NULL THEN 1 ELSE 0 END";
         let mut columns = String::new();
         for (index, key) in self.definition.key_columns().enumerate() {
             let name = quoted(&key.name);
@@ -58,7 +57,7 @@ impl Comparison<'_> {
         format!(
             "SELECT {columns}COALESCE(b.valid_from, a.valid_from) AS effective_from, a.valid_to AS a_valid_to, \
              b.valid_to AS b_valid_to, a.valid_from IS NOT NULL AS in_a, b.valid_from IS NOT NULL AS in_b, \
-             b.system_from AS known {} ORDER BY effective_from DESC, key_0 LIMIT {ROW_LIMIT}",
+             b.system_from AS known {} ORDER BY {kind}, effective_from DESC, key_0 LIMIT {ROW_LIMIT}",
             self.differing()
         )
     }
@@ -97,17 +96,6 @@ impl Comparison<'_> {
             side(self.b)
         )
     }
-
-    /// The comparison in words: `prices as known 1 Apr 2026, 09:00 UTC and now`.
-    pub fn text(&self) -> String {
-        format!("{} as known {} and {}", self.dataset, self.a.text(), self.b.text())
-    }
-}
-
-/// What [`Comparison::by_day`] counts from: the known range as days, for the chart's caption.
-pub fn known_range_text(a: Known, b: Known, now: i64) -> String {
-    let micros = |known: Known| known.instant().unwrap_or(now);
-    time::day_range_text(time::day_of(micros(a)), time::day_of(micros(b)))
 }
 
 #[cfg(test)]
@@ -144,7 +132,6 @@ mod tests {
         assert_eq!(rows.matches("valid_to > TIMESTAMP '2026-03-01T00:00:00Z'").count(), 2);
         assert!(rows.ends_with("key_0 LIMIT 500"));
         assert!(comparison.by_day().contains("GROUP BY date_trunc('day', b.system_from)"));
-        assert_eq!(comparison.text(), "reports as known 31 Mar 2026, 18:00 UTC and now");
     }
 
     #[test]

@@ -91,6 +91,9 @@ mod tests {
             assert!(!allowed(&[host, ("origin", origin)], Action::Read), "{origin}");
         }
         assert!(!allowed(&[host, ("sec-fetch-site", "cross-site")], Action::Write));
-        assert!(allowed(&[host, ("sec-fetch-site", "cross-site")], Action::Read), "a link from elsewhere may be followed");
+        assert!(
+            allowed(&[host, ("sec-fetch-site", "cross-site")], Action::Read),
+            "a link from elsewhere may be followed"
+        );
     }
 }

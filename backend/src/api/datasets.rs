@@ -39,7 +39,8 @@ pub async fn define(
         Defined::Same(dataset) => (StatusCode::OK, dataset),
     };
     let mut summaries = summaries(&state, Some(&dataset)).await?;
-    let summary = summaries.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "the new dataset is not to be found"))?;
+    let summary =
+        summaries.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "the new dataset is not to be found"))?;
     Ok((status, Json(summary)))
 }
 

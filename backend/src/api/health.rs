@@ -47,7 +47,10 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> Resul
         gauge("tidemark_state_bytes", "Bytes of timeline state.", sample.state_bytes as f64);
         gauge("tidemark_slots", "Parallel workers.", f64::from(sample.slots));
     }
-    let _ = writeln!(text, "# HELP tidemark_records_total Records by dataset and fate.\n# TYPE tidemark_records_total counter");
+    let _ = writeln!(
+        text,
+        "# HELP tidemark_records_total Records by dataset and fate.\n# TYPE tidemark_records_total counter"
+    );
     for summary in summaries(&state, None).await? {
         let counts = summary.counts;
         for (fate, value) in [

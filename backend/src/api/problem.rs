@@ -36,7 +36,9 @@ fn status_and_title(kind: ErrorKind) -> (StatusCode, &'static str) {
         ErrorKind::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
         ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Too much at once"),
         ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Not now"),
-        ErrorKind::Io | ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong inside Tidemark"),
+        ErrorKind::Io | ErrorKind::Internal => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong inside Tidemark")
+        }
     }
 }
 

@@ -42,7 +42,8 @@ pub async fn list(
     let dataset = state.lake.dataset(&name).ok_or_else(missing)?;
     let stream = state.stream.clone();
     let read = tokio::task::spawn_blocking(move || stream.quarantined(Some(dataset.id), RECORDS_MAX));
-    let records = read.await.map_err(|e| Error::new(ErrorKind::Internal, "the quarantine was not read").because(e))??;
+    let records =
+        read.await.map_err(|e| Error::new(ErrorKind::Internal, "the quarantine was not read").because(e))??;
     Ok(Json(records.into_iter().map(to_record).collect()))
 }
 

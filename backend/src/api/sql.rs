@@ -34,7 +34,8 @@ pub async fn query(State(state): State<ApiState>, headers: HeaderMap, body: Byte
     let question: Question = serde_json::from_slice(&body)
         .map_err(|e| Error::new(ErrorKind::BadRequest, format!("the body is not {{\"sql\": …}}: {e}")))?;
     let Question { sql, valid_time, system_time, snapshot } = question;
-    let answer = state.query.query(QueryRequest { sql, valid_time, system_time, snapshot }).await.map_err(from_query)?;
+    let answer =
+        state.query.query(QueryRequest { sql, valid_time, system_time, snapshot }).await.map_err(from_query)?;
     respond(answer, format).await
 }
 

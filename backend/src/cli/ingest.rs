@@ -81,7 +81,9 @@ pub fn run(arguments: IngestArguments) -> Result<()> {
                 let more = reader.next_line(&mut request)?;
                 lines += u64::from(more);
                 if request.len() >= REQUEST_BYTES || (!more && !request.is_empty()) {
-                    sender.send(std::mem::take(&mut request), &file.to_string_lossy(), first_line, &mut summary).await?;
+                    sender
+                        .send(std::mem::take(&mut request), &file.to_string_lossy(), first_line, &mut summary)
+                        .await?;
                     first_line += lines;
                     lines = 0;
                 }
@@ -141,7 +143,10 @@ impl Sender {
         let response = accepted(request.send().await.map_err(|e| unreachable(&self.base, e))?).await?;
         let sealed: Sealed = response.json().await.map_err(|e| unreachable(&self.base, e))?;
         if !sealed.sealed {
-            return Err(Error::new(ErrorKind::Unavailable, "the seal is written but not committed yet; ask again later"));
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the seal is written but not committed yet; ask again later",
+            ));
         }
         Ok(sealed.system_time)
     }

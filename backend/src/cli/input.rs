@@ -41,7 +41,8 @@ pub fn open(path: &Path, format: Option<InputFormat>, definition: &DatasetDefini
         }
         let file = File::open(path).map_err(unreadable)?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
-        let reader = reader.map_err(|e| Error::new(ErrorKind::Io, format!("{name} is not a Parquet file")).because(e))?;
+        let reader =
+            reader.map_err(|e| Error::new(ErrorKind::Io, format!("{name} is not a Parquet file")).because(e))?;
         return Ok(Lines::of_batches(reader));
     }
     if format == InputFormat::Arrow && name != "-" && is_arrow_file(path).map_err(unreadable)? {
@@ -49,7 +50,8 @@ pub fn open(path: &Path, format: Option<InputFormat>, definition: &DatasetDefini
         let reader = FileReader::try_new(BufReader::new(file), None).map_err(|e| not_that(&name, "Arrow", e))?;
         return Ok(Lines::of_batches(reader));
     }
-    let raw: Box<dyn Read> = if name == "-" { Box::new(stdin()) } else { Box::new(File::open(path).map_err(unreadable)?) };
+    let raw: Box<dyn Read> =
+        if name == "-" { Box::new(stdin()) } else { Box::new(File::open(path).map_err(unreadable)?) };
     let plain: Box<dyn Read> = if name.ends_with(".gz") { Box::new(MultiGzDecoder::new(raw)) } else { raw };
     let mut text = BufReader::with_capacity(1 << 20, plain);
     match format {
@@ -108,7 +110,10 @@ fn csv_schema(header: &str, definition: &DatasetDefinition) -> Result<Arc<Schema
     names = names.with_delimiter(b',');
     let (inferred, _) = names.infer_schema(header.as_bytes(), Some(0))?;
     let is_bool = |name: &str| {
-        definition.columns.iter().any(|c| c.column_type == ColumnType::Bool && c.path.as_deref().unwrap_or(&c.name) == name)
+        definition
+            .columns
+            .iter()
+            .any(|c| c.column_type == ColumnType::Bool && c.path.as_deref().unwrap_or(&c.name) == name)
     };
     let field = |field: &Arc<Field>| {
         let data_type = if is_bool(field.name()) { DataType::Boolean } else { DataType::Utf8 };

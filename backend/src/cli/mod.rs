@@ -18,7 +18,8 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 /// A request that found no one.
 fn unreachable(url: &str, source: reqwest::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("no answer from {url}; is 'tidemark serve' running there?")).because(source)
+    Error::new(ErrorKind::Unavailable, format!("no answer from {url}; is 'tidemark serve' running there?"))
+        .because(source)
 }
 
 /// The answer, or the problem it tells.

@@ -54,9 +54,11 @@ pub fn run(arguments: QueryArguments) -> Result<()> {
         };
         let question = json!({"sql": sql, "valid_time": valid_time, "system_time": system_time, "snapshot": snapshot});
         let request = reqwest::Client::new().post(format!("{}/api/v1/sql", url.trim_end_matches('/')));
-        let response = request.header("accept", accept).json(&question).send().await.map_err(|e| unreachable(&url, e))?;
+        let response =
+            request.header("accept", accept).json(&question).send().await.map_err(|e| unreachable(&url, e))?;
         let response = accepted(response).await?;
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("?").to_owned();
+        let header =
+            |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("?").to_owned();
         let (token, system_time) = (header("tidemark-snapshot"), header("tidemark-system-time"));
         let broken = |e| Error::new(ErrorKind::Io, "the answer broke off").because(e);
         let body = response.bytes().await.map_err(broken)?;

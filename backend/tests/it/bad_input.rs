@@ -20,7 +20,8 @@ fn server_with_prices() -> Server {
     server
 }
 
-const GOOD: &str = r#"{"instrument":"A","day":"2026-01-05","until":"2026-01-06","close":"12.3400","volume":9007199254740993}"#;
+const GOOD: &str =
+    r#"{"instrument":"A","day":"2026-01-05","until":"2026-01-06","close":"12.3400","volume":9007199254740993}"#;
 
 fn problem(reply: Reply, status: u16) -> String {
     let reply = reply.expect_status(status);
@@ -120,7 +121,8 @@ fn a_definition_is_checked_and_cannot_be_changed_by_saying_it_differently() {
     wrong["key"] = json!(["nosuch"]);
     wrong["mode"] = json!("until_changed");
     let reply = server.put_dataset("other", &wrong).expect_status(422).json();
-    let pointers: Vec<&str> = reply["problems"].as_array().expect("problems").iter().filter_map(|p| p["pointer"].as_str()).collect();
+    let pointers: Vec<&str> =
+        reply["problems"].as_array().expect("problems").iter().filter_map(|p| p["pointer"].as_str()).collect();
     assert_eq!(pointers, ["/key/0", "/valid_to"]);
     let mut unknown = prices();
     unknown["colour"] = json!("red");
@@ -135,12 +137,15 @@ fn a_transaction_is_taken_whole_or_not_at_all() {
     let line = |dataset: &str, event: &str| format!("{{\"dataset\":\"{dataset}\",\"event\":{event}}}\n");
     let bad = line("prices", GOOD) + &line("more", "{}") + &line("nosuch", GOOD);
     let reply = server.post_transaction("committed", bad).expect_status(422).json();
-    let lines: Vec<i64> = reply["rejected"].as_array().expect("a list").iter().filter_map(|r| r["line"].as_i64()).collect();
+    let lines: Vec<i64> =
+        reply["rejected"].as_array().expect("a list").iter().filter_map(|r| r["line"].as_i64()).collect();
     assert_eq!(lines, [2, 3]);
     assert_eq!(server.rows("SELECT * FROM prices").len(), 0);
 
-    let receipt = server.post_transaction("committed", line("prices", GOOD) + &line("more", GOOD)).expect_status(200).json();
-    let known: Vec<Value> = server.rows("SELECT p.system_from AS a, m.system_from AS b FROM prices p JOIN more m ON p.instrument = m.instrument");
+    let receipt =
+        server.post_transaction("committed", line("prices", GOOD) + &line("more", GOOD)).expect_status(200).json();
+    let known: Vec<Value> = server
+        .rows("SELECT p.system_from AS a, m.system_from AS b FROM prices p JOIN more m ON p.instrument = m.instrument");
     assert_eq!(known, [json!({"a": receipt["system_time"], "b": receipt["system_time"]})]);
 }
 
@@ -154,7 +159,8 @@ fn the_same_token_gives_the_same_bytes_while_data_goes_on_arriving() {
         let token = first.header("tidemark-snapshot").expect("a token").to_owned();
         server.post_events("prices", "committed", GOOD.replace("12.34", "99.99")).expect_status(200);
         server.post_events("prices", "committed", GOOD).expect_status(200);
-        let again = server.post_sql(&json!({"sql": "SELECT * FROM prices", "snapshot": token}), accept).expect_status(200);
+        let again =
+            server.post_sql(&json!({"sql": "SELECT * FROM prices", "snapshot": token}), accept).expect_status(200);
         assert_eq!(first.body, again.body, "{accept}");
         assert_eq!(again.header("tidemark-snapshot"), Some(token.as_str()));
     }

@@ -44,7 +44,9 @@ fn write(client: &Client, writer: usize, round: usize, told: &Mutex<Told>, stop:
         let mut lines = String::new();
         for index in 0..EVENTS_PER_REQUEST {
             let second = index % 60;
-            lines += &format!("{{\"account\":\"{account}\",\"since\":\"2026-01-01T00:00:{second:02}Z\",\"amount\":{index}}}\n");
+            lines += &format!(
+                "{{\"account\":\"{account}\",\"since\":\"2026-01-01T00:00:{second:02}Z\",\"amount\":{index}}}\n"
+            );
         }
         told.lock().expect("no writer panics").sent_requests += 1;
         let Some(reply) = client.try_post_events("positions", "durable", lines) else { return };

@@ -101,7 +101,9 @@ fn published_histories_answer_all_forty_questions() {
 }
 
 fn history_line(key: &str, value: u32, known: &str) -> String {
-    format!(r#"{{"key":"{key}","value":"{value}","valid_from":"2020-01-01","valid_to":null,"op":"assert","system_time":"{known}"}}"#) + "\n"
+    format!(
+        r#"{{"key":"{key}","value":"{value}","valid_from":"2020-01-01","valid_to":null,"op":"assert","system_time":"{known}"}}"#
+    ) + "\n"
 }
 
 #[test]
@@ -119,17 +121,23 @@ fn an_import_cannot_be_read_until_it_is_sealed_and_keeps_its_order() {
     server.post_events("gdp", "committed", history_line("A", 9, "2999-01-01")).expect_status(200);
     server.seal("gdp").expect_status(200);
     let as_of = |system_time: &str| {
-        let sql = format!("SELECT country, value FROM gdp FOR SYSTEM_TIME AS OF TIMESTAMP '{system_time}' ORDER BY country");
+        let sql =
+            format!("SELECT country, value FROM gdp FOR SYSTEM_TIME AS OF TIMESTAMP '{system_time}' ORDER BY country");
         serde_json::to_string(&server.rows(&sql)).expect("JSON")
     };
     assert_eq!(as_of("2020-01-31T00:00:00Z"), "[]");
     assert_eq!(as_of("2020-02-01T00:00:00Z"), r#"[{"country":"A","value":"1"}]"#);
     assert_eq!(as_of("2020-03-01T00:00:00Z"), r#"[{"country":"A","value":"2"},{"country":"B","value":"7"}]"#);
     let quarantine = server.get("/api/v1/datasets/gdp/quarantine").expect_status(200).json();
-    let reasons: Vec<&str> = quarantine.as_array().expect("a list").iter().filter_map(|r| r["reason"].as_str()).collect();
+    let reasons: Vec<&str> =
+        quarantine.as_array().expect("a list").iter().filter_map(|r| r["reason"].as_str()).collect();
     assert_eq!(reasons.len(), 2, "{quarantine}");
     assert!(reasons[0].contains("later than now"), "{quarantine}");
     assert!(reasons[1].contains("imported already"), "{quarantine}");
     let counts = server.get("/api/v1/datasets/gdp").json()["counts"].clone();
-    assert_eq!((&counts["received"], &counts["committed"], &counts["quarantined"], &counts["in_flight"]), (&json!(5), &json!(3), &json!(2), &json!(0)), "{counts}");
+    assert_eq!(
+        (&counts["received"], &counts["committed"], &counts["quarantined"], &counts["in_flight"]),
+        (&json!(5), &json!(3), &json!(2), &json!(0)),
+        "{counts}"
+    );
 }

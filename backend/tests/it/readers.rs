@@ -18,7 +18,8 @@ fn prices() -> Value {
 
 /// The as-of query that the README shows for any engine.
 fn readme_sql() -> String {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("README.md");
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("README.md");
     let block = readme.split("```sql as-of\n").nth(1).expect("the README has a block ```sql as-of");
     block.split("```").next().expect("the block ends").trim().trim_end_matches(';').to_owned()
 }
@@ -58,7 +59,10 @@ print(json.dumps(answers))
 fn python() -> Option<String> {
     let python = std::env::var("TIDEMARK_PYTHON").ok();
     if python.is_none() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "TIDEMARK_PYTHON names no Python with PyIceberg and DuckDB");
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "TIDEMARK_PYTHON names no Python with PyIceberg and DuckDB"
+        );
         eprintln!("skipped: TIDEMARK_PYTHON names no Python with PyIceberg and DuckDB; make setup makes one");
     }
     python
@@ -74,24 +78,36 @@ fn duckdb_and_pyiceberg_give_the_same_rows_with_plain_sql() {
     };
     let mut system_times = Vec::new();
     for lines in [
-        event("DE", "10.50", "2020-01-01", "2024-01-01", "put") + &event("FR", "7.00", "2020-01-01", "2022-01-01", "put"),
-        event("DE", "11.25", "2021-01-01", "2022-01-01", "put") + &event("IT", "3.10", "2021-01-01", "2021-06-01", "put"),
-        event("DE", "0", "2021-03-01", "2021-09-01", "delete") + &event("FR", "7.00", "2020-06-01", "2021-06-01", "put"),
+        event("DE", "10.50", "2020-01-01", "2024-01-01", "put")
+            + &event("FR", "7.00", "2020-01-01", "2022-01-01", "put"),
+        event("DE", "11.25", "2021-01-01", "2022-01-01", "put")
+            + &event("IT", "3.10", "2021-01-01", "2021-06-01", "put"),
+        event("DE", "0", "2021-03-01", "2021-09-01", "delete")
+            + &event("FR", "7.00", "2020-06-01", "2021-06-01", "put"),
         event("DE", "12.00", "2021-05-01", "2021-06-01", "put"),
     ] {
         let receipt = server.post_events("gdp", "committed", lines).expect_status(200).json();
         system_times.push(receipt["system_time"].as_str().expect("a time").to_owned());
     }
-    let valid_times = ["2019-12-31T00:00:00Z", "2020-07-01T00:00:00Z", "2021-02-01T00:00:00Z", "2021-05-15T00:00:00Z", "2023-01-01T00:00:00Z"];
+    let valid_times = [
+        "2019-12-31T00:00:00Z",
+        "2020-07-01T00:00:00Z",
+        "2021-02-01T00:00:00Z",
+        "2021-05-15T00:00:00Z",
+        "2023-01-01T00:00:00Z",
+    ];
     let questions: Vec<(&str, &str)> =
         system_times.iter().flat_map(|s| valid_times.iter().map(move |v| (*v, s.as_str()))).collect();
-    let ours: Vec<Value> = questions.iter().map(|(valid_time, system_time)| {
-        let sql = format!(
-            "SELECT country, CAST(value AS VARCHAR) AS value FROM gdp FOR VALID_TIME AS OF TIMESTAMP '{valid_time}'
+    let ours: Vec<Value> = questions
+        .iter()
+        .map(|(valid_time, system_time)| {
+            let sql = format!(
+                "SELECT country, CAST(value AS VARCHAR) AS value FROM gdp FOR VALID_TIME AS OF TIMESTAMP '{valid_time}'
              FOR SYSTEM_TIME AS OF TIMESTAMP '{system_time}' ORDER BY country"
-        );
-        server.rows(&sql).iter().map(|row| json!([row["country"], row["value"]])).collect()
-    }).collect();
+            );
+            server.rows(&sql).iter().map(|row| json!([row["country"], row["value"]])).collect()
+        })
+        .collect();
     let distinct: std::collections::HashSet<String> = ours.iter().map(Value::to_string).collect();
     assert!(distinct.len() >= 6, "the questions tell states apart: {ours:?}");
 

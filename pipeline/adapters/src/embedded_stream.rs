@@ -172,12 +172,14 @@ impl EmbeddedStream {
         options.create_missing_column_families(true);
         options.set_max_background_jobs(2);
         options.set_max_total_wal_size(256 << 20);
-        let names: Vec<String> = (0..PARTITIONS).map(partition_name).chain([INDEX, CONTROLS, QUARANTINE, META].map(str::to_owned)).collect();
+        let names: Vec<String> =
+            (0..PARTITIONS).map(partition_name).chain([INDEX, CONTROLS, QUARANTINE, META].map(str::to_owned)).collect();
         let mut family_options = Options::default();
         family_options.set_compression_type(DBCompressionType::Lz4);
         family_options.set_write_buffer_size(16 << 20);
         let families = names.iter().map(|name| (name.as_str(), family_options.clone()));
-        let db = DB::open_cf_with_opts(&options, folder, families).map_err(|e| io("the embedded stream cannot be opened", e))?;
+        let db = DB::open_cf_with_opts(&options, folder, families)
+            .map_err(|e| io("the embedded stream cannot be opened", e))?;
         let shared = Shared {
             db,
             clock,
@@ -259,7 +261,9 @@ impl EmbeddedStream {
 
 impl Shared {
     fn family(&self, name: &str) -> Result<&ColumnFamily> {
-        self.db.cf_handle(name).ok_or_else(|| Error::new(ErrorKind::Corrupt, "a part of the embedded stream is missing").with("part", name))
+        self.db.cf_handle(name).ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, "a part of the embedded stream is missing").with("part", name)
+        })
     }
 
     fn meta_number(&self, key: &[u8]) -> Result<Option<u64>> {
@@ -342,7 +346,9 @@ impl Shared {
         }
         let mut options = WriteOptions::default();
         options.set_sync(true);
-        self.db.write_opt(batch, &options).map_err(|e| io("the records cannot be written; nothing of the request was taken", e))?;
+        self.db
+            .write_opt(batch, &options)
+            .map_err(|e| io("the records cannot be written; nothing of the request was taken", e))?;
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         self.appended_records.fetch_add(records, Ordering::Relaxed);
         if let Some(last) = last_content {
@@ -376,7 +382,8 @@ impl Shared {
     }
 
     fn put_quarantined(&self, batch: &mut WriteBatch, entry: &Quarantined) -> Result<()> {
-        let key = [entry.position.to_be_bytes().as_slice(), &entry.line.to_be_bytes(), &entry.dataset_id.to_be_bytes()].concat();
+        let key = [entry.position.to_be_bytes().as_slice(), &entry.line.to_be_bytes(), &entry.dataset_id.to_be_bytes()]
+            .concat();
         batch.put_cf(self.family(QUARANTINE)?, key, encode_quarantined(entry)?);
         Ok(())
     }
@@ -411,12 +418,14 @@ impl Source for EmbeddedStream {
         let mut bytes = 0;
         self.shared.walk_index(after, |position, entry| {
             let so_far = cut.map_or(0, |cut| cut.records);
-            if cut.is_some() && (so_far + entry.records > limits.max_records || bytes + entry.bytes > limits.max_bytes) {
+            if cut.is_some() && (so_far + entry.records > limits.max_records || bytes + entry.bytes > limits.max_bytes)
+            {
                 cut.iter_mut().for_each(|cut| cut.full = true);
                 return false;
             }
             bytes += entry.bytes;
-            let latest_arrival = Instant(entry.arrival_micros).max(cut.map_or(Instant(i64::MIN), |cut| cut.latest_arrival));
+            let latest_arrival =
+                Instant(entry.arrival_micros).max(cut.map_or(Instant(i64::MIN), |cut| cut.latest_arrival));
             cut = Some(Cut { position, records: so_far + entry.records, latest_arrival, full: entry.control });
             !entry.control
         })?;
@@ -450,7 +459,9 @@ impl Source for EmbeddedStream {
     fn seals(&self, range: Range) -> Result<Vec<u32>> {
         let start = (range.after + 1).to_be_bytes();
         let mut seals = Vec::new();
-        for entry in self.shared.db.iterator_cf(self.shared.family(CONTROLS)?, IteratorMode::From(&start, Direction::Forward)) {
+        for entry in
+            self.shared.db.iterator_cf(self.shared.family(CONTROLS)?, IteratorMode::From(&start, Direction::Forward))
+        {
             let (key, value) = entry.map_err(|e| io("the embedded stream cannot be read", e))?;
             if position_of(&key)? > range.up_to {
                 break;

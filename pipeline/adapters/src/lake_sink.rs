@@ -87,7 +87,8 @@ impl RowWriter for Rows {
 
     fn finish(self: Box<Self>) -> Result<Vec<StagedFile>> {
         let files = self.0.finish().map_err(from_lake)?;
-        let staged = files.into_iter().map(|file| StagedFile { rows: file.rows, bytes: file.bytes, handle: Box::new(file) });
+        let staged =
+            files.into_iter().map(|file| StagedFile { rows: file.rows, bytes: file.bytes, handle: Box::new(file) });
         Ok(staged.collect())
     }
 }

@@ -12,7 +12,8 @@ use engine::{
     ports::{StateStore, StateWrites, VisitValue},
 };
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IteratorMode, Options, ReadOptions, WriteBatch,
+    WriteOptions,
 };
 
 /// First byte of a key group's mark. Timeline entries begin with a key group, which is smaller.
@@ -59,14 +60,18 @@ impl RocksDbState {
         blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
         db_options.set_block_based_table_factory(&blocks);
         let families = [(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, db_options.clone())];
-        let db = DB::open_cf_with_opts(&db_options, folder, families).map_err(|e| io("the timeline state cannot be opened", e))?;
+        let db = DB::open_cf_with_opts(&db_options, folder, families)
+            .map_err(|e| io("the timeline state cannot be opened", e))?;
         Ok(RocksDbState { db })
     }
 
     fn number(&self, key: &[u8]) -> Result<u64> {
         let value = self.db.get_pinned(key).map_err(|e| io("the timeline state cannot be read", e))?;
         let Some(value) = value else { return Ok(0) };
-        let bytes = value.as_ref().try_into().map_err(|_| Error::new(ErrorKind::Corrupt, "a mark of the timeline state is damaged"))?;
+        let bytes = value
+            .as_ref()
+            .try_into()
+            .map_err(|_| Error::new(ErrorKind::Corrupt, "a mark of the timeline state is damaged"))?;
         Ok(u64::from_be_bytes(bytes))
     }
 
@@ -117,7 +122,8 @@ impl StateStore for RocksDbState {
 
     fn scan_from_predecessor(&self, prefix: &[u8], from: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let failed = |e| io("the timeline state cannot be read", e);
-        let before = self.db.iterator(IteratorMode::From(from, Direction::Reverse)).next().transpose().map_err(failed)?;
+        let before =
+            self.db.iterator(IteratorMode::From(from, Direction::Reverse)).next().transpose().map_err(failed)?;
         let start = match &before {
             Some((key, _)) if key.starts_with(prefix) => key.as_ref(),
             _ => from,

@@ -88,7 +88,13 @@ fn oracle(requests: &[Vec<Draft>], until_changed: bool) -> Vec<Vec<Option<i64>>>
     cells
 }
 
-async fn run(requests: &[Vec<Draft>], until_changed: bool, slots: u16, max_records: u64, restart_after: usize) -> Vec<Vec<Option<i64>>> {
+async fn run(
+    requests: &[Vec<Draft>],
+    until_changed: bool,
+    slots: u16,
+    max_records: u64,
+    restart_after: usize,
+) -> Vec<Vec<Option<i64>>> {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = requests.split_at(restart_after.min(requests.len()));
     let mut cells = Vec::new();

@@ -73,7 +73,13 @@ fn note_change(points: &mut [Option<u8>], draft: &Draft) -> bool {
 }
 
 fn spread(points: &[Option<u8>]) -> Vec<u8> {
-    points.iter().scan(0, |held, point| { *held = point.unwrap_or(*held); Some(*held) }).collect()
+    points
+        .iter()
+        .scan(0, |held, point| {
+            *held = point.unwrap_or(*held);
+            Some(*held)
+        })
+        .collect()
 }
 
 proptest! {
