@@ -4,6 +4,7 @@
 //! time until the last record is committed; at the end SQL counts what is there.
 
 use std::{
+    io::Write,
     path::PathBuf,
     sync::{
         Arc,
@@ -75,7 +76,7 @@ pub fn run(arguments: BurstArguments) -> Result<()> {
     if !arguments.keep {
         let _ = std::fs::remove_dir_all(&arguments.data);
     }
-    println!("{}", outcome?);
+    writeln!(std::io::stdout(), "{}", outcome?)?;
     Ok(())
 }
 

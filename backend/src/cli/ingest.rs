@@ -1,6 +1,6 @@
 //! `tidemark ingest`: sends records from files or standard input, in requests of a few megabytes.
 
-use std::path::PathBuf;
+use std::{io::Write, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use model::{DatasetSummary, Instant};
@@ -95,7 +95,7 @@ pub fn run(arguments: IngestArguments) -> Result<()> {
         if arguments.seal {
             summary.system_time = sender.seal().await?.or(summary.system_time);
         }
-        println!("{}", serde_json::to_string(&summary).unwrap_or_default());
+        writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary).unwrap_or_default())?;
         Ok(())
     })
 }
