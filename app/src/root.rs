@@ -1,6 +1,5 @@
 //! The application: what all pages share, and which page an address is.
 
-use crate::components::whole::Whole;
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
@@ -10,7 +9,7 @@ use leptos_router::{
 use model::DatasetSummary;
 
 use crate::{
-    components::{chrome::Chrome, theme::Theme},
+    components::{chrome::Chrome, theme::Theme, whole::Whole},
     live::Live,
     pages::{
         benchmark_index::BenchmarkIndex, home::Home, not_found::NotFound, pipeline::Pipeline,

@@ -124,7 +124,12 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     }
     let router = site::router(&settings, address, api_state.clone()).merge(api::routes(api_state));
     eprintln!("Tidemark is at http://{address}/  (data in {}; stop with Ctrl-C)", settings.data.display());
-    let outcome = axum::serve(listener, router).with_graceful_shutdown(stopped()).await;
+    let live = parts.live.clone();
+    let closing = async move {
+        stopped().await;
+        live.close();
+    };
+    let outcome = axum::serve(listener, router).with_graceful_shutdown(closing).await;
     info!("stopping: the running epoch is finished and the state made durable");
     stop.store(true, Ordering::Relaxed);
     tokio::task::spawn_blocking(move || pipeline.join()).await.ok();
@@ -141,7 +146,7 @@ fn start_pipeline(parts: &Parts, settings: &Settings, stop: &Arc<AtomicBool>) ->
     Ok(std::thread::Builder::new().name("pipeline".to_owned()).spawn(run)?)
 }
 
-/// Returns at Ctrl-C or SIGTERM. Streams to open pages end soon after; a second signal ends all at once.
+/// Returns at Ctrl-C or SIGTERM.
 async fn stopped() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(signal) => signal,

@@ -174,10 +174,12 @@ impl Ingest {
     }
 
     async fn append(&self, request: Request, wait: Wait) -> Result<Option<Instant>> {
+        // What was refused alone comes in no epoch.
+        let to_commit = request.has_content();
         let appended = self.stream.append(request).await?;
         match wait {
-            Wait::Durable => Ok(None),
-            Wait::Committed => self.committed(appended).await,
+            Wait::Committed if to_commit => self.committed(appended).await,
+            Wait::Committed | Wait::Durable => Ok(None),
         }
     }
 

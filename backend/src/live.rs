@@ -16,7 +16,7 @@ use engine::{
 };
 use lake::Lake;
 use model::{CommitAnnouncement, EpochRecord, PipelineSample, SnapshotToken};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Samples kept: fifteen minutes.
 const SAMPLES_KEPT: usize = 900;
@@ -38,6 +38,7 @@ pub enum LiveMessage {
 pub struct Live {
     lake_id: u32,
     messages: broadcast::Sender<LiveMessage>,
+    closing: watch::Sender<bool>,
     samples: Mutex<VecDeque<PipelineSample>>,
     epochs: Mutex<VecDeque<EpochRecord>>,
 }
@@ -49,6 +50,7 @@ impl Live {
         Ok(Live {
             lake_id: lake.id(),
             messages: broadcast::channel(MESSAGES_KEPT).0,
+            closing: watch::Sender::new(false),
             samples: Mutex::new(VecDeque::new()),
             epochs: Mutex::new(recent.into()),
         })
@@ -71,6 +73,20 @@ impl Live {
     /// Listens from now on.
     pub fn listen(&self) -> broadcast::Receiver<LiveMessage> {
         self.messages.subscribe()
+    }
+
+    /// Ends all open streams, so that a server that stops need not wait for its listeners to go.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Returns once [`Live::close`] was called.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut closing = self.closing.subscribe();
+        async move {
+            // An error means that the sender is gone, which is closed enough.
+            let _ = closing.wait_for(|closing| *closing).await;
+        }
     }
 
     /// The samples kept, oldest first.

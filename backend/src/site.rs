@@ -43,8 +43,6 @@ pub fn router(settings: &Settings, address: SocketAddr, state: ApiState) -> Rout
         .leptos_routes_with_context(&options, generate_route_list(app::App), context.clone(), move || {
             app::shell(shell_options.clone())
         })
-        // cargo-leptos leaves wasm-bindgen's suffix out; pages made by a server that plain cargo built ask for it.
-        .route_service("/pkg/tidemark_bg.wasm", ServeFile::new(settings.site.join("pkg/tidemark.wasm")))
         .nest_service("/pkg", ServeDir::new(settings.site.join("pkg")))
         .nest_service("/style", ServeDir::new(&settings.style))
         .fallback(leptos_axum::file_and_error_handler_with_context::<LeptosOptions, _>(context, app::shell))

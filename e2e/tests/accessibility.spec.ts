@@ -1,6 +1,9 @@
 import AxeBuilder from "@axe-core/playwright";
 import { expect, expectNoSidewaysScroll, open, PAGES, test, THEMES, VIEWPORTS } from "./support";
 
+// axe sets style attributes while it measures, which our policy rightly forbids to pages; all other tests run under it.
+test.use({ bypassCSP: true });
+
 for (const theme of THEMES) {
   for (const [size, viewport] of Object.entries(VIEWPORTS)) {
     test.describe(`${theme}, ${size}`, () => {

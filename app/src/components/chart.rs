@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::whole::Whole;
 use leptos::{ev::KeyboardEvent, html, prelude::*};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{HtmlCanvasElement, ResizeObserver};
@@ -10,6 +9,7 @@ use web_sys::{HtmlCanvasElement, ResizeObserver};
 use super::{
     grid::{Column, Grid, GridView},
     theme::Theme,
+    whole::Whole,
 };
 use crate::{
     browser,

@@ -1,6 +1,5 @@
 //! What frames every page: the top bar with the two coordinates always in sight, and the navigation.
 
-use super::whole::Whole;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
@@ -11,6 +10,7 @@ use leptos_router::{
 use super::{
     icon::{self, icon, mark},
     theme::ThemeSwitch,
+    whole::Whole,
 };
 use crate::{
     format::time,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::whole::Whole;
 use leptos::prelude::*;
+
+use super::whole::Whole;
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]

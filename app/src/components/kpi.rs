@@ -1,7 +1,8 @@
 //! A figure with its name, and a word about it.
 
-use super::whole::Whole;
 use leptos::prelude::*;
+
+use super::whole::Whole;
 
 /// What a figure shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

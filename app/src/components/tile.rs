@@ -1,8 +1,8 @@
 //! A tile: title, what it holds, and how it stands. Loading keeps the last picture; so does an error, which says what to do.
 
-use super::whole::Whole;
 use leptos::prelude::*;
 
+use super::whole::Whole;
 use crate::state::tile::{Phase, TileStatus};
 
 /// A framed part of a page. `note` stands beside the title, `testid` names the tile for tests.
@@ -48,7 +48,7 @@ fn trouble_view(why: String, status: TileStatus) -> AnyView {
     view! {
         <div class="tile-error">
             <p>
-                <strong>"This could not be read. "</strong>
+                <strong>"This could not be read: "</strong>
                 {why.trim_end_matches('.').to_owned()}
                 ". What is shown below, if anything, is older."
             </p>

@@ -1,10 +1,10 @@
 //! The two time controls. Effective runs along the chart, from left to right; known stands beside it, from bottom to top, and
 //! its top edge is now.
 
-use super::whole::Whole;
 use leptos::{ev::KeyboardEvent, prelude::*};
 use wasm_bindgen::JsCast;
 
+use super::whole::Whole;
 use crate::{
     format::time::{self, DAY_MICROS, HOUR_MICROS},
     state::coordinates::{EffectiveRange, Known, Start},

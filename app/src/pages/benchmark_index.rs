@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::components::whole::Whole;
 use leptos::{ev, prelude::*};
 use model::DatasetSummary;
 
@@ -15,6 +14,7 @@ use crate::{
         kpi::{Figure, Kpi},
         tile::TileFrame,
         time_controls::{EffectiveControls, Gesture, KnownControls, KnownSlider},
+        whole::Whole,
     },
     format::{number, time},
     live::Live,
@@ -48,7 +48,8 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     let known = Memo::new(move |_| Known::parse(address.get("known").as_deref()).unwrap_or(Known::Now));
     let misread = Memo::new(move |_| {
         let range = EffectiveRange::parse(address.get("from").as_deref(), address.get("to").as_deref()).1;
-        range.or_else(|| Known::parse(address.get("known").as_deref()).err())
+        let known = Known::parse(address.get("known").as_deref()).err();
+        range.into_iter().chain(known).reduce(|range, known| format!("{range}; {known}"))
     });
     let days = Memo::new(move |_| range.get().days(today.get()));
     let page = PageRead::new(live, move || known.get() == Known::Now, move || (known.get(), days.get()));

@@ -1,7 +1,8 @@
 //! The rows of a comparison: before and after side by side, the changed part marked, the kind said by sign and colour.
 
-use crate::components::whole::Whole;
 use leptos::prelude::*;
+
+use crate::{components::whole::Whole, format::number::MINUS};
 
 /// What happened to a row between A and B.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub fn changes_table(changes: &Changes) -> AnyView {
                     <tr>
                         <th scope="col">"Change"</th>
                         {keys.collect::<Vec<_>>()}
-                        <th scope="col">"Effective"</th>
+                        <th scope="col">"Effective from – until"</th>
                         {values.collect::<Vec<_>>()}
                         <th scope="col">"Known at"</th>
                     </tr>
@@ -152,7 +153,7 @@ fn value_cell(kind: Kind, before: Option<&str>, after: Option<&str>) -> AnyView 
     }
 }
 
-/// What two texts share at both ends, and what differs between.
+/// What two numbers share at both ends, and what differs between. Words differ as a whole.
 #[derive(Debug, PartialEq, Eq)]
 struct Parts {
     head: String,
@@ -162,6 +163,11 @@ struct Parts {
 }
 
 fn difference(before: &str, after: &str) -> Parts {
+    let is_number = |text: &str| text.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | MINUS));
+    if !is_number(before) || !is_number(after) {
+        let (before, after) = (before.to_owned(), after.to_owned());
+        return Parts { head: String::new(), before, after, tail: String::new() };
+    }
     let (a, b): (Vec<char>, Vec<char>) = (before.chars().collect(), after.chars().collect());
     let head = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
     let rest = a.len().min(b.len()) - head;
@@ -191,6 +197,7 @@ mod tests {
         assert_eq!(difference("1,204.31", "1,214.31"), parts("1,2", "0", "1", "4.31"));
         assert_eq!(difference("11", "111"), parts("11", "", "1", ""));
         assert_eq!(difference("", "5"), parts("", "", "5", ""));
+        assert_eq!(difference("closing", "correction"), parts("", "closing", "correction", ""));
     }
 
     #[test]
@@ -202,7 +209,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_parts_add_up_to_both_texts(before in "[0-9.−]{0,12}", after in "[0-9.−]{0,12}") {
+        fn the_parts_add_up_to_both_texts(before in "[0-9.−a]{0,12}", after in "[0-9.−a]{0,12}") {
             let parts = difference(&before, &after);
             prop_assert_eq!(format!("{}{}{}", parts.head, parts.before, parts.tail), before);
             prop_assert_eq!(format!("{}{}{}", parts.head, parts.after, parts.tail), after);

@@ -1,6 +1,5 @@
 //! Home: what the lake holds, how its records fared, and where to look next.
 
-use crate::components::whole::Whole;
 use leptos::prelude::*;
 use model::{DatasetSummary, Mode};
 
@@ -9,6 +8,7 @@ use crate::{
         chrome::{BENCHMARK_INDEX, PIPELINE, RESTATEMENTS},
         icon::{self, icon},
         kpi::{Figure, Kpi},
+        whole::Whole,
     },
     format::{number, time},
     live::Live,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::components::whole::Whole;
 use leptos::prelude::*;
 use model::PipelineSample;
 
@@ -14,6 +13,7 @@ use crate::{
         grid::{Column, Grid, GridView},
         kpi::{Figure, Kpi},
         tile::TileFrame,
+        whole::Whole,
     },
     format::{
         number,

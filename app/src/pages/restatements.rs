@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::components::whole::Whole;
 use leptos::prelude::*;
 use model::DatasetSummary;
 
@@ -14,6 +13,7 @@ use crate::{
         kpi::{Figure, Kpi},
         tile::TileFrame,
         time_controls::{EffectiveControls, KnownControls},
+        whole::Whole,
     },
     format::{
         number,
@@ -138,10 +138,10 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         let new_a = b.parameter().unwrap_or_else(|| "now".to_owned());
         address.set(vec![("a", Some(new_a)), ("b", a.parameter())], Step::Push);
     };
-    let figure = move |of: fn(&Counts) -> u64| {
+    let figure = move |of: fn(&Counts) -> u64, note: &'static str| {
         Signal::derive(move || {
             counts.data.with(|counts| {
-                let figure = |counts: &Arc<Counts>| Figure::new(number::count_text(of(counts)), "");
+                let figure = |counts: &Arc<Counts>| Figure::new(number::count_text(of(counts)), note);
                 counts.as_ref().map_or_else(Figure::none, figure)
             })
         })
@@ -169,9 +169,9 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             </button>
         </div>
         <dl class="kpi-row">
-            <Kpi name="+ added" unit="rows" testid="kpi-added" figure=figure(|counts| counts.added) />
-            <Kpi name="− removed" unit="rows" testid="kpi-removed" figure=figure(|counts| counts.removed) />
-            <Kpi name="~ changed" unit="rows" testid="kpi-changed" figure=figure(|counts| counts.changed) />
+            <Kpi name="+ added" unit="rows" testid="kpi-added" figure=figure(|counts| counts.added, "known at B, not at A") />
+            <Kpi name="− removed" unit="rows" testid="kpi-removed" figure=figure(|counts| counts.removed, "known at A, no longer at B") />
+            <Kpi name="~ changed" unit="rows" testid="kpi-changed" figure=figure(|counts| counts.changed, "known at both, not the same") />
         </dl>
         <TileFrame title="Added and changed rows, by the day they became known" testid="tile-restated" status=by_day.status>
             <div class="short-chart">

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use axum::{
     Json,
-    body::Bytes,
+    body::Body,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
 };
 use lake::{Dataset, Defined, StoredCounts};
 use model::{DatasetCounts, DatasetDefinition, DatasetSummary, definition::check_dataset_name};
 
-use super::{ApiState, access::Action};
+use super::{ApiState, access::Action, events::whole};
 use crate::error::{Error, ErrorKind, Result};
 
 /// `PUT /api/v1/datasets/{name}`
@@ -19,10 +19,11 @@ pub async fn define(
     State(state): State<ApiState>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<(StatusCode, Json<DatasetSummary>)> {
     state.access.authorise(&headers, Action::Write)?;
     check_dataset_name(&name).map_err(|reason| Error::new(ErrorKind::Unprocessable, reason))?;
+    let body = whole(body).await?;
     let definition: DatasetDefinition = serde_json::from_slice(&body).map_err(|e| {
         let kind = if e.is_data() { ErrorKind::Unprocessable } else { ErrorKind::BadRequest };
         Error::new(kind, format!("this is not a dataset definition: {e}"))

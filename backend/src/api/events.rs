@@ -64,7 +64,8 @@ fn wait(parameters: Asked) -> Result<Wait> {
     Ok(parameters.map_err(not_understood)?.0.wait)
 }
 
-async fn whole(body: Body) -> Result<Bytes> {
+/// The whole body of a request, up to the limit.
+pub async fn whole(body: Body) -> Result<Bytes> {
     axum::body::to_bytes(body, REQUEST_BYTES_MAX).await.map_err(|e| {
         let message = format!("the request could not be read whole; it may have at most {REQUEST_BYTES_MAX} bytes, nothing of it was taken");
         Error::new(ErrorKind::TooLarge, message).because(e)

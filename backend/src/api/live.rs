@@ -26,7 +26,8 @@ pub async fn stream(
     let sample = state.live.samples().last().copied().map(LiveMessage::Sample);
     // A listener that was too slow misses some; the next message tells it all it needs.
     let messages = stream::iter(head.into_iter().chain(sample)).chain(messages.filter_map(async |m| m.ok()));
-    let events = messages.filter_map(async |message| to_event(&message)).map(Ok);
+    let open = messages.take_until(Box::pin(state.live.closed()));
+    let events = open.filter_map(async |message| to_event(&message)).map(Ok);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(10))))
 }
 

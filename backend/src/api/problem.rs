@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, title) = status_and_title(self.kind());
-        if status.is_server_error() {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
             // The answer says what to do; only the log says why.
             tracing::error!(error = %self, "a request failed");
         }

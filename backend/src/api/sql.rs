@@ -1,7 +1,7 @@
 //! `POST /api/v1/sql`: answers questions, as Arrow, JSON or CSV.
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
@@ -14,6 +14,7 @@ use super::{
     ApiState,
     access::Action,
     encode::{Encoder, Format},
+    events::whole,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,9 +29,10 @@ struct Question {
 }
 
 /// Answers one question. The first rows are made before the answer begins, so that an error still has its status.
-pub async fn query(State(state): State<ApiState>, headers: HeaderMap, body: Bytes) -> Result<Response> {
+pub async fn query(State(state): State<ApiState>, headers: HeaderMap, body: Body) -> Result<Response> {
     state.access.authorise(&headers, Action::Read)?;
     let format = Format::negotiate(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()))?;
+    let body = whole(body).await?;
     let question: Question = serde_json::from_slice(&body)
         .map_err(|e| Error::new(ErrorKind::BadRequest, format!("the body is not {{\"sql\": …}}: {e}")))?;
     let Question { sql, valid_time, system_time, snapshot } = question;

@@ -68,6 +68,8 @@ fn each_bad_line_is_refused_with_its_reason_and_the_good_ones_are_kept() {
     assert_eq!(kept[1]["raw_hex"].as_str().map(|hex| hex.contains("ff")), Some(true));
     let counts = server.get("/api/v1/datasets/prices").json()["counts"].clone();
     assert_eq!((&counts["received"], &counts["committed"], &counts["quarantined"]), (&json!(9), &json!(1), &json!(8)));
+    let nothing = server.post_events("prices", "committed", "{}").expect_status(200).json();
+    assert_eq!((&nothing["accepted"], &nothing["system_time"]), (&json!(0), &Value::Null), "nothing to wait for");
     let rows = server.rows("SELECT close, volume FROM prices");
     assert_eq!(rows, [json!({"close": "12.3400", "volume": 9_007_199_254_740_993_i64})]);
 }

@@ -136,6 +136,12 @@ fn a_stop_by_sigterm_is_clean_and_a_second_process_is_kept_out() {
     let second = crate::support::tidemark(&["serve", "--data", &folder, "--listen", "127.0.0.1:0"], b"");
     assert!(!second.status.success());
     assert!(String::from_utf8_lossy(&second.stderr).contains("another Tidemark"), "{second:?}");
+    // An open page listens; it must not hold the server back.
+    let live = server.base().trim_start_matches("http://").to_owned();
+    let mut listener = std::net::TcpStream::connect(&live).expect("the server listens");
+    std::io::Write::write_all(&mut listener, format!("GET /api/v1/live HTTP/1.1\r\nHost: {live}\r\n\r\n").as_bytes())
+        .expect("sent");
+    std::io::Read::read_exact(&mut listener, &mut [0; 12]).expect("an answer begins");
     let data = server.stop();
     let server = Server::start_on(data, &[]);
     // The same fact again, after the restart: the state knows it.

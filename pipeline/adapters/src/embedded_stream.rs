@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -93,7 +94,8 @@ impl Request {
         self.refused.push(Refused { dataset_id, line, reason, raw });
     }
 
-    fn has_content(&self) -> bool {
+    /// Whether it holds anything for the pipeline; what was refused alone is in quarantine once it is written.
+    pub fn has_content(&self) -> bool {
         !self.chunks.is_empty() || self.seal.is_some()
     }
 }
@@ -151,7 +153,20 @@ struct Waiting {
 /// The embedded stream.
 pub struct EmbeddedStream {
     shared: Arc<Shared>,
-    appends: SyncSender<Waiting>,
+    /// Taken away when the stream closes, which ends the writer.
+    appends: Option<SyncSender<Waiting>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Drop for EmbeddedStream {
+    /// Waits for the writer, so that the folder can be opened again.
+    fn drop(&mut self) {
+        self.appends = None;
+        if let Some(writer) = self.writer.take() {
+            // It has nothing left to write; had it panicked, whoever waited for it knows.
+            let _ = writer.join();
+        }
+    }
 }
 
 struct Shared {
@@ -191,12 +206,12 @@ impl EmbeddedStream {
         shared.restore()?;
         let shared = Arc::new(shared);
         let (appends, waiting) = sync_channel(WAITING_REQUESTS_MAX);
-        let writer = Arc::clone(&shared);
-        std::thread::Builder::new()
+        let writing = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
             .name("stream-writer".to_owned())
-            .spawn(move || writer.write_all(&waiting))
+            .spawn(move || writing.write_all(&waiting))
             .map_err(|e| Error::new(ErrorKind::Io, "the stream's writer cannot be started").because(e))?;
-        Ok(EmbeddedStream { shared, appends })
+        Ok(EmbeddedStream { shared, appends: Some(appends), writer: Some(writer) })
     }
 
     /// Appends a request and returns once it is on disk. Waits when many others do.
@@ -204,7 +219,8 @@ impl EmbeddedStream {
         let (reply, answer) = oneshot::channel();
         let mut waiting = Waiting { request, reply };
         loop {
-            match self.appends.try_send(waiting) {
+            let Some(appends) = &self.appends else { return Err(writer_gone()) };
+            match appends.try_send(waiting) {
                 Ok(()) => break,
                 Err(std::sync::mpsc::TrySendError::Full(back)) => {
                     waiting = back;
