@@ -219,6 +219,6 @@ test("a correction committed through the API appears without a reload", async ({
   expect(await page.evaluate(() => "sameDocument" in window)).toBe(true);
 
   // What was known before stays what it was.
-  await page.goto(address(past));
+  await open(page, address(past));
   await expectLevel(page, request, past);
 });

@@ -34,7 +34,9 @@ impl Address {
     pub fn of_page() -> Address {
         let query = use_query_map();
         let path = use_location().pathname;
-        let navigate = StoredValue::new_local(use_navigate());
+        // Only a browser goes anywhere; and what use_navigate gives may not move between threads, as a page that is
+        // being rendered on the server does.
+        let navigate = (!cfg!(feature = "ssr")).then(|| StoredValue::new_local(use_navigate()));
         let change = move |changes: Vec<Change>, step: Step| {
             let mut query = query.get_untracked();
             for (name, value) in changes {
@@ -46,7 +48,9 @@ impl Address {
             let replace = step == Step::Replace;
             let options = NavigateOptions { resolve: false, replace, scroll: false, ..NavigateOptions::default() };
             let address = format!("{}{}", path.get_untracked(), query.to_query_string());
-            navigate.with_value(|navigate| navigate(&address, options));
+            if let Some(navigate) = navigate {
+                navigate.with_value(|navigate| navigate(&address, options));
+            }
         };
         Address { query, change: StoredValue::new(Box::new(change) as Navigate) }
     }

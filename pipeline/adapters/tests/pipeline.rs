@@ -47,10 +47,13 @@ fn drafts() -> impl Strategy<Value = Vec<Vec<Draft>>> {
 }
 
 fn definition(until_changed: bool) -> DatasetDefinition {
-    let columns = r#"[{"name":"k","type":"string"},{"name":"v","type":"int64"},{"name":"a","type":"timestamp"},
-                      {"name":"b","type":"timestamp"},{"name":"op","type":"string"}]"#;
-    let rest = if until_changed { r#""mode":"until_changed""# } else { r#""valid_to":"b","mode":"interval""# };
-    let text = format!(r#"{{"columns":{columns},"key":["k"],"valid_from":"a","operation":"op",{rest}}}"#);
+    let columns = r#"{"name":"k","type":"string"},{"name":"v","type":"int64"},{"name":"a","type":"timestamp"},
+                     {"name":"op","type":"string"}"#;
+    let (end, rest) = match until_changed {
+        true => ("", r#""mode":"until_changed""#),
+        false => (r#",{"name":"b","type":"timestamp"}"#, r#""valid_to":"b","mode":"interval""#),
+    };
+    let text = format!(r#"{{"columns":[{columns}{end}],"key":["k"],"valid_from":"a","operation":"op",{rest}}}"#);
     serde_json::from_str(&text).unwrap()
 }
 
