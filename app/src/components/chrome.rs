@@ -74,9 +74,12 @@ pub fn Chrome(children: Children) -> impl IntoView {
     let today = Memo::new(move |_| live.today());
     let coordinates = move || path.with(|path| query.with(|query| coordinates_of(path, query, today.get())));
     let title = move || path.with(|path| title_of(path));
+    // The server writes the head when the page's values may be gone already; then what was true at first still is.
+    let first_title = path.with_untracked(|path| title_of(path));
+    let head_title = move || format!("{} · Tidemark", path.try_with(|path| title_of(path)).unwrap_or(first_title));
     let page = move || if coordinates().past { "past" } else { "now" };
     view! {
-        <Title text=move || format!("{} · Tidemark", title()) />
+        <Title text=head_title />
         <a class="skip-link" href="#main">"Skip to content"</a>
         <div class="frame" data-known=page>
             <header class="top-bar">
