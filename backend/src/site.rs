@@ -13,10 +13,7 @@ use axum::{
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use model::{CommitAnnouncement, DatasetSummary};
-use tower_http::{
-    compression::CompressionLayer,
-    services::{ServeDir, ServeFile},
-};
+use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use crate::{
     api::{ApiState, datasets::summaries},
