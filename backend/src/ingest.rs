@@ -132,8 +132,9 @@ impl Ingest {
         if dataset.sealed_epoch.is_some() {
             return Ok(self.lake.head().map(|head| head.system_time));
         }
+        let before = self.lake.head().map_or(0, |head| head.epoch);
         let appended = self.stream.append(Request::sealing(dataset.id)).await?;
-        self.committed(appended).await
+        self.committed(appended, before).await
     }
 
     /// Events of a dataset that ever arrived.
@@ -176,17 +177,18 @@ impl Ingest {
     async fn append(&self, request: Request, wait: Wait) -> Result<Option<Instant>> {
         // What was refused alone comes in no epoch.
         let to_commit = request.has_content();
+        let before = self.lake.head().map_or(0, |head| head.epoch);
         let appended = self.stream.append(request).await?;
         match wait {
-            Wait::Committed if to_commit => self.committed(appended).await,
+            Wait::Committed if to_commit => self.committed(appended, before).await,
             Wait::Committed | Wait::Durable => Ok(None),
         }
     }
 
-    /// The system time of the epoch that contains a request; `None` when that takes too long.
-    async fn committed(&self, appended: Appended) -> Result<Option<Instant>> {
+    /// The system time of the epoch that contains a request, which is later than epoch `before`; `None` when that takes
+    /// too long.
+    async fn committed(&self, appended: Appended, before: u64) -> Result<Option<Instant>> {
         let mut heads = self.lake.subscribe();
-        let before = heads.borrow_and_update().clone();
         let reached = heads.wait_for(|head| head.as_ref().is_some_and(|head| head.position >= appended.position));
         match tokio::time::timeout(COMMIT_WAIT_MAX, reached).await {
             Ok(Ok(_)) => {}
@@ -194,8 +196,7 @@ impl Ingest {
             Err(_) => return Ok(None),
         }
         // Several epochs may have passed since; the first that reaches the position is the one.
-        let since = before.filter(|head| head.position < appended.position).map_or(0, |head| head.epoch);
-        let epochs = self.lake.epochs_after(since, u32::MAX).await?;
+        let epochs = self.lake.epochs_after(before, u32::MAX).await?;
         Ok(epochs.iter().find(|epoch| epoch.position >= appended.position).map(|epoch| epoch.system_time))
     }
 }

@@ -20,7 +20,7 @@ use std::{
 use engine::{
     Error, ErrorKind, Result,
     model::Instant,
-    ports::{Clock, Cut, EpochLimits, Quarantined, Range, Source, SourceRecord, VisitRecord},
+    ports::{Clock, Cut, EpochLimits, Quarantined, Range, Retained, Source, SourceRecord, VisitRecord},
     state_value::{key_group, partition_of, read_varint, take, write_varint},
 };
 use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
@@ -40,6 +40,7 @@ const QUARANTINE: &str = "quarantine";
 const META: &str = "meta";
 const NEXT_POSITION: &[u8] = b"next_position";
 const LAST_ARRIVAL: &[u8] = b"last_arrival";
+const RELEASED_UP_TO: &[u8] = b"released_up_to";
 
 /// Records of one request, sorted by partition, and what of it was refused.
 #[derive(Debug, Default)]
@@ -287,6 +288,10 @@ impl Shared {
         value.map(|bytes| take::<8>(&mut bytes.as_slice()).map(u64::from_be_bytes)).transpose()
     }
 
+    fn released_up_to(&self) -> Result<u64> {
+        Ok(self.meta_number(RELEASED_UP_TO)?.unwrap_or(0))
+    }
+
     fn restore(&self) -> Result<()> {
         let last = self.db.iterator_cf(self.family(INDEX)?, IteratorMode::End).next().transpose();
         if let Some((key, _)) = last.map_err(|e| io("the embedded stream cannot be read", e))? {
@@ -489,15 +494,29 @@ impl Source for EmbeddedStream {
 
     fn release(&self, up_to: u64) -> Result<()> {
         let failed = |e| io("released records cannot be removed", e);
+        if self.shared.released_up_to()? >= up_to {
+            return Ok(());
+        }
+        let mut mark = WriteBatch::default();
+        mark.put_cf(self.shared.family(META)?, RELEASED_UP_TO, up_to.to_be_bytes());
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.shared.db.write_opt(mark, &options).map_err(failed)?;
         let (first, end) = (0_u64.to_be_bytes(), (up_to + 1).to_be_bytes());
-        for name in (0..PARTITIONS).map(partition_name).chain([CONTROLS.to_owned()]) {
+        for name in (0..PARTITIONS).map(partition_name) {
             let family = self.shared.family(&name)?;
+            // Whole files first. Their end counts as inside, but no key of a partition is as short as a position.
             self.shared.db.delete_file_in_range_cf(family, first, end).map_err(failed)?;
             self.shared.db.delete_range_cf(family, first, end).map_err(failed)?;
         }
+        self.shared.db.delete_range_cf(self.shared.family(CONTROLS)?, first, end).map_err(failed)?;
         // The last entry stays, so that the position is found again after a restart.
         let end = up_to.to_be_bytes();
         self.shared.db.delete_range_cf(self.shared.family(INDEX)?, first, end).map_err(failed)
+    }
+
+    fn retained(&self) -> Result<Retained> {
+        Ok(Retained { released_up_to: self.shared.released_up_to()?, last_position: self.last_position() })
     }
 
     fn quarantine(&self, entries: &[Quarantined]) -> Result<()> {

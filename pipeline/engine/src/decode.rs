@@ -18,6 +18,9 @@ use crate::{
 /// Longest line a record may be.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
 
+/// Most bytes that the elements of one line may repeat of what stands outside their array.
+const EACH_REPEATED_BYTES_MAX: usize = 16 << 20;
+
 /// Why a record cannot be accepted, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection(pub String);
@@ -129,6 +132,14 @@ impl Decoder {
         let array = found.each.ok_or_else(|| Rejection(format!("'{path}' is missing; it must be an array")))?;
         let elements: Vec<&RawValue> =
             serde_json::from_str(array).map_err(|_| Rejection(format!("'{path}' is not an array")))?;
+        // Values outside the array are repeated for each element: a short line must not become a large epoch.
+        let repeated: usize = found.raw.iter().flatten().map(|text| text.len()).sum();
+        if repeated.saturating_mul(elements.len()) > EACH_REPEATED_BYTES_MAX {
+            return Err(Rejection(format!(
+                "'{path}' has {} elements, each of which would repeat {repeated} bytes; send fewer in a line",
+                elements.len()
+            )));
+        }
         let mut events = Vec::with_capacity(elements.len());
         let mut ignored = found.ignored;
         for (index, raw) in elements.iter().enumerate() {

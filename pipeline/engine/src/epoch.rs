@@ -160,9 +160,6 @@ pub fn run_epoch(
             work.quarantined += entry.events;
         }
     }
-    if !quarantined.is_empty() {
-        context.source.quarantine(&quarantined)?;
-    }
     for work in works.values_mut() {
         work.columns = work.batches.iter_mut().map(EventBatch::finish_columns).collect();
     }
@@ -203,6 +200,11 @@ pub fn run_epoch(
     }
     outcome.timings.commit_micros = lap();
 
+    // Not before the commit: another attempt has another system time, which may let a record in. After a crash here the
+    // epoch is replayed, because its marks are missing, and writes the same entries.
+    if !quarantined.is_empty() {
+        context.source.quarantine(&quarantined)?;
+    }
     if outcome.tails != *tails {
         context.state.put_note(plan.epoch, &outcome.tails.to_note()?, 0)?;
     }

@@ -16,7 +16,7 @@ use crate::{
     epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, run_epoch},
     import::ImportTails,
     ports::{Clock, EpochLimits, Sink, Source, StateStore},
-    recovery::{Decision, Observed, decide, epoch_range},
+    recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
 };
 
 /// How the pipeline runs.
@@ -133,7 +133,11 @@ impl Pipeline {
         let applied_epochs = self.state.applied_epochs()?;
         let observed = Observed { applied_epochs, committed_epoch };
         match decide(&observed) {
-            Decision::Continue => self.tails_after(committed_epoch),
+            Decision::Continue => {
+                let position = head.as_ref().map_or(0, |record| record.position);
+                self.check_stream(position, position)?;
+                self.tails_after(committed_epoch)
+            }
             Decision::Replay { after } => self.replay(after, &observed.applied_epochs),
             Decision::Refuse { key_group, applied } => Err(Error::new(
                 ErrorKind::Mismatch,
@@ -151,6 +155,8 @@ impl Pipeline {
         // The predecessor of the first epoch to replay says where its range begins.
         let records = self.sink.epochs_after(after.saturating_sub(1))?;
         let mut previous = records.first().filter(|record| record.epoch == after).cloned();
+        let committed = records.last().map_or(0, |record| record.position);
+        self.check_stream(committed, previous.as_ref().map_or(0, |record| record.position))?;
         let mut replayed = 0_u64;
         for record in records.iter().filter(|record| record.epoch > after) {
             let range = epoch_range(previous.as_ref(), record);
@@ -161,6 +167,21 @@ impl Pipeline {
         }
         info!(epochs = replayed, millis = watch.elapsed().as_millis() as u64, "timeline state caught up with the lake");
         Ok(tails)
+    }
+
+    fn check_stream(&self, committed_position: u64, needed_after: u64) -> Result<()> {
+        let retained = self.source.retained()?;
+        let message = match check_stream(retained, committed_position, needed_after) {
+            Ok(()) => return Ok(()),
+            Err(StreamMismatch::BehindLake) => {
+                "the stream is older than the lake, so they do not belong together; restore both from one backup"
+            }
+            Err(StreamMismatch::RecordsReleased) => {
+                "the timeline state is older than what the stream still holds; restore state and stream from one backup"
+            }
+        };
+        let error = Error::new(ErrorKind::Mismatch, message).with("committed position", committed_position);
+        Err(error.with("stream released up to", retained.released_up_to).with("stream ends at", retained.last_position))
     }
 
     fn tails_after(&self, epoch: u64) -> Result<ImportTails> {

@@ -38,8 +38,20 @@ pub trait Source: Send + Sync {
     /// Records at or before this position are never asked for again.
     fn release(&self, up_to: u64) -> Result<()>;
 
+    /// What can be read again.
+    fn retained(&self) -> Result<Retained>;
+
     /// Keeps records that could not be accepted. Doing so twice for the same position and line changes nothing.
     fn quarantine(&self, entries: &[Quarantined]) -> Result<()>;
+}
+
+/// What of a source can be read again: positions `released_up_to < position <= last_position`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retained {
+    /// Let go of, up to here; 0 when nothing was.
+    pub released_up_to: u64,
+    /// The last request with records; 0 when there is none.
+    pub last_position: u64,
 }
 
 /// Positions `after < position <= up_to`.

@@ -6,6 +6,8 @@
 
 use model::EpochRecord;
 
+use crate::ports::Retained;
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
@@ -46,6 +48,26 @@ pub fn decide(observed: &Observed) -> Decision {
     }
 }
 
+/// Why a stream does not belong to a lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamMismatch {
+    /// The lake has committed what the stream never held.
+    BehindLake,
+    /// The state needs records again that the stream has let go of: it is older than the stream.
+    RecordsReleased,
+}
+
+/// Whether a stream can go on where the lake is, and give the state what it lacks: everything behind `needed_after`.
+pub fn check_stream(retained: Retained, committed_position: u64, needed_after: u64) -> Result<(), StreamMismatch> {
+    if retained.last_position < committed_position {
+        return Err(StreamMismatch::BehindLake);
+    }
+    if needed_after < retained.released_up_to {
+        return Err(StreamMismatch::RecordsReleased);
+    }
+    Ok(())
+}
+
 /// The stream positions of one committed epoch: behind its predecessor's, up to its own.
 pub fn epoch_range(previous: Option<&EpochRecord>, epoch: &EpochRecord) -> crate::ports::Range {
     crate::ports::Range { after: previous.map_or(0, |record| record.position), up_to: epoch.position }
@@ -69,6 +91,16 @@ mod tests {
     fn the_key_group_that_lags_most_says_where_to_begin() {
         assert_eq!(decide(&observed(&[7, 4, 6], 7)), Decision::Replay { after: 4 });
         assert_eq!(decide(&observed(&[0, 0], 3)), Decision::Replay { after: 0 });
+    }
+
+    #[test]
+    fn a_stream_that_is_older_than_its_lake_or_has_let_go_of_what_is_needed_is_refused() {
+        let retained = Retained { released_up_to: 40, last_position: 50 };
+        assert_eq!(check_stream(retained, 50, 50), Ok(()));
+        assert_eq!(check_stream(retained, 45, 40), Ok(()));
+        assert_eq!(check_stream(retained, 51, 51), Err(StreamMismatch::BehindLake));
+        assert_eq!(check_stream(retained, 50, 39), Err(StreamMismatch::RecordsReleased));
+        assert_eq!(check_stream(Retained { released_up_to: 0, last_position: 0 }, 0, 0), Ok(()));
     }
 
     #[test]

@@ -74,6 +74,8 @@ fn each_makes_one_event_per_element_or_none_at_all() {
         reject(&decoder, r#"{"desk":"A","day":"2026-01-05","rows":[]}"#),
         "'rows' is empty; there is nothing to record"
     );
+    let wide = format!(r#"{{"desk":"{}","day":"2026-01-05","rows":[{}]}}"#, "x".repeat(500_000), ["{}"; 100].join(","));
+    assert!(reject(&decoder, &wide).contains("send fewer in a line"));
     assert!(reject(&decoder, r#"{"desk":"A","day":"2026-01-05","rows":7}"#).contains("'rows' is not an array"));
     assert!(reject(&decoder, r#"{"desk":"A","day":"2026-01-05"}"#).contains("'rows' is missing"));
 }
