@@ -48,6 +48,7 @@ pub struct Request {
     chunks: BTreeMap<(u16, u32), Chunk>,
     refused: Vec<Refused>,
     seal: Option<u32>,
+    mark: bool,
     counts: BTreeMap<u32, StreamCounts>,
     records: u64,
     bytes: u64,
@@ -68,6 +69,11 @@ struct Refused {
 }
 
 impl Request {
+    /// A request of no records, whose position ends an epoch: what has to wait for the next epoch waits for this.
+    pub fn mark() -> Request {
+        Request { mark: true, ..Request::default() }
+    }
+
     /// A request that seals a dataset's history import.
     pub fn sealing(dataset_id: u32) -> Request {
         Request { seal: Some(dataset_id), ..Request::default() }
@@ -97,7 +103,7 @@ impl Request {
 
     /// Whether it holds anything for the pipeline; what was refused alone is in quarantine once it is written.
     pub fn has_content(&self) -> bool {
-        !self.chunks.is_empty() || self.seal.is_some()
+        !self.chunks.is_empty() || self.seal.is_some() || self.mark
     }
 }
 
@@ -381,8 +387,8 @@ impl Shared {
 
     fn put_request(&self, batch: &mut WriteBatch, request: Request, position: u64, arrival: Instant) -> Result<()> {
         if request.has_content() {
-            let Request { records, bytes, seal, .. } = request;
-            let entry = IndexEntry { records, bytes, arrival_micros: arrival.micros(), control: seal.is_some() };
+            let Request { records, bytes, seal, mark, .. } = request;
+            let entry = IndexEntry { records, bytes, arrival_micros: arrival.micros(), control: seal.is_some() || mark };
             batch.put_cf(self.family(INDEX)?, position.to_be_bytes(), to_json(&entry)?);
         }
         if let Some(dataset_id) = request.seal {

@@ -1,11 +1,15 @@
 //! The pipeline on real adapters against a naive oracle: whatever the epochs, requests and slots, what is committed
 //! resolves to what a dense grid says.
+//!
+//! 24 cases; `PROPTEST_CASES=10000` asks for more. A failure prints its seed for `PROPTEST_RNG_SEED`.
 
 // A test's assumption that does not hold is a failed test.
 #![allow(clippy::unwrap_used)]
 
 use std::{
     collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,7 +20,8 @@ use std::{
 use adapters::{EmbeddedStream, LakeSink, Request, RocksDbState, StateOptions, SystemClock};
 use arrow::{
     array::{Array, AsArray},
-    datatypes::{Int64Type, TimestampMicrosecondType},
+    datatypes::{Decimal128Type, Int64Type, TimestampMicrosecondType},
+    util::display::{ArrayFormatter, FormatOptions},
 };
 use engine::{
     Decoder, Pipeline, PipelineOptions, Progress,
@@ -26,7 +31,10 @@ use engine::{
 };
 use futures::TryStreamExt;
 use lake::{Lake, ScanRequest};
-use proptest::{prelude::*, test_runner::Config};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngSeed},
+};
 
 /// Valid time is 1970-01-01 and the days after; the last stands for all that follow.
 const DAYS: usize = 40;
@@ -37,24 +45,43 @@ struct Draft {
     key: usize,
     from: usize,
     length: Option<usize>,
-    value: Option<i64>,
+    operation: Op,
+    sequence: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Op {
+    Put(i64),
+    Delete,
+    /// Withdraws a change; in interval mode, which has none, a delete.
+    Retract,
+}
+
+/// What the dataset is like.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    until_changed: bool,
+    sequenced: bool,
 }
 
 fn drafts() -> impl Strategy<Value = Vec<Vec<Draft>>> {
-    let one = (0..KEYS, 0..DAYS - 1, prop::option::of(1..12_usize), prop::option::weighted(0.85, 0..4_i64));
-    let draft = one.prop_map(|(key, from, length, value)| Draft { key, from, length, value });
+    let operation = prop_oneof![9 => (0..4_i64).prop_map(Op::Put), 2 => Just(Op::Delete), 5 => Just(Op::Retract)];
+    let one = (0..KEYS, 0..DAYS - 1, prop::option::of(1..12_usize), operation, 0..200_i64);
+    let draft =
+        one.prop_map(|(key, from, length, operation, sequence)| Draft { key, from, length, operation, sequence });
     prop::collection::vec(prop::collection::vec(draft, 1..25), 1..14)
 }
 
-fn definition(until_changed: bool) -> DatasetDefinition {
+fn definition(kind: Kind) -> DatasetDefinition {
     let columns = r#"{"name":"k","type":"string"},{"name":"v","type":"int64"},{"name":"a","type":"timestamp"},
-                     {"name":"op","type":"string"}"#;
-    let (end, rest) = match until_changed {
+                     {"name":"op","type":"string"},{"name":"s","type":"int64"}"#;
+    let (end, rest) = match kind.until_changed {
         true => ("", r#""mode":"until_changed""#),
         false => (r#",{"name":"b","type":"timestamp"}"#, r#""valid_to":"b","mode":"interval""#),
     };
-    let text = format!(r#"{{"columns":[{columns}{end}],"key":["k"],"valid_from":"a","operation":"op",{rest}}}"#);
-    serde_json::from_str(&text).unwrap()
+    let sequence = if kind.sequenced { r#""sequence":"s","# } else { "" };
+    let roles = r#""key":["k"],"valid_from":"a","operation":"op""#;
+    serde_json::from_str(&format!(r#"{{"columns":[{columns}{end}],{sequence}{roles},{rest}}}"#)).unwrap()
 }
 
 fn day(day: usize) -> String {
@@ -66,67 +93,110 @@ fn micros(index: usize) -> i64 {
     engine::model::Instant::parse(day(index).trim_matches('"')).unwrap().micros()
 }
 
-fn line(draft: &Draft) -> String {
+fn line(draft: &Draft, kind: Kind) -> String {
     let end = draft.length.map(|length| draft.from + length).filter(|&to| to < DAYS).map_or("null".into(), day);
-    let (op, value) = draft.value.map_or(("delete", 0), |value| ("put", value));
-    format!(r#"{{"k":"key-{}","v":{value},"a":{},"b":{end},"op":"{op}"}}"#, draft.key, day(draft.from))
+    let (op, value) = match draft.operation {
+        Op::Put(value) => ("put", value),
+        Op::Retract if kind.until_changed => ("retract", 0),
+        Op::Delete | Op::Retract => ("delete", 0),
+    };
+    // Without the role it is a value like any other, and would make every put another.
+    let sequence = if kind.sequenced { draft.sequence } else { 0 };
+    let from = day(draft.from);
+    format!(r#"{{"k":"key-{}","v":{value},"a":{from},"b":{end},"op":"{op}","s":{sequence}}}"#, draft.key)
 }
+
+/// What was said of one day, or at one instant, of a key: sequence number, and what; no value is nothing.
+type Said = Option<(i64, Op)>;
 
 /// What holds on each day, for each key, after all events in order.
-fn oracle(requests: &[Vec<Draft>], until_changed: bool) -> Vec<Vec<Option<i64>>> {
-    let mut cells = vec![vec![None; DAYS]; KEYS];
-    let mut changes = vec![vec![false; DAYS]; KEYS];
+fn oracle(requests: &[Vec<Draft>], kind: Kind) -> Vec<Vec<Option<i64>>> {
+    let mut said: Vec<Vec<Said>> = vec![vec![None; DAYS]; KEYS];
     for draft in requests.iter().flatten() {
-        let cells = &mut cells[draft.key];
-        if !until_changed {
-            let to = draft.length.map_or(DAYS, |length| (draft.from + length).min(DAYS));
-            cells[draft.from..to].fill(draft.value);
-        } else if cells[draft.from] != draft.value {
-            let changes = &mut changes[draft.key];
-            changes[draft.from] = true;
-            let to = (draft.from + 1..DAYS).find(|&day| changes[day]).unwrap_or(DAYS);
-            cells[draft.from..to].fill(draft.value);
+        let days = &mut said[draft.key];
+        let sequence = if kind.sequenced { draft.sequence } else { 0 };
+        let to = match draft.length {
+            _ if kind.until_changed => draft.from + 1,
+            None => DAYS,
+            Some(length) => (draft.from + length).min(DAYS),
+        };
+        // Without sequence numbers, what says nothing new is no change.
+        let same = spread(days, kind)[draft.from] == value(draft.operation) && draft.operation != Op::Retract;
+        if kind.until_changed && !kind.sequenced && same {
+            continue;
+        }
+        for day in days[draft.from..to].iter_mut().filter(|day| day.is_none_or(|(number, _)| number <= sequence)) {
+            *day = Some((sequence, draft.operation));
         }
     }
-    cells
+    said.iter().map(|days| spread(days, kind)).collect()
 }
 
-async fn run(
-    requests: &[Vec<Draft>],
-    until_changed: bool,
+fn value(operation: Op) -> Option<i64> {
+    match operation {
+        Op::Put(value) => Some(value),
+        Op::Delete | Op::Retract => None,
+    }
+}
+
+fn spread(said: &[Said], kind: Kind) -> Vec<Option<i64>> {
+    let mut held = None;
+    let mut days = Vec::with_capacity(said.len());
+    for said in said {
+        held = match said {
+            Some((_, Op::Retract)) | None if kind.until_changed => held,
+            Some((_, operation)) => value(*operation),
+            None => None,
+        };
+        days.push(held);
+    }
+    days
+}
+
+/// The adapters over one folder, open.
+struct Opened {
+    stream: Arc<EmbeddedStream>,
+    state: Arc<RocksDbState>,
+    lake: Lake,
+    decoder: Decoder,
+    dataset_id: u32,
     slots: u16,
     max_records: u64,
-    restart_after: usize,
-) -> Vec<Vec<Option<i64>>> {
-    let folder = tempfile::tempdir().unwrap();
-    let (first, second) = requests.split_at(restart_after.min(requests.len()));
-    let mut cells = Vec::new();
-    for part in [first, second] {
-        let clock = Arc::new(SystemClock);
-        let stream = Arc::new(EmbeddedStream::open(&folder.path().join("stream"), clock.clone()).unwrap());
-        let state = Arc::new(RocksDbState::open(&folder.path().join("state"), StateOptions::default()).unwrap());
-        let lake = Lake::open(&folder.path().join("lake")).await.unwrap();
-        let dataset = Arc::clone(lake.define_dataset("facts", &definition(until_changed)).await.unwrap().dataset());
+}
+
+impl Opened {
+    async fn open(folder: &Path, definition: &DatasetDefinition, slots: u16, max_records: u64) -> Opened {
+        let stream = EmbeddedStream::open(&folder.join("stream"), Arc::new(SystemClock)).unwrap();
+        let state = RocksDbState::open(&folder.join("state"), StateOptions::default()).unwrap();
+        let lake = Lake::open(&folder.join("lake")).await.unwrap();
+        let dataset = Arc::clone(lake.define_dataset("facts", definition).await.unwrap().dataset());
         let decoder = Decoder::new(Arc::new(dataset.definition.clone()));
-        for drafts in part {
-            let mut request = Request::default();
-            let mut batch = EventBatch::new(decoder.definition());
-            for (index, draft) in drafts.iter().enumerate() {
-                let (text, number) = (line(draft), index as u32 + 1);
-                decoder.decode(text.as_bytes(), Place { position: 0, line: number }, false, &mut batch).unwrap();
-                request.accept(dataset.id, number, batch.hashes[index], 1, text.as_bytes());
-            }
-            stream.append(request).await.unwrap();
+        let (stream, state) = (Arc::new(stream), Arc::new(state));
+        Opened { stream, state, lake, decoder, dataset_id: dataset.id, slots, max_records }
+    }
+
+    async fn send(&self, lines: &[String], importing: bool) {
+        let mut request = Request::default();
+        let mut batch = EventBatch::new(self.decoder.definition());
+        for (index, text) in lines.iter().enumerate() {
+            let place = Place { position: 0, line: index as u32 + 1 };
+            self.decoder.decode(text.as_bytes(), place, importing, &mut batch).unwrap();
+            request.accept(self.dataset_id, place.line, batch.hashes[index], 1, text.as_bytes());
         }
+        self.stream.append(request).await.unwrap();
+    }
+
+    /// Runs a pipeline until all that was sent is committed.
+    async fn drain(&self) {
         let pipeline = Pipeline {
-            source: stream.clone(),
-            state,
-            sink: Arc::new(LakeSink::new(lake.clone(), tokio::runtime::Handle::current())),
-            clock,
+            source: self.stream.clone(),
+            state: self.state.clone(),
+            sink: Arc::new(LakeSink::new(self.lake.clone(), tokio::runtime::Handle::current())),
+            clock: Arc::new(SystemClock),
             options: PipelineOptions {
-                slots,
+                slots: self.slots,
                 epoch_interval: Duration::ZERO,
-                limits: EpochLimits { max_records, max_bytes: 1 << 20 },
+                limits: EpochLimits { max_records: self.max_records, max_bytes: 1 << 20 },
                 ..PipelineOptions::default()
             },
             progress: Arc::new(Progress::default()),
@@ -135,14 +205,35 @@ async fn run(
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let running = tokio::task::spawn_blocking(move || pipeline.run(&stopping));
-        let last = stream.last_position();
-        lake.subscribe().wait_for(|head| last == 0 || head.as_ref().is_some_and(|h| h.position >= last)).await.unwrap();
+        let last = self.stream.last_position();
+        let mut heads = self.lake.subscribe();
+        heads.wait_for(|head| last == 0 || head.as_ref().is_some_and(|h| h.position >= last)).await.unwrap();
         stop.store(true, Ordering::Relaxed);
         running.await.unwrap().unwrap();
-        cells = committed(&lake).await;
-        let counts = lake.counts().await.unwrap();
+    }
+}
+
+async fn run(
+    requests: &[Vec<Draft>],
+    kind: Kind,
+    slots: u16,
+    max_records: u64,
+    restart_after: usize,
+) -> Vec<Vec<Option<i64>>> {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = requests.split_at(restart_after.min(requests.len()));
+    let mut cells = Vec::new();
+    for part in [first, second] {
+        let opened = Opened::open(folder.path(), &definition(kind), slots, max_records).await;
+        for drafts in part {
+            let lines: Vec<String> = drafts.iter().map(|draft| line(draft, kind)).collect();
+            opened.send(&lines, false).await;
+        }
+        opened.drain().await;
+        cells = committed(&opened.lake).await;
+        let counts = opened.lake.counts().await.unwrap();
         let told: u64 = counts.iter().map(|c| c.committed + c.unchanged + c.quarantined).sum();
-        let received: u64 = stream.counts().values().map(|c| c.received).sum();
+        let received: u64 = opened.stream.counts().values().map(|c| c.received).sum();
         assert_eq!(told, received, "every record is accounted for");
     }
     cells
@@ -178,14 +269,137 @@ async fn committed(lake: &Lake) -> Vec<Vec<Option<i64>>> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 24, max_shrink_iters: 60, ..Config::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn whatever_the_epochs_and_slots_the_lake_says_what_the_events_said(
-        requests in drafts(), until_changed in any::<bool>(), slots in 1..5_u16, max_records in 1..60_u64, restart_after in 0..14_usize,
+        requests in drafts(), until_changed in any::<bool>(), sequenced in any::<bool>(), slots in 1..5_u16,
+        max_records in 1..60_u64, restart_after in 0..14_usize,
     ) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let found = runtime.block_on(run(&requests, until_changed, slots, max_records, restart_after));
-        prop_assert_eq!(found, oracle(&requests, until_changed));
+        let kind = Kind { until_changed, sequenced };
+        let found = runtime().block_on(run(&requests, kind, slots, max_records, restart_after));
+        prop_assert_eq!(found, oracle(&requests, kind));
     }
+}
+
+fn config() -> Config {
+    let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let cases = given("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(24);
+    let seed = given("PROPTEST_RNG_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
+    eprintln!("{cases} cases; to play them again: PROPTEST_CASES={cases} PROPTEST_RNG_SEED={seed}");
+    let rng_seed = RngSeed::Fixed(seed);
+    Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 60, ..Config::default() }
+}
+
+#[test]
+fn a_put_that_said_what_held_does_not_end_a_delete_that_comes_later() {
+    let draft = |from, operation| Draft { key: 3, from, length: None, operation, sequence: 0 };
+    let requests = [vec![draft(0, Op::Put(3)), draft(29, Op::Put(3)), draft(3, Op::Delete)]];
+    let kind = Kind { until_changed: true, sequenced: false };
+    let found = runtime().block_on(run(&requests, kind, 3, 18, 1));
+    assert_eq!(found, oracle(&requests, kind));
+    assert_eq!(found[3], (0..DAYS).map(|day| (day < 3).then_some(3)).collect::<Vec<_>>());
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// A key of two columns, values of several types, some of them null.
+fn quotes(import: bool) -> DatasetDefinition {
+    let system_time = if import { r#""system_time":"known","# } else { "" };
+    let known = if import { r#",{"name":"known","type":"timestamp"}"# } else { "" };
+    let text = format!(
+        r#"{{"columns":[{{"name":"venue","type":"string"}},{{"name":"number","type":"int64"}},
+            {{"name":"price","type":"decimal(18,4)"}},{{"name":"note","type":"string"}},{{"name":"firm","type":"bool"}},
+            {{"name":"a","type":"timestamp"}},{{"name":"op","type":"string"}}{known}],"key":["venue","number"],
+            {system_time}"valid_from":"a","operation":"op","mode":"until_changed"}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+fn quote(op: &str, venue: &str, number: i64, from: usize, values: &str, known: usize) -> String {
+    let (from, known) = (day(from), day(known));
+    format!(r#"{{"op":"{op}","venue":"{venue}","number":{number},"a":{from},"known":{known}{values}}}"#)
+}
+
+/// Rows that became known last, as text: venue, number, price, note, firm and operation by valid time.
+async fn last_rows(lake: &Lake) -> Vec<String> {
+    let table = lake.snapshot(None).await.unwrap().table("facts").unwrap();
+    let columns = ["venue", "number", "price", "note", "firm", "valid_from", "system_from", "operation"];
+    let columns = columns.map(str::to_owned).to_vec();
+    let request = ScanRequest { columns, system_from_at_most: i64::MAX, valid_overlap: None, key_filters: Vec::new() };
+    let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
+    let options = FormatOptions::default().with_null("-");
+    let mut rows: Vec<(i64, i64, String)> = Vec::new();
+    for batch in &batches {
+        let time = |column: usize| batch.column(column).as_primitive::<TimestampMicrosecondType>();
+        for row in 0..batch.num_rows() {
+            let text = |column: &usize| {
+                ArrayFormatter::try_new(batch.column(*column).as_ref(), &options).unwrap().value(row).to_string()
+            };
+            let shown: Vec<String> = [0, 1, 2, 3, 4, 7].iter().map(text).collect();
+            rows.push((time(6).value(row), time(5).value(row), shown.join(" ")));
+        }
+    }
+    rows.sort();
+    let last = rows.last().unwrap().0;
+    rows.into_iter().filter(|row| row.0 == last).map(|row| row.2).collect()
+}
+
+#[test]
+fn a_retraction_takes_the_values_of_its_own_key_from_the_lake() {
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = Opened::open(folder.path(), &quotes(false), 2, 1_000).await;
+        let full = r#","price":"1.2500","note":"first","firm":true"#;
+        let sparse = r#","price":"-0.0001""#;
+        // Keys of which each part is another's, too.
+        let puts = |from: usize, values: &str| {
+            [("A", 1), ("A", 2), ("B", 1)].map(|(venue, number)| quote("put", venue, number, from, values, 0)).to_vec()
+        };
+        opened.send(&puts(0, full), false).await;
+        opened.drain().await;
+        opened.send(&[quote("put", "A", 2, 0, sparse, 0), quote("delete", "B", 1, 3, "", 0)], false).await;
+        opened.drain().await;
+        opened.send(&puts(5, r#","price":"9""#), false).await;
+        opened.drain().await;
+        let retractions =
+            [("A", 1), ("A", 2), ("B", 1)].map(|(venue, number)| quote("retract", venue, number, 5, "", 0));
+        opened.send(&retractions, false).await;
+        opened.drain().await;
+        let mut rows = last_rows(&opened.lake).await;
+        rows.sort();
+        assert_eq!(rows, ["A 1 1.2500 first true put", "A 2 -0.0001 - - put", "B 1 - - - delete"]);
+    });
+}
+
+#[test]
+fn a_retraction_finds_its_values_in_an_import_that_is_not_sealed() {
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = Opened::open(folder.path(), &quotes(true), 2, 1_000).await;
+        let put = |from, price: &str, known| quote("put", "A", 1, from, &format!(r#","price":"{price}""#), known);
+        opened.send(&[put(0, "1", 1), put(5, "2", 2), put(9, "3", 3)], true).await;
+        opened.drain().await;
+        opened.send(&[quote("retract", "A", 1, 5, "", 4), put(20, "4", 5)], true).await;
+        opened.drain().await;
+        opened.stream.append(Request::sealing(opened.dataset_id)).await.unwrap();
+        opened.drain().await;
+        let table = opened.lake.snapshot(None).await.unwrap().table("facts").unwrap();
+        let columns = ["price", "valid_from", "system_from"].map(str::to_owned).to_vec();
+        let known_by = engine::model::Instant::parse(day(4).trim_matches('"')).unwrap().micros();
+        let request =
+            ScanRequest { columns, system_from_at_most: known_by, valid_overlap: None, key_filters: Vec::new() };
+        let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
+        let mut rows: Vec<(i64, i64, i128)> = Vec::new();
+        for batch in &batches {
+            let time = |column: usize| batch.column(column).as_primitive::<TimestampMicrosecondType>();
+            let price = batch.column(0).as_primitive::<Decimal128Type>();
+            rows.extend((0..batch.num_rows()).map(|i| (time(2).value(i), time(1).value(i), price.value(i))));
+        }
+        rows.sort();
+        let last = rows.last().unwrap();
+        assert_eq!(*last, (known_by, micros(5), 10_000), "from the fifth day on the price of the first: {rows:?}");
+    });
 }

@@ -3,14 +3,11 @@
 //! In: decoded batches and the rows that belong to the slot. Out: the rows to append and the writes to the state.
 //! Reads the state and writes nothing.
 
-use std::{cmp::Ordering, collections::HashMap, ops::Range, sync::Arc};
+use std::{cell::OnceCell, cmp::Ordering, collections::HashMap, ops::Range};
 
-use arrow::{
-    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array},
-    compute::take,
-};
 use model::{
-    Change, DatasetDefinition, Effect, Fingerprint, OPEN, Operation, Segment, Timeline, arrow_layout, net_effect,
+    Change, DatasetDefinition, Effect, Fingerprint, OPEN, Operation, Segment, Timeline, TimelineEvent,
+    net_effect_within,
 };
 
 use crate::{
@@ -35,7 +32,7 @@ pub struct RowRef {
 /// A row to append: key (and, for a put, values) of an event, over a stretch of valid time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assertion {
-    /// The event whose key and values it carries.
+    /// The event whose key and values it carries. The batch behind the last one stands for [`Applied::held`].
     pub source: RowRef,
     /// First valid instant.
     pub from: i64,
@@ -47,11 +44,23 @@ pub struct Assertion {
     pub put: bool,
 }
 
+/// Values that a retraction lets extend and that no event of the epoch carries: what the lake says of a key, before
+/// the epoch, at a valid instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// An event with that key.
+    pub key: RowRef,
+    /// The instant.
+    pub instant: i64,
+}
+
 /// What a slot did to one dataset in one epoch.
 #[derive(Debug, Default)]
 pub struct Applied {
     /// Rows to append.
     pub assertions: Vec<Assertion>,
+    /// Values that the lake has to be asked for, if the rows are to be written.
+    pub held: Vec<Held>,
     /// Events that changed what holds.
     pub committed: u64,
     /// Events that did not.
@@ -158,9 +167,9 @@ struct SlotPass<'a> {
     buffer: Vec<u8>,
 }
 
-impl SlotPass<'_> {
+impl<'a> SlotPass<'a> {
     fn apply_key(&mut self, head_address: &[u8], head: Page, rows: &[RowRef]) -> Result<()> {
-        let earliest = rows.iter().map(|&row| self.event(row).from).min().unwrap_or(OPEN);
+        let earliest = rows.iter().map(|&row| reaches_back_to(self.event(row))).min().unwrap_or(OPEN);
         let older = match head.covers_from {
             Some(covers_from) if earliest < covers_from => self.load_older(head_address, earliest)?,
             _ => Vec::new(),
@@ -172,7 +181,9 @@ impl SlotPass<'_> {
         let before = segments.clone();
         let mut timeline = Timeline::new(self.definition.mode, self.definition.sequence.is_some(), segments);
         match self.timing {
-            Timing::Epoch(system_time) => self.apply_together(&mut timeline, rows, system_time),
+            Timing::Epoch(system_time) => {
+                self.apply_together(&mut timeline, rows, system_time, &KeySpeakers::new(rows))
+            }
             Timing::Carried => self.apply_by_carried_time(&mut timeline, rows),
         }
         let after = timeline.into_segments();
@@ -182,7 +193,7 @@ impl SlotPass<'_> {
         Ok(())
     }
 
-    fn event(&self, row: RowRef) -> &model::TimelineEvent {
+    fn event(&self, row: RowRef) -> &'a TimelineEvent {
         &self.batches[row.batch as usize].events[row.row as usize]
     }
 
@@ -196,15 +207,26 @@ impl SlotPass<'_> {
         let carried = |row: &RowRef| self.batches[row.batch as usize].system_times[row.row as usize];
         let mut by_time: Vec<(i64, RowRef)> = rows.iter().map(|row| (carried(row), *row)).collect();
         by_time.sort_by_key(|(time, _)| *time);
+        let speakers = KeySpeakers::new(rows);
         for group in by_time.chunk_by(|a, b| a.0 == b.0) {
             let rows: Vec<RowRef> = group.iter().map(|(_, row)| *row).collect();
-            self.apply_together(timeline, &rows, group[0].0);
+            self.apply_together(timeline, &rows, group[0].0, &speakers);
         }
     }
 
     /// Lets events act one after the other and records their net effect as known at one system time.
-    fn apply_together(&mut self, timeline: &mut Timeline, rows: &[RowRef], system_from: i64) {
-        let before = timeline.segments().to_vec();
+    fn apply_together(
+        &mut self,
+        timeline: &mut Timeline,
+        rows: &[RowRef],
+        system_from: i64,
+        speakers: &KeySpeakers<'_, 'a>,
+    ) {
+        let reaches = rows.iter().map(|&row| timeline.reach(self.event(row)));
+        // Of a long timeline only the part that can change is looked at.
+        let (from, until) =
+            reaches.fold((OPEN, i64::MIN), |all, reach| (i64::min(all.0, reach.0), i64::max(all.1, reach.1)));
+        let before = timeline.part(from, until).to_vec();
         let mut changed = false;
         for &row in rows {
             match timeline.apply(self.event(row)) {
@@ -215,20 +237,24 @@ impl SlotPass<'_> {
                 Effect::Unchanged => self.applied.unchanged += 1,
             }
         }
-        if !changed {
-            return;
+        let Some(key) = rows.last().copied().filter(|_| changed) else { return };
+        for change in net_effect_within(&before, timeline.part(from, until), from, until) {
+            let put = change.fingerprint != Fingerprint::NOTHING;
+            let source = if put { self.values_of(&change, key, speakers) } else { key };
+            let Change { from, to, .. } = change;
+            self.applied.assertions.push(Assertion { source, from, to, system_from, put });
         }
-        let changes = net_effect(&before, timeline.segments());
-        let speakers = Speakers::new(self.batches, rows);
-        for Change { from, to, fingerprint } in changes {
-            let put = fingerprint != Fingerprint::NOTHING;
-            let source = if put { speakers.of(fingerprint) } else { rows.last().copied() };
-            // A new fingerprint can only come from an event of this epoch.
-            debug_assert!(source.is_some());
-            if let Some(source) = source {
-                self.applied.assertions.push(Assertion { source, from, to, system_from, put });
-            }
+    }
+
+    /// The event of this epoch that says what a change makes hold; where none does, an earlier assertion extends, and
+    /// the lake has its values.
+    fn values_of(&mut self, change: &Change, key: RowRef, speakers: &KeySpeakers<'_, 'a>) -> RowRef {
+        if let Some(source) = speakers.of(self.batches, change.fingerprint, change.sequence) {
+            return source;
         }
+        let row = self.applied.held.len() as u32;
+        self.applied.held.push(Held { key, instant: change.said_at });
+        RowRef { batch: self.batches.len() as u32, row }
     }
 
     /// Writes the timeline back, older half first when the head has grown too long.
@@ -257,69 +283,53 @@ impl SlotPass<'_> {
     }
 }
 
-/// Finds the event that carries the values of a fingerprint.
+/// How far back the timeline has to be known for an event. A retraction has to know what held before it.
+fn reaches_back_to(event: &TimelineEvent) -> i64 {
+    match event.operation {
+        Operation::Put | Operation::Delete => event.from,
+        Operation::Retract => event.from.saturating_sub(1),
+    }
+}
+
+/// Finds among all events of a key in the epoch, of whatever system time, one that carries the values of a fingerprint.
+/// The sequence number goes with it, because it is stored beside the values and has no part in the fingerprint.
+struct KeySpeakers<'r, 'a> {
+    rows: &'r [RowRef],
+    found: OnceCell<Speakers<'a>>,
+}
+
 enum Speakers<'a> {
-    Few(&'a [EventBatch], &'a [RowRef]),
-    Many(HashMap<Fingerprint, RowRef>),
+    Few(&'a [EventBatch]),
+    Many(HashMap<(Fingerprint, i64), RowRef>),
+}
+
+impl<'r, 'a> KeySpeakers<'r, 'a> {
+    fn new(rows: &'r [RowRef]) -> KeySpeakers<'r, 'a> {
+        KeySpeakers { rows, found: OnceCell::new() }
+    }
+
+    fn of(&self, batches: &'a [EventBatch], fingerprint: Fingerprint, sequence: i64) -> Option<RowRef> {
+        let wanted = (fingerprint, sequence);
+        match self.found.get_or_init(|| Speakers::new(batches, self.rows)) {
+            Speakers::Few(batches) => {
+                self.rows.iter().rev().find(|row| Speakers::said(batches, **row) == Some(wanted)).copied()
+            }
+            Speakers::Many(by_fingerprint) => by_fingerprint.get(&wanted).copied(),
+        }
+    }
 }
 
 impl<'a> Speakers<'a> {
-    fn new(batches: &'a [EventBatch], rows: &'a [RowRef]) -> Speakers<'a> {
+    fn new(batches: &'a [EventBatch], rows: &[RowRef]) -> Speakers<'a> {
         if rows.len() <= 8 {
-            return Speakers::Few(batches, rows);
+            return Speakers::Few(batches);
         }
-        let puts = rows.iter().filter_map(|row| Self::said(batches, *row).map(|fingerprint| (fingerprint, *row)));
+        let puts = rows.iter().filter_map(|row| Self::said(batches, *row).map(|said| (said, *row)));
         Speakers::Many(puts.collect())
     }
 
-    fn said(batches: &[EventBatch], row: RowRef) -> Option<Fingerprint> {
+    fn said(batches: &[EventBatch], row: RowRef) -> Option<(Fingerprint, i64)> {
         let event = &batches[row.batch as usize].events[row.row as usize];
-        (event.operation == Operation::Put).then_some(event.fingerprint)
+        (event.operation == Operation::Put).then_some((event.fingerprint, event.sequence))
     }
-
-    fn of(&self, fingerprint: Fingerprint) -> Option<RowRef> {
-        match self {
-            Speakers::Few(batches, rows) => {
-                rows.iter().rev().find(|row| Self::said(batches, **row) == Some(fingerprint)).copied()
-            }
-            Speakers::Many(by_fingerprint) => by_fingerprint.get(&fingerprint).copied(),
-        }
-    }
-}
-
-/// Lays assertions out as [`arrow_layout::assertion_schema`] says, a record batch for each event batch they come from.
-/// `columns` are the batches' columns.
-pub fn lay_out(
-    definition: &DatasetDefinition,
-    columns: &[Vec<ArrayRef>],
-    assertions: &[Assertion],
-) -> Result<Vec<RecordBatch>> {
-    let schema = arrow_layout::assertion_schema(definition);
-    let key_count = definition.key.len();
-    let mut by_batch: Vec<Vec<&Assertion>> = vec![Vec::new(); columns.len()];
-    for assertion in assertions {
-        by_batch[assertion.source.batch as usize].push(assertion);
-    }
-    let mut laid_out = Vec::new();
-    for (columns, assertions) in columns.iter().zip(&by_batch).filter(|(_, assertions)| !assertions.is_empty()) {
-        let rows = UInt32Array::from_iter_values(assertions.iter().map(|a| a.source.row));
-        let put_rows = UInt32Array::from_iter(assertions.iter().map(|a| a.put.then_some(a.source.row)));
-        let mut arrays = Vec::with_capacity(schema.fields().len());
-        for (index, column) in columns.iter().enumerate() {
-            arrays.push(take(column, if index < key_count { &rows } else { &put_rows }, None)?);
-        }
-        let end = |to: i64| (to != OPEN).then_some(to);
-        arrays.push(timestamps(assertions.iter().map(|a| Some(a.from))));
-        arrays.push(timestamps(assertions.iter().map(|a| end(a.to))));
-        arrays.push(timestamps(assertions.iter().map(|a| Some(a.system_from))));
-        arrays.push(timestamps(assertions.iter().map(|_| None)));
-        let words = assertions.iter().map(|a| if a.put { "put" } else { "delete" });
-        arrays.push(Arc::new(StringArray::from_iter_values(words)));
-        laid_out.push(RecordBatch::try_new(Arc::clone(&schema), arrays)?);
-    }
-    Ok(laid_out)
-}
-
-fn timestamps(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("+00:00"))
 }

@@ -5,7 +5,9 @@
 
 use std::{fmt, sync::Arc};
 
-use model::{DatasetDefinition, Fingerprint, Mode, OPEN, Operation, OperationColumn, TimelineEvent};
+use model::{
+    DatasetDefinition, Fingerprint, Mode, OPEN, Operation, OperationColumn, TimelineEvent, definition::RETRACT_WORD,
+};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_128;
@@ -167,7 +169,7 @@ impl Decoder {
         for (position, &column) in self.stored.iter().enumerate() {
             let is_key = position < self.key_count;
             let value = match (operation, is_key) {
-                (Operation::Delete, false) if self.roles.sequence != Some(column) => Value::Null,
+                (Operation::Delete | Operation::Retract, false) if self.roles.sequence != Some(column) => Value::Null,
                 _ => self.value(raw, column)?,
             };
             if is_key && value == Value::Null {
@@ -214,13 +216,31 @@ impl Decoder {
             return Ok(Operation::Put);
         };
         let (put, delete) = OperationColumn::words(words);
-        match self.value(raw, column)? {
-            Value::String(word) if word == put => Ok(Operation::Put),
-            Value::String(word) if word == delete => Ok(Operation::Delete),
-            Value::Null => Err(self.about(column, &format!("is missing; it says '{put}' or '{delete}'"))),
-            _ => {
-                Err(self.about(column, &format!("says {}, not '{put}' or '{delete}'", raw[column].unwrap_or_default())))
+        let value = self.value(raw, column)?;
+        match &value {
+            Value::String(word) if word == put => return Ok(Operation::Put),
+            Value::String(word) if word == delete => return Ok(Operation::Delete),
+            _ => {}
+        }
+        let retract = self.definition.retract_word();
+        if let (Value::String(word), Some(retract)) = (&value, retract)
+            && word == retract
+        {
+            return Ok(Operation::Retract);
+        }
+        let choice = match retract {
+            None => format!("'{put}' or '{delete}'"),
+            Some(retract) => format!("'{put}', '{delete}' or '{retract}'"),
+        };
+        match &value {
+            Value::String(word) if word == RETRACT_WORD && self.definition.mode == Mode::Interval => {
+                let reason = format!(
+                    "says '{word}', but in interval mode there is no change to withdraw; say '{delete}' over the interval"
+                );
+                Err(self.about(column, &reason))
             }
+            Value::Null => Err(self.about(column, &format!("is missing; it says {choice}"))),
+            _ => Err(self.about(column, &format!("says {}, not {choice}", raw[column].unwrap_or_default()))),
         }
     }
 

@@ -1,15 +1,13 @@
 //! One epoch, from a range of the source to a commit and an updated state.
 //!
-//! The same function serves the first time and a replay after a crash: given the same range, epoch, system time and
-//! state it does the same, except that a replay commits nothing and leaves key groups alone that have the epoch.
+//! The same functions serve the first time and a replay after a crash: given the same range, epoch, system time and
+//! state they do the same, except that a replay commits nothing, asks the lake nothing and leaves key groups alone that
+//! have the epoch.
 
 use std::{
     collections::BTreeMap,
     ops::Range as Groups,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Instant as Stopwatch,
 };
 
@@ -18,19 +16,20 @@ use model::{EpochRecord, Instant, KEY_GROUPS};
 
 use crate::{
     Result,
-    apply::{Applied, Timing, apply_rows, lay_out, rows_of_slot},
+    apply::{Applied, Timing, apply_rows, rows_of_slot},
     decode::Decoder,
     event_batch::{EventBatch, Place},
     import::{HeldLine, ImportTail, ImportTails, Selection, select},
-    ports::{
-        DatasetCommit, DatasetInfo, EpochCommit, Quarantined, Range, RowWriter, Sink, Source, StateStore, StateWrites,
-    },
+    parallel::in_parallel,
+    ports::{DatasetCommit, DatasetInfo, EpochCommit, Quarantined, Range, Sink, Source, StateStore, StateWrites},
+    staging::stage,
 };
 
 /// Below so many records an epoch is not worth several threads and files.
 const SMALL_EPOCH_RECORDS: usize = 4_096;
 
 /// What an epoch needs.
+#[derive(Clone, Copy)]
 pub struct EpochContext<'a> {
     /// Where records come from.
     pub source: &'a dyn Source,
@@ -54,6 +53,7 @@ pub struct EpochPlan {
 }
 
 /// First time or replay.
+#[derive(Clone, Copy)]
 pub enum Pass<'a> {
     /// Stage files and commit.
     Commit,
@@ -62,6 +62,16 @@ pub enum Pass<'a> {
         /// For each key group, the last epoch applied.
         applied_epochs: &'a [u64],
     },
+}
+
+impl Pass<'_> {
+    /// Whether a key group has the epoch already.
+    fn has(&self, epoch: u64, key_group: u16) -> bool {
+        match self {
+            Pass::Commit => false,
+            Pass::Replay { applied_epochs } => applied_epochs[usize::from(key_group)] >= epoch,
+        }
+    }
 }
 
 /// What an epoch did.
@@ -135,48 +145,36 @@ impl DatasetWork {
     }
 }
 
-/// Runs an epoch. `tails` is what was held back before it.
-pub fn run_epoch(
-    context: &EpochContext<'_>,
+/// An epoch that is committed, with what still has to follow: quarantine and state.
+pub struct CommittedEpoch<'a> {
+    context: EpochContext<'a>,
+    plan: EpochPlan,
+    pass: Pass<'a>,
+    outcome: EpochOutcome,
+    tails_changed: bool,
+    quarantined: Vec<Quarantined>,
+    /// By slot.
+    writes: Vec<StateWrites>,
+}
+
+/// Runs an epoch up to its commit. `tails` is what was held back before it.
+pub fn commit_epoch<'a>(
+    context: EpochContext<'a>,
     plan: &EpochPlan,
     tails: &ImportTails,
-    pass: &Pass<'_>,
-) -> Result<EpochOutcome> {
+    pass: Pass<'a>,
+) -> Result<CommittedEpoch<'a>> {
     let mut watch = Stopwatch::now();
-    let mut lap = || {
-        let micros = u64::try_from(watch.elapsed().as_micros()).unwrap_or(u64::MAX);
-        watch = Stopwatch::now();
-        micros
-    };
     let mut outcome = EpochOutcome::default();
-    let (mut works, rejected) = decode_all(context, plan, tails)?;
-    settle_imports(&mut works, plan, tails, &mut outcome.tails);
-    let quarantined: Vec<Quarantined> = rejected
-        .into_iter()
-        .chain(works.values_mut().flat_map(|work| std::mem::take(&mut work.selection.quarantined).into_iter()))
-        .collect();
-    for entry in &quarantined {
-        if let Some(work) = works.get_mut(&entry.dataset_id) {
-            work.quarantined += entry.events;
-        }
-    }
-    for work in works.values_mut() {
-        work.columns = work.batches.iter_mut().map(EventBatch::finish_columns).collect();
-    }
-    outcome.records = works.values().map(DatasetWork::acting_events).sum();
-    outcome.timings.decode_micros = lap();
+    let (works, quarantined) = prepare(&context, plan, tails, &mut outcome)?;
+    outcome.timings.decode_micros = lap(&mut watch);
 
-    let has_epoch = |group: u16| match pass {
-        Pass::Commit => false,
-        Pass::Replay { applied_epochs } => applied_epochs[usize::from(group)] >= plan.epoch,
-    };
     let small = outcome.records < SMALL_EPOCH_RECORDS as u64;
     let slots = if small { 1 } else { context.slots.max(1) };
-    let works: Vec<DatasetWork> = works.into_values().collect();
     let results = in_parallel(usize::from(slots), usize::from(slots), |slot| {
-        run_slot(context, plan, pass, &works, groups_of_slot(slot as u16, slots), &has_epoch)
+        run_slot(&context, plan, &pass, &works, groups_of_slot(slot as u16, slots))
     })?;
-    outcome.timings.apply_micros = lap();
+    outcome.timings.apply_micros = lap(&mut watch);
 
     let (writes, commits): (Vec<StateWrites>, Vec<Vec<DatasetCommit>>) = results.into_iter().unzip();
     let datasets = merge_commits(&works, commits);
@@ -198,25 +196,72 @@ pub fn run_epoch(
         };
         context.sink.commit(EpochCommit { record, datasets })?;
     }
-    outcome.timings.commit_micros = lap();
+    outcome.timings.commit_micros = lap(&mut watch);
+    let tails_changed = outcome.tails != *tails;
+    Ok(CommittedEpoch { context, plan: *plan, pass, outcome, tails_changed, quarantined, writes })
+}
 
-    // Not before the commit: another attempt has another system time, which may let a record in. After a crash here the
-    // epoch is replayed, because its marks are missing, and writes the same entries.
-    if !quarantined.is_empty() {
-        context.source.quarantine(&quarantined)?;
+impl CommittedEpoch<'_> {
+    /// What it did.
+    pub fn outcome(&self) -> &EpochOutcome {
+        &self.outcome
     }
-    if outcome.tails != *tails {
-        context.state.put_note(plan.epoch, &outcome.tails.to_note()?, 0)?;
-    }
-    in_parallel(usize::from(slots), usize::from(slots), |slot| {
-        let groups = groups_of_slot(slot as u16, slots);
-        for lacking in groups_lacking(groups, &has_epoch) {
-            context.state.apply(plan.epoch, lacking.clone(), &writes_within(&writes[slot], &lacking))?;
+
+    /// Writes quarantine and state. Where this fails the epoch stays committed, and a replay makes up for it.
+    ///
+    /// Quarantine not before the commit: another attempt has another system time, which may let a record in. After a
+    /// crash here the epoch is replayed, because its marks are missing, and writes the same entries.
+    pub fn settle(mut self) -> Result<EpochOutcome> {
+        let mut watch = Stopwatch::now();
+        let EpochContext { source, state, .. } = self.context;
+        let epoch = self.plan.epoch;
+        if !self.quarantined.is_empty() {
+            source.quarantine(&self.quarantined)?;
         }
-        Ok(())
-    })?;
-    outcome.timings.state_micros = lap();
-    Ok(outcome)
+        if self.tails_changed {
+            // Earlier ones are still needed if state is lost from here back to the last checkpoint, which clears them.
+            state.put_note(epoch, &self.outcome.tails.to_note()?, 0)?;
+        }
+        let slots = self.writes.len();
+        in_parallel(slots, slots, |slot| {
+            let groups = groups_of_slot(slot as u16, slots as u16);
+            for lacking in groups_lacking(groups, &|group| self.pass.has(epoch, group)) {
+                state.apply(epoch, lacking.clone(), &writes_within(&self.writes[slot], &lacking))?;
+            }
+            Ok(())
+        })?;
+        self.outcome.timings.state_micros = lap(&mut watch);
+        Ok(self.outcome)
+    }
+}
+
+/// Microseconds since the watch was set, which sets it anew.
+fn lap(watch: &mut Stopwatch) -> u64 {
+    let micros = u64::try_from(watch.elapsed().as_micros()).unwrap_or(u64::MAX);
+    *watch = Stopwatch::now();
+    micros
+}
+
+/// Decodes an epoch's records and decides which of them act now.
+fn prepare(
+    context: &EpochContext<'_>,
+    plan: &EpochPlan,
+    tails: &ImportTails,
+    outcome: &mut EpochOutcome,
+) -> Result<(Vec<DatasetWork>, Vec<Quarantined>)> {
+    let (mut works, mut quarantined) = decode_all(context, plan, tails)?;
+    settle_imports(&mut works, plan, tails, &mut outcome.tails);
+    for work in works.values_mut() {
+        quarantined.append(&mut work.selection.quarantined);
+        work.columns = work.batches.iter_mut().map(EventBatch::finish_columns).collect();
+    }
+    for entry in &quarantined {
+        if let Some(work) = works.get_mut(&entry.dataset_id) {
+            work.quarantined += entry.events;
+        }
+    }
+    outcome.records = works.values().map(DatasetWork::acting_events).sum();
+    Ok((works.into_values().collect(), quarantined))
 }
 
 /// Maximal runs of key groups that do not have the epoch yet.
@@ -377,19 +422,18 @@ fn run_slot(
     pass: &Pass<'_>,
     works: &[DatasetWork],
     groups: Groups<u16>,
-    has_epoch: &(dyn Fn(u16) -> bool + Sync),
 ) -> Result<(StateWrites, Vec<DatasetCommit>)> {
     let mut writes = StateWrites::default();
     let mut commits = Vec::with_capacity(works.len());
     for work in works {
-        let ours = |group: u16| groups.contains(&group) && !has_epoch(group);
+        let ours = |group: u16| groups.contains(&group) && !pass.has(plan.epoch, group);
         let rows = rows_of_slot(&work.batches, &ours, |row| work.selection.acts(row));
         let timing = if work.importing { Timing::Carried } else { Timing::Epoch(plan.system_time.micros()) };
         let definition = &work.info.definition;
         let applied =
             apply_rows(work.dataset_id, definition, &work.batches, &rows, timing, context.state, &mut writes)?;
         let files = match pass {
-            Pass::Commit => stage(context.sink, work, &applied)?,
+            Pass::Commit => stage(context.sink, work.dataset_id, definition, &work.columns, &applied)?,
             Pass::Replay { .. } => Vec::new(),
         };
         let Applied { committed, unchanged, .. } = applied;
@@ -402,17 +446,6 @@ fn run_slot(
         });
     }
     Ok((writes, commits))
-}
-
-fn stage(sink: &dyn Sink, work: &DatasetWork, applied: &Applied) -> Result<Vec<crate::ports::StagedFile>> {
-    if applied.assertions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut writer: Box<dyn RowWriter> = sink.writer(work.dataset_id)?;
-    for batch in lay_out(&work.info.definition, &work.columns, &applied.assertions)? {
-        writer.write(&batch)?;
-    }
-    writer.finish()
 }
 
 /// Adds up what the slots did, dataset by dataset.
@@ -433,29 +466,4 @@ fn merge_commits(works: &[DatasetWork], by_slot: Vec<Vec<DatasetCommit>>) -> Vec
         }
     }
     merged
-}
-
-/// Runs `task` for each index below `count` on up to `workers` threads and returns the results in order.
-fn in_parallel<T: Send>(workers: usize, count: usize, task: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
-    if workers <= 1 || count <= 1 {
-        return (0..count).map(task).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<Result<T>>>> = (0..count).map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..workers.min(count) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(slot) = results.get(index) else { break };
-                    let result = task(index);
-                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-                }
-            });
-        }
-    });
-    let taken = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
-    taken
-        .map(|result| result.unwrap_or_else(|| Err(crate::Error::new(crate::ErrorKind::Internal, "a task never ran"))))
-        .collect()
 }

@@ -12,9 +12,11 @@ pub mod error;
 pub mod event_batch;
 pub mod import;
 pub mod json_leaf;
+mod parallel;
 pub mod pipeline;
 pub mod ports;
 pub mod recovery;
+pub mod staging;
 pub mod state_value;
 
 pub use decode::{Decoder, Rejection};

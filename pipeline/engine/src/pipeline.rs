@@ -9,11 +9,11 @@ use std::{
 };
 
 use model::{EpochRecord, Instant};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     Error, ErrorKind, Result,
-    epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, run_epoch},
+    epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, commit_epoch},
     import::ImportTails,
     ports::{Clock, EpochLimits, Sink, Source, StateStore},
     recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
@@ -56,7 +56,8 @@ pub struct Progress {
     pub failed: AtomicBool,
 }
 
-/// Called after each commit with its record and the names of the datasets in which something changed.
+/// Called after each commit with its record and the names of the datasets in which something changed, before the state
+/// has the epoch: what is committed is true, whatever becomes of the state.
 pub type OnCommit = Box<dyn Fn(&EpochRecord, &[String]) + Send>;
 
 /// The pipeline and what it needs.
@@ -77,11 +78,24 @@ pub struct Pipeline {
     pub on_commit: OnCommit,
 }
 
+/// However the pipeline ends, it says that it does not run any more; after a panic also that it failed.
+struct Ending<'a>(&'a Progress);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.store(true, Ordering::Relaxed);
+            error!("the pipeline has stopped on a broken invariant; restart Tidemark, records are kept until then");
+        }
+        self.0.running.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Pipeline {
     /// Runs until `stop` is set. Errors that may pass are logged and tried again; the others end it.
     pub fn run(&self, stop: &AtomicBool) -> Result<()> {
+        let _ending = Ending(&self.progress);
         let outcome = self.run_with_retries(stop);
-        self.progress.running.store(false, Ordering::Relaxed);
         if let Err(error) = &outcome {
             self.progress.failed.store(true, Ordering::Relaxed);
             error!(%error, "the pipeline has stopped; records are still acknowledged and kept, but not committed");
@@ -101,7 +115,9 @@ impl Pipeline {
                         pause = Duration::from_millis(100);
                     }
                     warn!(%error, pause_ms = pause.as_millis() as u64, "an epoch failed; trying again");
-                    std::thread::sleep(pause);
+                    if stopped_within(stop, pause) {
+                        return Ok(());
+                    }
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
                 outcome => return outcome,
@@ -110,24 +126,31 @@ impl Pipeline {
     }
 
     fn run_once(&self, stop: &AtomicBool) -> Result<()> {
-        let mut tails = self.recover()?;
+        let Some(mut tails) = self.recover(stop)? else {
+            // Stopped while catching up: what the state has by now is kept, and the source lets go of nothing.
+            return self.state.flush();
+        };
         self.progress.running.store(true, Ordering::Relaxed);
         let mut last_close = Stopwatch::now().checked_sub(self.options.epoch_interval).unwrap_or_else(Stopwatch::now);
         let mut last_checkpoint = Stopwatch::now();
+        let mut has_notes = self.state.note(u64::MAX)?.is_some();
         while !stop.load(Ordering::Relaxed) {
             if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
+                has_notes |= outcome.tails != tails;
                 tails = outcome.tails;
             }
             if last_checkpoint.elapsed() >= self.options.checkpoint_interval {
-                self.checkpoint()?;
+                self.checkpoint(has_notes.then_some(&tails))?;
+                has_notes = false;
                 last_checkpoint = Stopwatch::now();
             }
         }
-        self.checkpoint()
+        self.checkpoint(has_notes.then_some(&tails))
     }
 
-    /// Brings the state to the last committed epoch; returns what is held back of imports there.
-    fn recover(&self) -> Result<ImportTails> {
+    /// Brings the state to the last committed epoch; returns what is held back of imports there, and nothing when
+    /// stopped before.
+    fn recover(&self, stop: &AtomicBool) -> Result<Option<ImportTails>> {
         let head = self.sink.head();
         let committed_epoch = head.as_ref().map_or(0, |record| record.epoch);
         let applied_epochs = self.state.applied_epochs()?;
@@ -136,9 +159,9 @@ impl Pipeline {
             Decision::Continue => {
                 let position = head.as_ref().map_or(0, |record| record.position);
                 self.check_stream(position, position)?;
-                self.tails_after(committed_epoch)
+                self.tails_after(committed_epoch).map(Some)
             }
-            Decision::Replay { after } => self.replay(after, &observed.applied_epochs),
+            Decision::Replay { after } => self.replay(after, &observed.applied_epochs, stop),
             Decision::Refuse { key_group, applied } => Err(Error::new(
                 ErrorKind::Mismatch,
                 "the timeline state is ahead of the lake, so they do not belong together; restore both from one backup",
@@ -149,7 +172,7 @@ impl Pipeline {
         }
     }
 
-    fn replay(&self, after: u64, applied_epochs: &[u64]) -> Result<ImportTails> {
+    fn replay(&self, after: u64, applied_epochs: &[u64], stop: &AtomicBool) -> Result<Option<ImportTails>> {
         let watch = Stopwatch::now();
         let mut tails = self.tails_after(after)?;
         // The predecessor of the first epoch to replay says where its range begins.
@@ -159,14 +182,18 @@ impl Pipeline {
         self.check_stream(committed, previous.as_ref().map_or(0, |record| record.position))?;
         let mut replayed = 0_u64;
         for record in records.iter().filter(|record| record.epoch > after) {
+            if stop.load(Ordering::Relaxed) {
+                info!(epochs = replayed, "stopped while the timeline state was catching up with the lake");
+                return Ok(None);
+            }
             let range = epoch_range(previous.as_ref(), record);
             let plan = EpochPlan { epoch: record.epoch, system_time: record.system_time, range };
-            tails = run_epoch(&self.context(), &plan, &tails, &Pass::Replay { applied_epochs })?.tails;
+            tails = commit_epoch(self.context(), &plan, &tails, Pass::Replay { applied_epochs })?.settle()?.tails;
             previous = Some(record.clone());
             replayed += 1;
         }
         info!(epochs = replayed, millis = watch.elapsed().as_millis() as u64, "timeline state caught up with the lake");
-        Ok(tails)
+        Ok(Some(tails))
     }
 
     fn check_stream(&self, committed_position: u64, needed_after: u64) -> Result<()> {
@@ -210,8 +237,10 @@ impl Pipeline {
         let epoch = head.as_ref().map_or(1, |record| record.epoch + 1);
         let range = crate::ports::Range { after, up_to: cut.position };
         let plan = EpochPlan { epoch, system_time: self.system_time(head.as_ref(), cut.latest_arrival), range };
-        let outcome = run_epoch(&self.context(), &plan, tails, &Pass::Commit)?;
-        self.announce(&plan, &outcome);
+        let committed = commit_epoch(self.context(), &plan, tails, Pass::Commit)?;
+        self.announce(&plan, committed.outcome());
+        let outcome = committed.settle()?;
+        debug!(epoch, state_micros = outcome.timings.state_micros, "timeline state written");
         Ok(Some(outcome))
     }
 
@@ -234,7 +263,6 @@ impl Pipeline {
             decode_micros = timings.decode_micros,
             apply_micros = timings.apply_micros,
             commit_micros = timings.commit_micros,
-            state_micros = timings.state_micros,
             "epoch committed"
         );
         if let Some(record) = self.sink.head() {
@@ -242,13 +270,15 @@ impl Pipeline {
         }
     }
 
-    /// Makes the state durable; after that the source may let go of what is in it.
-    fn checkpoint(&self) -> Result<()> {
+    /// Makes the state durable; after that the source may let go of what is in it, and what was noted of imports before
+    /// is of no more use. `tails` is what is held back of them now, where notes of earlier epochs may be left.
+    fn checkpoint(&self, tails: Option<&ImportTails>) -> Result<()> {
         self.state.flush()?;
-        match self.sink.head() {
-            Some(record) => self.source.release(record.position),
-            None => Ok(()),
+        let Some(record) = self.sink.head() else { return Ok(()) };
+        if let Some(tails) = tails {
+            self.state.put_note(record.epoch, &tails.to_note()?, record.epoch)?;
         }
+        self.source.release(record.position)
     }
 
     fn context(&self) -> EpochContext<'_> {
@@ -258,5 +288,38 @@ impl Pipeline {
             sink: self.sink.as_ref(),
             slots: self.options.slots,
         }
+    }
+}
+
+/// Waits, but no longer than until stopped; tells whether it was.
+fn stopped_within(stop: &AtomicBool, pause: Duration) -> bool {
+    const STEP: Duration = Duration::from_millis(20);
+    let watch = Stopwatch::now();
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return true;
+        }
+        let left = pause.saturating_sub(watch.elapsed());
+        if left.is_zero() {
+            return false;
+        }
+        std::thread::sleep(left.min(STEP));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_with_a_stop_or_by_itself() {
+        let stop = AtomicBool::new(false);
+        assert!(!stopped_within(&stop, Duration::from_millis(1)));
+        let watch = Stopwatch::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| stop.store(true, Ordering::Relaxed));
+            assert!(stopped_within(&stop, Duration::from_secs(600)));
+        });
+        assert!(watch.elapsed() < Duration::from_secs(60));
     }
 }

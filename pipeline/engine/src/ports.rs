@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc, time::Duration};
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use model::{DatasetDefinition, EpochRecord, Instant};
 
 use crate::Result;
@@ -206,6 +206,12 @@ pub trait Sink: Send + Sync {
 
     /// Committed epochs after one, in order.
     fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>>;
+
+    /// The values that hold for some keys at a valid instant each, as of the last committed epoch and also of a history
+    /// import that is not sealed. `keys` are the key columns in key order, row `i` of them goes with `instants[i]`.
+    /// Gives the value columns in the definition's order, row by row as asked. Fails with
+    /// [`crate::ErrorKind::Mismatch`] where nothing holds.
+    fn values_at(&self, dataset_id: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>>;
 
     /// Begins a file of assertion rows for a dataset. Nothing of it is visible before the commit.
     fn writer(&self, dataset_id: u32) -> Result<Box<dyn RowWriter>>;

@@ -62,6 +62,8 @@ pub struct Page {
 
 const HAS_OLDER_PAGES: u8 = 1;
 const SEQUENCED: u8 = 2;
+/// Each segment ends with a byte that says whether it is a retraction. Pages without any have no such byte.
+const RETRACTIONS: u8 = 4;
 
 impl Page {
     /// Writes the page. Instants are differences from their predecessor; a segment that ends where the next begins, or
@@ -69,7 +71,10 @@ impl Page {
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.clear();
         let sequenced = self.segments.iter().any(|segment| segment.sequence != 0);
-        out.push(u8::from(self.covers_from.is_some()) * HAS_OLDER_PAGES + u8::from(sequenced) * SEQUENCED);
+        let retractions = self.segments.iter().any(|segment| segment.retracted);
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        let has_older = flag(self.covers_from.is_some(), HAS_OLDER_PAGES);
+        out.push(has_older | flag(sequenced, SEQUENCED) | flag(retractions, RETRACTIONS));
         if let Some(from) = self.covers_from {
             out.extend_from_slice(&from.to_be_bytes());
         }
@@ -82,6 +87,9 @@ impl Page {
             if sequenced {
                 write_varint(out, zigzag(segment.sequence));
             }
+            if retractions {
+                out.push(u8::from(segment.retracted));
+            }
             at = if segment.to == model::OPEN { segment.from } else { segment.to };
         }
     }
@@ -90,6 +98,9 @@ impl Page {
     pub fn decode(mut bytes: &[u8]) -> Result<Page> {
         let input = &mut bytes;
         let flags = take::<1>(input)?[0];
+        if flags & !(HAS_OLDER_PAGES | SEQUENCED | RETRACTIONS) != 0 {
+            return Err(corrupt());
+        }
         let covers_from = if flags & HAS_OLDER_PAGES != 0 { Some(i64::from_be_bytes(take::<8>(input)?)) } else { None };
         let mut at = covers_from.unwrap_or(0);
         let mut segments = Vec::with_capacity(input.len() / 20 + 2);
@@ -99,7 +110,8 @@ impl Page {
             let to = if length == 0 { model::OPEN } else { from.wrapping_add(length as i64) };
             let fingerprint = Fingerprint(u128::from_le_bytes(take::<16>(input)?));
             let sequence = if flags & SEQUENCED != 0 { unzigzag(read_varint(input)?) } else { 0 };
-            segments.push(Segment { from, to, sequence, fingerprint });
+            let retracted = flags & RETRACTIONS != 0 && take::<1>(input)? != [0];
+            segments.push(Segment { from, to, sequence, fingerprint, retracted });
             at = if length == 0 { from } else { to };
         }
         Ok(Page { covers_from, segments })
@@ -153,14 +165,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn segments() -> impl Strategy<Value = Vec<Segment>> {
-        prop::collection::vec((any::<u32>(), 1..u32::MAX, any::<i64>(), any::<u128>()), 0..20).prop_map(|parts| {
+        let part = (any::<u32>(), 1..u32::MAX, any::<i64>(), any::<u128>(), any::<bool>());
+        (prop::collection::vec(part, 0..20), any::<bool>()).prop_map(|(parts, retractions)| {
             let mut at = -1_000_000_000_000_i64;
             let mut segments: Vec<Segment> = parts
                 .into_iter()
-                .map(|(gap, length, sequence, fingerprint)| {
+                .map(|(gap, length, sequence, fingerprint, retracted)| {
                     let from = at + i64::from(gap);
                     at = from + i64::from(length);
-                    Segment { from, to: at, sequence, fingerprint: Fingerprint(fingerprint) }
+                    let (fingerprint, retracted) = (Fingerprint(fingerprint), retracted && retractions);
+                    Segment { from, to: at, sequence, fingerprint, retracted }
                 })
                 .collect();
             if let Some(last) = segments.last_mut() {
@@ -190,6 +204,25 @@ mod tests {
             prop_assert_eq!(a.cmp(&b), x.cmp(&y));
             prop_assert_eq!(page_start(b"k", &x).unwrap(), a);
         }
+    }
+
+    #[test]
+    fn a_page_without_retractions_has_no_byte_for_them() {
+        let segment =
+            |from, to, sequence| Segment { from, to, sequence, fingerprint: Fingerprint(7), retracted: false };
+        let page = Page { covers_from: None, segments: vec![segment(1, 3, 4), segment(3, model::OPEN, 5)] };
+        let mut fingerprint = [0; 16];
+        fingerprint[0] = 7;
+        let written = [&[2, 2, 2][..], &fingerprint[..], &[8, 0, 0], &fingerprint[..], &[10]].concat();
+        let mut bytes = Vec::new();
+        page.encode(&mut bytes);
+        assert_eq!(bytes, written);
+        assert_eq!(Page::decode(&written).unwrap(), page);
+    }
+
+    #[test]
+    fn a_page_with_what_is_not_known_here_is_an_error() {
+        assert_eq!(Page::decode(&[8]).unwrap_err().kind(), ErrorKind::Corrupt);
     }
 
     #[test]

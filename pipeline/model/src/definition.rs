@@ -19,7 +19,8 @@ pub struct DatasetDefinition {
     /// Column that carries its end; null in it, or no such column, is unbounded. Not in `until_changed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_to: Option<String>,
-    /// Column that says whether an event is a put or a delete. Without it every event is a put.
+    /// Column that says whether an event is a put, a delete or, in `until_changed`, a retraction. Without it every event
+    /// is a put.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationColumn>,
     /// Column whose larger value wins between contradicting events, whatever order they arrive in.
@@ -63,13 +64,13 @@ impl ColumnDefinition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OperationColumn {
-    /// The column's name; its words are `put` and `delete`.
+    /// The column's name; its words are `put`, `delete` and, in `until_changed`, `retract`.
     Named(String),
     /// The column's name and its words.
     Mapped(OperationWords),
 }
 
-/// An operation column whose words differ from `put` and `delete`.
+/// An operation column whose words differ from `put`, `delete` and `retract`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperationWords {
@@ -81,7 +82,14 @@ pub struct OperationWords {
     /// Word for delete. Default `delete`.
     #[serde(default = "default_delete")]
     pub delete: String,
+    /// Word for retract. Default `retract`, unless put or delete is called so: then nothing can be retracted. Only in
+    /// `until_changed`, where an event is a change that can be withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retract: Option<String>,
 }
+
+/// The word for retract where a definition gives no other.
+pub const RETRACT_WORD: &str = "retract";
 
 fn default_put() -> String {
     "put".to_owned()
@@ -107,7 +115,22 @@ impl OperationColumn {
             OperationColumn::Mapped(words) => (&words.put, &words.delete),
         }
     }
+
+    /// The word for retract in `until_changed` mode, if there is one.
+    fn retract(&self) -> Option<&str> {
+        match self {
+            OperationColumn::Named(_) => Some(RETRACT_WORD),
+            OperationColumn::Mapped(words) => {
+                let taken = words.put == RETRACT_WORD || words.delete == RETRACT_WORD;
+                words.retract.as_deref().or((!taken).then_some(RETRACT_WORD))
+            }
+        }
+    }
 }
+
+/// Member of an `until_changed` dataset's event that ends its interval exactly there, null for never, whatever the key
+/// changes to inside it. What statements that write mean can be said no other way; events of sources do not carry it.
+pub const EXACT_END: &str = "$valid_to";
 
 /// How an event's valid interval is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,6 +194,12 @@ impl DatasetDefinition {
             && self.valid_to.as_deref() != Some(name)
             && self.system_time.as_deref() != Some(name)
             && operation != Some(name)
+    }
+
+    /// The word with which an event withdraws a change; `None` where this dataset knows no such events.
+    pub fn retract_word(&self) -> Option<&str> {
+        let operation = self.operation.as_ref().filter(|_| self.mode == Mode::UntilChanged);
+        operation.and_then(OperationColumn::retract)
     }
 
     fn check_columns(&self, problems: &mut Vec<DefinitionProblem>) {
@@ -247,12 +276,7 @@ impl DatasetDefinition {
         if self.mode == Mode::UntilChanged && self.valid_to.is_some() {
             problems.push(problem("/valid_to", "in until_changed mode an event carries no end; leave valid_to out"));
         }
-        if let Some(operation) = &self.operation {
-            let (put, delete) = operation.words();
-            if put == delete {
-                problems.push(problem("/operation", "the words for put and delete are the same"));
-            }
-        }
+        self.check_operation_words(problems);
         let roles = [Some(self.valid_from.as_str()), self.valid_to.as_deref(), self.system_time.as_deref(), operation];
         let mut used: HashSet<&str> = self.key.iter().map(String::as_str).collect();
         for name in roles.into_iter().flatten() {
@@ -262,6 +286,23 @@ impl DatasetDefinition {
         }
         if self.sequence.as_ref().is_some_and(|name| !self.is_value(name)) {
             problems.push(problem("/sequence", "the sequence column cannot be key, time or operation as well"));
+        }
+    }
+
+    fn check_operation_words(&self, problems: &mut Vec<DefinitionProblem>) {
+        let Some(operation) = &self.operation else { return };
+        let (put, delete) = operation.words();
+        if put == delete {
+            problems.push(problem("/operation", "the words for put and delete are the same"));
+        }
+        let OperationColumn::Mapped(OperationWords { retract: Some(retract), .. }) = operation else { return };
+        if self.mode == Mode::Interval {
+            let reason = "an event in interval mode is no change that could be withdrawn; leave the word for retract \
+                          out and delete the interval instead";
+            problems.push(problem("/operation/retract", reason));
+        } else if retract == put || retract == delete {
+            problems
+                .push(problem("/operation/retract", "put or delete has the same word; give retract one of its own"));
         }
     }
 
@@ -331,6 +372,44 @@ mod tests {
         definition.columns[1].name = "system_from".into();
         let pointers: Vec<_> = definition.problems().into_iter().map(|p| p.pointer).collect();
         assert_eq!(pointers, ["/columns/1/name", "/key/0", "/valid_to"]);
+    }
+
+    fn prices(operation: &str) -> DatasetDefinition {
+        parse(&format!(
+            r#"{{"columns":[{{"name":"id","type":"string"}},{{"name":"price","type":"int64"}},{{"name":"at","type":"timestamp"}},
+                {{"name":"op","type":"string"}}],"key":["id"],"valid_from":"at","operation":{operation},"mode":"until_changed"}}"#
+        ))
+    }
+
+    #[test]
+    fn retract_has_its_own_word_or_none() {
+        for (operation, word) in [
+            (r#""op""#, Some("retract")),
+            (r#"{"column":"op"}"#, Some("retract")),
+            (r#"{"column":"op","retract":"undo"}"#, Some("undo")),
+            (r#"{"column":"op","delete":"retract"}"#, None),
+            (r#"{"column":"op","delete":"retract","retract":"undo"}"#, Some("undo")),
+        ] {
+            let definition = prices(operation);
+            assert_eq!(definition.problems(), vec![]);
+            assert_eq!(definition.retract_word(), word, "{operation}");
+            assert_eq!(parse(&serde_json::to_string(&definition).unwrap()), definition);
+        }
+        assert_eq!(gdp().retract_word(), None);
+    }
+
+    #[test]
+    fn a_word_for_retract_that_cannot_be_used_is_a_problem_with_its_place() {
+        let pointers = |definition: &DatasetDefinition| -> Vec<String> {
+            definition.problems().into_iter().map(|problem| problem.pointer).collect()
+        };
+        let mut definition = prices(r#"{"column":"op","retract":"delete"}"#);
+        assert_eq!(pointers(&definition), ["/operation/retract"]);
+        definition = prices(r#"{"column":"op","retract":"undo"}"#);
+        definition.mode = Mode::Interval;
+        assert_eq!(pointers(&definition), ["/operation/retract"]);
+        definition.operation = Some(OperationColumn::Named("op".into()));
+        assert_eq!(pointers(&definition), Vec::<String>::new());
     }
 
     #[test]

@@ -8,18 +8,25 @@ pub mod announce;
 pub mod arrow_layout;
 pub mod column_type;
 pub mod definition;
+pub mod difference;
 pub mod instant;
+pub mod rectangles;
 pub mod resolve;
 pub mod snapshot_token;
+mod steps;
 pub mod timeline;
 
 pub use announce::{CommitAnnouncement, DatasetCounts, DatasetSummary, EpochRecord, PipelineSample};
 pub use column_type::ColumnType;
 pub use definition::{ColumnDefinition, DatasetDefinition, DefinitionProblem, Mode, OperationColumn};
+pub use difference::{Difference, differences};
 pub use instant::{Instant, OPEN};
+pub use rectangles::{Rectangle, StoredAssertion, rectangles};
 pub use resolve::{Assertion, Piece, resolve};
 pub use snapshot_token::SnapshotToken;
-pub use timeline::{Change, Effect, Fingerprint, Operation, Segment, Timeline, TimelineEvent, net_effect};
+pub use timeline::{
+    Change, Effect, Fingerprint, Operation, Segment, Timeline, TimelineEvent, net_effect, net_effect_within,
+};
 
 /// Key groups the key space of every dataset is divided into. Fixed for the life of a lake: state moves in these units.
 pub const KEY_GROUPS: u16 = 128;

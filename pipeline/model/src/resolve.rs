@@ -5,6 +5,8 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
+use crate::steps::step;
+
 /// One assertion row of a key, already known as of the system time asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assertion {
@@ -39,13 +41,18 @@ pub fn resolve(assertions: &[Assertion], same_values: impl Fn(usize, usize) -> b
         return if only.put { vec![piece] } else { Vec::new() };
     }
     let mut starts: Vec<usize> = (0..assertions.len()).filter(|&i| assertions[i].from < assertions[i].to).collect();
-    starts.sort_unstable_by_key(|&i| assertions[i].from);
+    starts.sort_unstable_by(|&a, &b| {
+        step();
+        assertions[a].from.cmp(&assertions[b].from)
+    });
     let mut pieces: Vec<Piece> = Vec::with_capacity(starts.len());
     let mut active: BinaryHeap<Active> = BinaryHeap::new();
     let mut next = starts.iter().copied().peekable();
     let mut at = i64::MIN;
     loop {
+        step();
         while active.peek().is_some_and(|top| top.to <= at) {
+            step();
             active.pop();
         }
         if active.is_empty() {
@@ -53,6 +60,7 @@ pub fn resolve(assertions: &[Assertion], same_values: impl Fn(usize, usize) -> b
             at = assertions[index].from;
         }
         while let Some(index) = next.next_if(|&index| assertions[index].from <= at) {
+            step();
             let Assertion { to, system_from, .. } = assertions[index];
             active.push(Active { system_from, index, to });
         }
@@ -87,6 +95,7 @@ struct Active {
 
 impl Ord for Active {
     fn cmp(&self, other: &Active) -> Ordering {
+        step();
         (self.system_from, self.index).cmp(&(other.system_from, other.index))
     }
 }

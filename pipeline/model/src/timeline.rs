@@ -3,7 +3,7 @@
 //! A timeline holds, for each valid instant, the fingerprint of the values that hold there. Values themselves stay
 //! in the event that carries them: a version is only ever written for what an event of this epoch says.
 
-use crate::{Mode, OPEN};
+use crate::{Mode, OPEN, steps::step};
 
 /// 128-bit fingerprint of an event's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub enum Operation {
     Put,
     /// Nothing holds.
     Delete,
+    /// In `until_changed` mode: the change at its instant is withdrawn, and what held before it extends over it.
+    Retract,
 }
 
 /// A stretch of valid time over which the same holds. `from < to`; `to` is [`OPEN`] when unbounded.
@@ -34,12 +36,16 @@ pub struct Segment {
     pub sequence: i64,
     /// What holds; [`Fingerprint::NOTHING`] where a delete has to be remembered.
     pub fingerprint: Fingerprint,
+    /// Whether `from` is no change: one was withdrawn there, which has to be remembered because an event with a smaller
+    /// sequence number may still arrive. What holds is what held before, and is repeated here, so that each part of a
+    /// timeline can be read alone.
+    pub retracted: bool,
 }
 
 /// One event as the kernel sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimelineEvent {
-    /// Put or delete.
+    /// Put, delete or retract.
     pub operation: Operation,
     /// Start of its valid interval.
     pub from: i64,
@@ -47,7 +53,7 @@ pub struct TimelineEvent {
     pub to: i64,
     /// Sequence number; 0 where the dataset has no sequence column.
     pub sequence: i64,
-    /// Fingerprint of its values; not looked at for a delete.
+    /// Fingerprint of its values; looked at for a put alone.
     pub fingerprint: Fingerprint,
 }
 
@@ -69,12 +75,18 @@ pub struct Change {
     pub to: i64,
     /// What holds now; [`Fingerprint::NOTHING`] is a delete.
     pub fingerprint: Fingerprint,
+    /// Where the assertion begins whose values hold at `from`, if any do: there, or earlier where a retraction lets it
+    /// extend. Where that lies before the part of the timeline at hand, the first instant of the part at which it holds.
+    pub said_at: i64,
+    /// Sequence number of the event that said it; with `said_at` before the part at hand it is not known, and any.
+    pub sequence: i64,
 }
 
 /// The live timeline of one key, or the part of it from some instant on: segments in order, disjoint.
 ///
 /// In `until_changed` mode every change point is kept as the start of a segment, deletes included, because the next
-/// late arrival ends there. With sequence numbers deletes are kept as well, because an older event may still arrive.
+/// late arrival ends there. With sequence numbers deletes and retractions are kept as well, because an older event may
+/// still arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline {
     mode: Mode,
@@ -99,19 +111,47 @@ impl Timeline {
         self.segments
     }
 
-    /// Lets an event act. Looks at log n segments and those it overlaps.
+    /// Lets an event act. Looks at log n segments and those it changes what holds in.
+    ///
+    /// A retraction where there is no change does nothing, and so it does in interval mode, which has none.
     pub fn apply(&mut self, event: &TimelineEvent) -> Effect {
-        match self.mode {
-            Mode::Interval => self.apply_interval(event),
-            Mode::UntilChanged => self.apply_until_changed(event),
+        match (self.mode, event.operation) {
+            (Mode::Interval, Operation::Retract) => Effect::Unchanged,
+            (Mode::Interval, _) => self.apply_interval(event),
+            (Mode::UntilChanged, _) => self.apply_until_changed(event),
         }
+    }
+
+    /// The stretch of valid time outside of which an event changes nothing. Of several events that act one after the
+    /// other it is what their reaches cover together, each asked for before the first of them acts.
+    pub fn reach(&self, event: &TimelineEvent) -> (i64, i64) {
+        if self.mode == Mode::Interval {
+            return (event.from, event.to);
+        }
+        let after = self.count_while(0, |segment| segment.from <= event.from);
+        let counted = |segment: &&Segment| {
+            step();
+            !segment.retracted
+        };
+        (event.from, self.segments[after..].iter().find(counted).map_or(OPEN, |next| next.from))
+    }
+
+    /// The segments that say what holds in a stretch of valid time, and whence.
+    pub fn part(&self, from: i64, to: i64) -> &[Segment] {
+        let mut start = self.count_while(0, |segment| segment.to <= from);
+        let end = self.count_while(start, |segment| segment.from < to);
+        while start > 0 && start < end && self.segments[start].retracted {
+            step();
+            start -= 1;
+        }
+        &self.segments[start..end]
     }
 
     fn apply_interval(&mut self, event: &TimelineEvent) -> Effect {
         debug_assert!(event.from < event.to);
         let said = said_by(event);
-        let start = self.segments.partition_point(|segment| segment.to <= event.from);
-        let end = start + self.segments[start..].partition_point(|segment| segment.from < event.to);
+        let start = self.count_while(0, |segment| segment.to <= event.from);
+        let end = self.count_while(start, |segment| segment.from < event.to);
         let mut pieces = Pieces { keep_deletes: self.sequenced, pieces: Vec::with_capacity(end - start + 3) };
         let mut effect = Effect::Unchanged;
         let mut at = event.from;
@@ -119,9 +159,10 @@ impl Timeline {
             if held != said {
                 effect = Effect::Changed;
             }
-            pieces.push(Segment { from, to, sequence: event.sequence, fingerprint: said });
+            pieces.push(Segment { from, to, sequence: event.sequence, fingerprint: said, retracted: false });
         };
         for segment in &self.segments[start..end] {
+            step();
             if segment.from < event.from {
                 pieces.push(Segment { to: event.from, ..*segment });
             }
@@ -149,35 +190,81 @@ impl Timeline {
     }
 
     fn apply_until_changed(&mut self, event: &TimelineEvent) -> Effect {
-        let said = said_by(event);
-        let after = self.segments.partition_point(|segment| segment.from <= event.from);
-        let before = after.checked_sub(1).map(|index| self.segments[index]);
-        let held = before.map_or(Fingerprint::NOTHING, |segment| segment.fingerprint);
-        let same_instant = before.is_some_and(|segment| segment.from == event.from);
-        let outdated = same_instant && before.is_some_and(|segment| segment.sequence > event.sequence);
-        if outdated || (held == said && !self.sequenced) {
+        let after = self.count_while(0, |segment| segment.from <= event.from);
+        let here = after.checked_sub(1).filter(|&index| self.segments[index].from == event.from);
+        if here.is_some_and(|index| self.segments[index].sequence > event.sequence) {
             return Effect::Unchanged;
         }
-        if same_instant {
-            let segment = &mut self.segments[after - 1];
-            segment.fingerprint = said;
-            segment.sequence = event.sequence;
-        } else {
-            let to = self.segments.get(after).map_or(OPEN, |next| next.from);
-            if after > 0 {
-                self.segments[after - 1].to = event.from;
+        let retracts = event.operation == Operation::Retract;
+        let held = self.held_before(after);
+        let said = if retracts { self.held_before(here.unwrap_or(after)) } else { said_by(event) };
+        let effect = if held == said { Effect::Unchanged } else { Effect::Changed };
+        if self.sequenced {
+            let index = self.say(here, after, event, said);
+            if effect == Effect::Changed {
+                self.extend_over_retracted(index, said);
             }
-            let segment = Segment { from: event.from, to, sequence: event.sequence, fingerprint: said };
-            self.segments.insert(after, segment);
+        } else if retracts {
+            here.into_iter().for_each(|index| self.withdraw(index));
+        } else if effect == Effect::Changed {
+            self.say(here, after, event, said);
         }
-        if held == said { Effect::Unchanged } else { Effect::Changed }
+        effect
+    }
+
+    /// What holds just before the segment of an index.
+    fn held_before(&self, index: usize) -> Fingerprint {
+        index.checked_sub(1).map_or(Fingerprint::NOTHING, |before| self.segments[before].fingerprint)
+    }
+
+    /// Writes what an event says into the segment that begins at its instant, or into a new one, which ends where the
+    /// segment before it did. Returns its index.
+    fn say(&mut self, here: Option<usize>, after: usize, event: &TimelineEvent, said: Fingerprint) -> usize {
+        let to = self.segments.get(after).map_or(OPEN, |next| next.from);
+        let retracted = event.operation == Operation::Retract;
+        let segment = Segment { from: event.from, to, sequence: event.sequence, fingerprint: said, retracted };
+        if let Some(index) = here {
+            self.segments[index] = segment;
+            return index;
+        }
+        if let Some(before) = after.checked_sub(1) {
+            self.segments[before].to = event.from;
+        }
+        self.segments.insert(after, segment);
+        after
+    }
+
+    /// Retractions are no changes: what holds goes on over them.
+    fn extend_over_retracted(&mut self, index: usize, said: Fingerprint) {
+        for segment in self.segments[index + 1..].iter_mut().take_while(|segment| segment.retracted) {
+            step();
+            segment.fingerprint = said;
+        }
+    }
+
+    /// Takes a change out for good; what held before it extends over it.
+    fn withdraw(&mut self, index: usize) {
+        let withdrawn = self.segments.remove(index);
+        if let Some(before) = index.checked_sub(1) {
+            self.segments[before].to = withdrawn.to;
+        }
+    }
+
+    /// Index of the first segment from `start` on for which the condition no longer holds, by halving.
+    fn count_while(&self, start: usize, condition: impl Fn(&Segment) -> bool) -> usize {
+        let counted = |segment: &Segment| {
+            step();
+            condition(segment)
+        };
+        start + self.segments[start..].partition_point(counted)
     }
 }
 
+/// What a put or a delete makes hold.
 fn said_by(event: &TimelineEvent) -> Fingerprint {
     match event.operation {
         Operation::Put => event.fingerprint,
-        Operation::Delete => Fingerprint::NOTHING,
+        Operation::Delete | Operation::Retract => Fingerprint::NOTHING,
     }
 }
 
@@ -205,23 +292,32 @@ impl Pieces {
     }
 }
 
-/// Where and how `after` differs from `before`: maximal stretches with one new fingerprint, in order, disjoint.
-/// This is exactly what an epoch appends for a key.
+/// Where and how `after` differs from `before`: maximal stretches with one new fingerprint, said under one sequence
+/// number, in order, disjoint. This is exactly what an epoch appends for a key.
 pub fn net_effect(before: &[Segment], after: &[Segment]) -> Vec<Change> {
+    net_effect_within(before, after, i64::MIN, OPEN)
+}
+
+/// The same within a stretch of valid time, of whose ends it is known that nothing changed beyond; see
+/// [`Timeline::part`].
+pub fn net_effect_within(before: &[Segment], after: &[Segment], from: i64, until: i64) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     let (mut old, mut new) = (Cursor::new(before), Cursor::new(after));
-    let mut at = i64::MIN;
-    while at < OPEN {
+    let mut at = from;
+    while at < until {
+        step();
         let (was, was_until) = old.at(at);
         let (is, is_until) = new.at(at);
-        let until = was_until.min(is_until);
+        let to = was_until.min(is_until).min(until);
         if was != is {
+            let said = new.said.filter(|_| is != Fingerprint::NOTHING);
+            let (said_at, sequence) = said.map_or((at, 0), |segment| (segment.from, segment.sequence));
             match changes.last_mut() {
-                Some(last) if last.to == at && last.fingerprint == is => last.to = until,
-                _ => changes.push(Change { from: at, to: until, fingerprint: is }),
+                Some(last) if last.to == at && (last.fingerprint, last.sequence) == (is, sequence) => last.to = to,
+                _ => changes.push(Change { from: at, to, fingerprint: is, said_at, sequence }),
             }
         }
-        at = until;
+        at = to;
     }
     changes
 }
@@ -229,11 +325,13 @@ pub fn net_effect(before: &[Segment], after: &[Segment]) -> Vec<Change> {
 /// Walks segments forward, filling the gaps between them with nothing.
 struct Cursor<'a> {
     rest: &'a [Segment],
+    /// The last segment reached that is no retraction, or the first one of all: what it says holds.
+    said: Option<&'a Segment>,
 }
 
 impl<'a> Cursor<'a> {
     fn new(segments: &'a [Segment]) -> Cursor<'a> {
-        Cursor { rest: segments }
+        Cursor { rest: segments, said: None }
     }
 
     /// What holds at an instant not before the last one asked for, and until when.
@@ -242,9 +340,13 @@ impl<'a> Cursor<'a> {
             if instant < first.from {
                 return (Fingerprint::NOTHING, first.from);
             }
+            if !first.retracted || self.said.is_none() {
+                self.said = Some(first);
+            }
             if instant < first.to {
                 return (first.fingerprint, first.to);
             }
+            step();
             self.rest = rest;
         }
         (Fingerprint::NOTHING, OPEN)

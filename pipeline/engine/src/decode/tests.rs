@@ -56,6 +56,49 @@ fn a_delete_carries_no_values_and_its_word_can_be_mapped() {
     assert!(batch.finish_columns()[1].is_null(0));
 }
 
+fn prices(operation: &str) -> Decoder {
+    decoder(&format!(
+        r#"{{"columns":[{{"name":"id","type":"string"}},{{"name":"price","type":"int64"}},{{"name":"at","type":"timestamp"}},
+            {{"name":"op","type":"string"}},{{"name":"number","type":"int64"}}],"key":["id"],"valid_from":"at",
+            "operation":{operation},"sequence":"number","mode":"until_changed"}}"#
+    ))
+}
+
+#[test]
+fn a_retraction_carries_no_values_and_its_word_can_be_mapped() {
+    let line = r#"{"op":"WORD","id":"x","at":"2026-01-05","price":"not looked at","number":7}"#;
+    for (operation, word) in [(r#""op""#, "retract"), (r#"{"column":"op","retract":"undo"}"#, "undo")] {
+        let decoder = prices(operation);
+        let mut batch = EventBatch::new(decoder.definition());
+        assert_eq!(decoder.decode(line.replace("WORD", word).as_bytes(), PLACE, false, &mut batch), Ok(1));
+        assert_eq!((batch.events[0].operation, batch.events[0].sequence), (Operation::Retract, 7));
+        assert!(batch.finish_columns()[1].is_null(0));
+        let reason = reject(&decoder, &line.replace("WORD", "other"));
+        assert_eq!(reason, format!("column 'op' says \"other\", not 'put', 'delete' or '{word}'"));
+    }
+}
+
+#[test]
+fn where_delete_is_called_retract_nothing_can_be_retracted() {
+    let decoder = prices(r#"{"column":"op","delete":"retract"}"#);
+    let mut batch = EventBatch::new(decoder.definition());
+    let line = br#"{"op":"retract","id":"x","at":"2026-01-05","number":7}"#;
+    assert_eq!(decoder.decode(line, PLACE, false, &mut batch), Ok(1));
+    assert_eq!(batch.events[0].operation, Operation::Delete);
+}
+
+#[test]
+fn a_retraction_of_an_interval_is_rejected_with_what_to_do() {
+    let decoder = decoder(
+        r#"{"columns":[{"name":"id","type":"string"},{"name":"at","type":"date"},{"name":"op","type":"string"}],
+            "key":["id"],"valid_from":"at","operation":{"column":"op","delete":"end"},"mode":"interval"}"#,
+    );
+    assert_eq!(
+        reject(&decoder, r#"{"op":"retract","id":"x","at":"2026-01-05"}"#),
+        "column 'op' says 'retract', but in interval mode there is no change to withdraw; say 'end' over the interval"
+    );
+}
+
 #[test]
 fn each_makes_one_event_per_element_or_none_at_all() {
     let decoder = decoder(

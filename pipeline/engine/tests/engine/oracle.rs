@@ -1,0 +1,218 @@
+//! Random events against a naive dense grid: whatever the epochs, the pages and the crashes, what is committed says as
+//! of every system time what the events up to then said.
+//!
+//! 64 cases; `PROPTEST_CASES=10000` asks for more. A failure prints its seed for `PROPTEST_RNG_SEED`.
+
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
+    sync::atomic::Ordering,
+};
+
+use engine::model::{Instant, Mode};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngSeed},
+};
+
+use crate::{
+    memory::{Contents, Row},
+    world::{Kind, World, known, line, numbered, with},
+};
+
+/// Valid instants 0..CELLS, enough for timelines of several pages; the last stands for all that follow.
+const CELLS: usize = 90;
+const KEYS: [&str; 2] = ["one", "two"];
+
+fn config() -> Config {
+    let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let cases = given("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(64);
+    let seed = given("PROPTEST_RNG_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
+    eprintln!("{cases} cases; to play them again: PROPTEST_CASES={cases} PROPTEST_RNG_SEED={seed}");
+    Config { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Config::default() }
+}
+
+#[derive(Debug, Clone)]
+struct Draft {
+    key: usize,
+    /// `None` withdraws; a value of 0 stands for nothing.
+    value: Option<i64>,
+    from: usize,
+    to: usize,
+    sequence: i64,
+    /// How much later than the event before it was known, in an import.
+    later: i64,
+}
+
+fn requests() -> impl Strategy<Value = Vec<Vec<Draft>>> {
+    let value = prop_oneof![1 => Just(Some(0)), 7 => (1..5_i64).prop_map(Some), 4 => Just(None)];
+    let one = (0..KEYS.len(), value, 0..CELLS, prop::option::of(1..30_usize), 0..400_i64, 0..3_i64);
+    let draft = one.prop_map(|(key, value, from, length, sequence, later)| {
+        let to = length.map_or(CELLS, |length| (from + length).min(CELLS));
+        Draft { key, value, from, to, sequence, later }
+    });
+    prop::collection::vec(prop::collection::vec(draft, 1..40), 1..14)
+}
+
+fn kinds() -> impl Strategy<Value = Kind> {
+    let modes = prop_oneof![1 => Just(Mode::Interval), 3 => Just(Mode::UntilChanged)];
+    (modes, any::<bool>(), any::<bool>()).prop_map(|(mode, sequenced, import)| Kind { mode, sequenced, import })
+}
+
+/// What holds of a key in each cell.
+#[derive(Clone)]
+struct Grid {
+    kind: Kind,
+    /// In interval mode what was said of each cell, else of each instant: `None` where nothing was or it was withdrawn,
+    /// with the sequence number.
+    said: Vec<(i64, Option<i64>)>,
+}
+
+impl Grid {
+    fn take(&mut self, draft: &Draft) {
+        let sequence = if self.kind.sequenced { draft.sequence } else { 0 };
+        let same = self.cells()[draft.from] == draft.value.unwrap_or(0);
+        let interval = self.kind.mode == Mode::Interval;
+        if !interval && !self.kind.sequenced && draft.value.is_some() && same {
+            return;
+        }
+        let to = if interval { draft.to } else { draft.from + 1 };
+        // There is nothing to withdraw in interval mode; the line says a delete.
+        let value = if interval { Some(draft.value.unwrap_or(0)) } else { draft.value };
+        for said in self.said[draft.from..to].iter_mut().filter(|said| said.0 <= sequence) {
+            *said = (sequence, value);
+        }
+    }
+
+    fn cells(&self) -> Vec<i64> {
+        let mut held = 0;
+        let mut cells = Vec::with_capacity(CELLS);
+        for (_, value) in &self.said {
+            held = value.unwrap_or(if self.kind.mode == Mode::Interval { 0 } else { held });
+            cells.push(held);
+        }
+        cells
+    }
+}
+
+fn text(draft: &Draft, kind: Kind, system_time: i64) -> String {
+    let word = match draft.value {
+        None if kind.mode == Mode::UntilChanged => "retract",
+        None | Some(0) => "delete",
+        Some(_) => "put",
+    };
+    let mut text = line(KEYS[draft.key], word, draft.from as i64, draft.value.unwrap_or(0));
+    if kind.mode == Mode::Interval && draft.to < CELLS {
+        text = with(&text, "b", &format!("\"{}\"", Instant(draft.to as i64)));
+    }
+    if kind.sequenced {
+        text = numbered(draft.sequence, &text);
+    }
+    if kind.import { known(system_time, &text) } else { text }
+}
+
+type Grids = Vec<Vec<i64>>;
+
+/// What the events said, by request and by carried system time.
+struct Expected {
+    lines: Vec<Vec<String>>,
+    after_request: Vec<Grids>,
+    as_carried: BTreeMap<i64, Grids>,
+}
+
+fn expect(requests: &[Vec<Draft>], kind: Kind) -> Expected {
+    let mut grids = vec![Grid { kind, said: vec![(i64::MIN, None); CELLS] }; KEYS.len()];
+    let mut expected = Expected { lines: Vec::new(), after_request: Vec::new(), as_carried: BTreeMap::new() };
+    let mut system_time = 1_000;
+    for drafts in requests {
+        let mut lines = Vec::new();
+        for draft in drafts {
+            system_time += draft.later;
+            grids[draft.key].take(draft);
+            lines.push(text(draft, kind, system_time));
+            expected.as_carried.insert(system_time, grids.iter().map(Grid::cells).collect());
+        }
+        expected.lines.push(lines);
+        expected.after_request.push(grids.iter().map(Grid::cells).collect());
+    }
+    expected
+}
+
+/// State of which some key groups are as they were earlier.
+fn crashed(older: &Contents, newer: &Contents, key_groups: u64) -> Contents {
+    let is_older = |group: usize| key_groups >> (group % 64) & 1 == 1;
+    let of = |contents: &Contents, older: bool| {
+        let entries = contents.entries.clone().into_iter();
+        entries.filter(move |(key, _)| is_older(usize::from(key[0])) == older).collect::<Vec<_>>()
+    };
+    let applied = (0..newer.applied.len())
+        .map(|group| if is_older(group) { older.applied[group] } else { newer.applied[group] })
+        .collect();
+    Contents {
+        entries: of(older, true).into_iter().chain(of(newer, false)).collect(),
+        applied,
+        notes: older.notes.clone(),
+    }
+}
+
+fn check(world: &World, system_time: i64, expected: &Grids) -> Result<(), TestCaseError> {
+    for (key, cells) in KEYS.iter().zip(expected) {
+        let held = |cell: usize| {
+            world.sink.holding(key, cell as i64, system_time).map_or(0, |row| row.value.unwrap_or_default())
+        };
+        prop_assert_eq!(&(0..CELLS).map(held).collect::<Vec<_>>(), cells, "key {} as of {}", key, system_time);
+    }
+    Ok(())
+}
+
+/// Rows of one key that became known together share no instant.
+fn check_disjoint(world: &World) -> Result<(), TestCaseError> {
+    let mut rows = world.sink.rows.lock().unwrap().clone();
+    rows.sort_by(|a, b| (&a.key, a.system_from, a.from).cmp(&(&b.key, b.system_from, b.from)));
+    let together = |a: &Row, b: &Row| (&a.key, a.system_from) == (&b.key, b.system_from);
+    prop_assert!(rows.windows(2).all(|pair| !together(&pair[0], &pair[1]) || pair[0].to <= pair[1].from));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn what_is_committed_says_what_the_events_said(
+        requests in requests(), kind in kinds(), max_records in 1..120_u64, cuts in (0..14_usize, 0..14_usize),
+        older_groups in any::<u64>(),
+    ) {
+        let expected = expect(&requests, kind);
+        let mut world = World::new(kind);
+        world.options.limits.max_records = max_records;
+        let cut = |at: usize| at.min(expected.lines.len());
+        let (first, second) = (cut(cuts.0.min(cuts.1)), cut(cuts.0.max(cuts.1)));
+        let mut states = vec![world.state.contents()];
+        for lines in [&expected.lines[..first], &expected.lines[first..second], &expected.lines[second..]] {
+            if let [.., older, newer] = &states[..] {
+                // What a crash takes was neither durable nor let go of by the source.
+                world.state.put_back(crashed(older, newer, older_groups));
+                world.source.released.store(0, Ordering::Relaxed);
+            }
+            lines.iter().for_each(|lines| world.send(lines));
+            if !lines.is_empty() {
+                world.run().unwrap();
+            }
+            states.push(world.state.contents());
+        }
+        if kind.import {
+            world.seal();
+            world.run().unwrap();
+            for (&system_time, grids) in &expected.as_carried {
+                check(&world, system_time, grids)?;
+            }
+        } else {
+            for epoch in world.sink.epochs.lock().unwrap().clone() {
+                check(&world, epoch.system_time.micros(), &expected.after_request[epoch.position as usize - 1])?;
+            }
+        }
+        check_disjoint(&world)?;
+        world.check_counts();
+        prop_assert!(world.source.quarantine.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,71 @@
+//! How the pipeline announces, stops and fails.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use engine::ports::StateStore;
+
+use crate::world::{CHANGES, World, line, logged};
+
+fn lines(from: i64) -> Vec<String> {
+    vec![line("k", "put", from, from)]
+}
+
+#[test]
+fn an_epoch_is_announced_after_its_commit_though_its_state_cannot_be_written() {
+    let mut world = World::new(CHANGES);
+    world.options.limits.max_records = 1;
+    world.send(&lines(1));
+    world.send(&lines(2));
+    world.state.fail_once.store(true, Ordering::Relaxed);
+    world.run().unwrap();
+    assert_eq!(logged(&world.log), ["commit 1", "announce 1", "state 1", "commit 2", "announce 2", "state 2"]);
+    assert_eq!(world.progress.records.load(Ordering::Relaxed), 2);
+    assert_eq!(world.sink.rows.lock().unwrap().len(), 2, "and committed once");
+    assert_eq!(world.released(), 2);
+}
+
+#[test]
+fn a_panic_leaves_a_pipeline_that_says_it_failed() {
+    let world = World::new(CHANGES);
+    world.send(&lines(1));
+    world.sink.panic_at_commit.store(true, Ordering::Relaxed);
+    let (pipeline, stop) = world.pipeline();
+    assert!(std::thread::spawn(move || pipeline.run(&stop)).join().is_err());
+    assert!(world.progress.failed.load(Ordering::Relaxed));
+    assert!(!world.progress.running.load(Ordering::Relaxed));
+}
+
+#[test]
+fn a_stop_leaves_a_pipeline_that_does_not_run_and_did_not_fail() {
+    let world = World::new(CHANGES);
+    world.commit(&lines(1));
+    assert!(!world.progress.running.load(Ordering::Relaxed));
+    assert!(!world.progress.failed.load(Ordering::Relaxed));
+}
+
+#[test]
+fn a_stop_while_catching_up_keeps_what_was_caught_up_and_lets_go_of_nothing() {
+    let mut world = World::new(CHANGES);
+    world.options.limits.max_records = 1;
+    let empty = world.state.contents();
+    (1..5).for_each(|from| world.send(&lines(from)));
+    world.run().unwrap();
+    let caught_up = world.state.contents();
+    world.state.put_back(empty);
+    world.source.released.store(0, Ordering::Relaxed);
+
+    world.send(&lines(5));
+    let (pipeline, stop) = world.pipeline();
+    *world.state.stop_at_write.lock().unwrap() = Some(Arc::clone(&stop));
+    pipeline.run(&stop).unwrap();
+    let applied = world.state.applied_epochs().unwrap();
+    assert!(applied.iter().all(|&epoch| epoch == 1), "the epoch it was at is finished: {applied:?}");
+    assert_eq!(world.released(), 0);
+    assert!(!world.progress.failed.load(Ordering::Relaxed));
+
+    world.run().unwrap();
+    assert_eq!(world.sink.rows.lock().unwrap().len(), 5);
+    assert_eq!(world.released(), 5);
+    assert!(world.state.contents().entries != caught_up.entries);
+    world.check_counts();
+}
