@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS tidemark_dataset_counts (
   dataset_id INTEGER PRIMARY KEY REFERENCES tidemark_datasets (id), committed INTEGER NOT NULL,
   unchanged INTEGER NOT NULL, quarantined INTEGER NOT NULL, ignored_fields INTEGER NOT NULL, rows INTEGER NOT NULL,
   known_from INTEGER, known_to INTEGER);
+CREATE TABLE IF NOT EXISTS tidemark_views (
+  name TEXT NOT NULL, sql TEXT NOT NULL, from_epoch INTEGER NOT NULL, to_epoch INTEGER, PRIMARY KEY (name, from_epoch));
 ";
 
 /// The SQLite file, opened.
@@ -211,7 +213,11 @@ impl Catalog {
         rows.iter().map(stored_counts).collect()
     }
 
-    async fn writing(&self) -> Result<Transaction<'static, Sqlite>> {
+    pub(crate) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    pub(crate) async fn writing(&self) -> Result<Transaction<'static, Sqlite>> {
         // IMMEDIATE: a transaction that will write waits for its turn at the start, and cannot fail in the middle for it.
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }

@@ -25,6 +25,7 @@ use crate::{
     files,
     layout::{TableFolders, new_table},
     manifests::{ManifestCache, load_list},
+    views::View,
 };
 
 const TABLES_LOADED_AT_ONCE: usize = 8;
@@ -32,7 +33,7 @@ const TABLES_LOADED_AT_ONCE: usize = 8;
 /// One lake, open. Clones are the same lake.
 #[derive(Clone)]
 pub struct Lake {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A dataset as the lake knows it.
@@ -114,6 +115,8 @@ pub(crate) struct Shared {
 #[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) head: Option<EpochRecord>,
+    /// All versions of all views.
+    pub(crate) views: Vec<Arc<View>>,
     tables: BTreeMap<String, Arc<TableState>>,
     by_id: HashMap<u32, Arc<TableState>>,
 }
@@ -175,7 +178,8 @@ impl Lake {
         let (rows, head) = catalog.load().await?;
         let tables: Vec<TableState> =
             stream::iter(rows).map(load_table).buffer_unordered(TABLES_LOADED_AT_ONCE).try_collect().await?;
-        let mut state = State { head: head.clone(), ..State::default() };
+        let views = catalog.views().await?.into_iter().map(Arc::new).collect();
+        let mut state = State { head: head.clone(), views, ..State::default() };
         tables.into_iter().for_each(|table| state.put(table));
         let shared = Shared {
             id,
@@ -313,7 +317,7 @@ fn token_of(lake: u32, head: Option<&EpochRecord>) -> SnapshotToken {
 }
 
 /// Runs a change to its end on a task of its own, so that memory and disk agree even when the caller goes away.
-async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+pub(crate) async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     match tokio::spawn(change).await {
         Ok(result) => result,
         Err(join) => Err(Error::internal("a change of the lake did not end").because(join)),
@@ -329,6 +333,9 @@ async fn define(shared: &Shared, name: &str, definition: DatasetDefinition) -> R
         }
         let message = format!("dataset '{name}' exists with a different definition");
         return Err(Error::new(ErrorKind::DefinitionDiffers, message));
+    }
+    if state.standing_view(name).is_some() {
+        return Err(Error::new(ErrorKind::DefinitionDiffers, format!("'{name}' is a view; a dataset needs another name")));
     }
     let folders = TableFolders::of(&shared.warehouse, name);
     let location = folders.location()?;

@@ -19,6 +19,7 @@ mod layout;
 mod manifests;
 mod scan;
 mod snapshot;
+mod views;
 mod weighted_lru;
 mod writer;
 
@@ -27,6 +28,7 @@ pub use model;
 pub use commit::{DatasetCommit, EpochCommit};
 pub use error::{Error, ErrorKind, Result};
 pub use lake::{Dataset, Defined, Lake, StoredCounts};
-pub use scan::{KeyFilter, ScanFiles, ScanRequest};
+pub use scan::{KeyFilter, Pruning, ScanFiles, ScanRequest};
 pub use snapshot::{LakeSnapshot, TableSnapshot};
+pub use views::View;
 pub use writer::{AssertionWriter, StagedFile};

@@ -73,6 +73,19 @@ pub struct ScanFiles {
     pub bytes: u64,
 }
 
+/// How many of a table's data files the bounds of each condition leave, one condition after the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruning {
+    /// All of them.
+    pub files: u64,
+    /// Those that hold rows known by the system time asked for.
+    pub known: u64,
+    /// And rows valid where it is asked for.
+    pub valid: u64,
+    /// And rows of the keys asked for.
+    pub keys: u64,
+}
+
 /// A scan that was checked against its table.
 struct Query {
     shared: Arc<Shared>,
@@ -100,6 +113,17 @@ pub(crate) fn scan(
     table: Arc<TableState>,
     request: &ScanRequest,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let Some(query) = checked(shared, table, request)? else { return Ok(stream::empty().boxed()) };
+    let units = async move {
+        let units = plan(&query).await?;
+        let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+        Ok::<_, Error>(stream::iter(units).map(move |unit| unit.read(query.clone())).flatten_unordered(at_once))
+    };
+    Ok(units.into_stream().try_flatten().boxed())
+}
+
+/// Checks a request against its table; `None` when it asks for no valid instant.
+fn checked(shared: Arc<Shared>, table: Arc<TableState>, request: &ScanRequest) -> Result<Option<Arc<Query>>> {
     let all = assertion_schema(&table.dataset.definition);
     let index = |column: &str| {
         all.index_of(column).map_err(|_| {
@@ -112,7 +136,7 @@ pub(crate) fn scan(
     let mut filter = Filter::known_at(request.system_from_at_most);
     if let Some((from, to)) = request.valid_overlap {
         if from >= to {
-            return Ok(stream::empty().boxed());
+            return Ok(None);
         }
         filter = filter.valid_within(from, to);
     }
@@ -126,13 +150,41 @@ pub(crate) fn scan(
         }
         filter = filter.one_of(column, values)?;
     }
-    let query = Arc::new(Query { shared, table, filter, output: Arc::new(Schema::new(fields)) });
-    let at_once = std::thread::available_parallelism().map_or(2, usize::from);
-    let units = async move {
-        let units = plan(&query).await?;
-        Ok::<_, Error>(stream::iter(units).map(move |unit| unit.read(query.clone())).flatten_unordered(at_once))
+    Ok(Some(Arc::new(Query { shared, table, filter, output: Arc::new(Schema::new(fields)) })))
+}
+
+/// Counts what the bounds of a request's conditions leave of the table's files.
+pub(crate) async fn pruning(shared: &Shared, table: &TableState, request: &ScanRequest) -> Result<Pruning> {
+    let schema = table.metadata.current_schema();
+    let known = Filter::known_at(request.system_from_at_most);
+    let nowhere = request.valid_overlap.is_some_and(|(from, to)| from >= to);
+    let valid = match request.valid_overlap {
+        Some((from, to)) if !nowhere => Filter::default().valid_within(from, to),
+        _ => Filter::default(),
     };
-    Ok(units.into_stream().try_flatten().boxed())
+    let mut keys = Filter::default();
+    for KeyFilter { column, values } in &request.key_filters {
+        keys = keys.one_of(column, values)?;
+    }
+    let mut counted = Pruning::default();
+    live_files(shared, table, |file| {
+        let left = |filter: &Filter| {
+            let range = |column: &str| match schema.field_id_by_name(column) {
+                Some(id) => file_range(file, id),
+                None => ColumnRange { rows: file.record_count(), ..ColumnRange::default() },
+            };
+            filter.within(range).is_some()
+        };
+        let known = left(&known);
+        let valid = known && !nowhere && left(&valid);
+        counted.files += 1;
+        counted.known += u64::from(known);
+        counted.valid += u64::from(valid);
+        counted.keys += u64::from(valid && left(&keys));
+        None::<()>
+    })
+    .await?;
+    Ok(counted)
 }
 
 /// Counts the files of a table.

@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use model::SnapshotToken;
 
 use crate::{
-    Dataset, Error, ErrorKind, Result, ScanFiles, ScanRequest,
+    Dataset, Error, ErrorKind, Pruning, Result, ScanFiles, ScanRequest,
     lake::{Shared, State, TableState, no_dataset},
     scan,
 };
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone)]
 pub struct LakeSnapshot {
     shared: Arc<Shared>,
-    state: Arc<State>,
+    pub(crate) state: Arc<State>,
     token: SnapshotToken,
 }
 
@@ -45,6 +45,12 @@ impl LakeSnapshot {
     pub fn table(&self, dataset: &str) -> Result<TableSnapshot> {
         let table = self.state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         check_readable(&table.dataset, self.token.epoch)?;
+        Ok(TableSnapshot { shared: self.shared.clone(), table: table.clone(), token: self.token.clone() })
+    }
+
+    /// One dataset, readable or not: for the pipeline, which has to see what it wrote of an import that is not sealed.
+    pub fn table_for_writer(&self, dataset: &str) -> Result<TableSnapshot> {
+        let table = self.state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         Ok(TableSnapshot { shared: self.shared.clone(), table: table.clone(), token: self.token.clone() })
     }
 
@@ -85,6 +91,13 @@ impl TableSnapshot {
     pub fn scan(&self, mut request: ScanRequest) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         request.system_from_at_most = request.system_from_at_most.min(self.token.system_time.micros());
         scan::scan(self.shared.clone(), self.table.clone(), &request)
+    }
+
+    /// Counts what the conditions of a request leave of the table's files, judged by the files' bounds alone.
+    pub async fn pruning(&self, request: &ScanRequest) -> Result<Pruning> {
+        let known = request.system_from_at_most.min(self.token.system_time.micros());
+        let request = ScanRequest { system_from_at_most: known, ..request.clone() };
+        scan::pruning(&self.shared, &self.table, &request).await
     }
 
     /// Counts the table's data files, whatever rows of them are of this moment.

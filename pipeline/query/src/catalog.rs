@@ -1,7 +1,12 @@
 //! What one query can name: the datasets of one snapshot, those of its references that carry clauses, and the system
 //! tables. Made anew for each query; nothing in it can be changed or added, and no file of the machine can be named.
 
-use std::{any::Any, collections::HashMap, fmt, sync::Arc};
+use std::{
+    any::Any,
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use datafusion::{
@@ -15,7 +20,11 @@ use datafusion::{
 use lake::{ErrorKind, LakeSnapshot, TableSnapshot, model::arrow_layout::version_schema};
 
 use crate::{
-    coordinates::Coordinates, error::external, filters::KeyCondition, layout::Layout, resolve_exec::ResolveExec,
+    coordinates::Coordinates,
+    error::external,
+    filters::KeyCondition,
+    layout::{DiffSide, Layout, diff_schema},
+    resolve_exec::ResolveExec,
 };
 
 /// The catalog every unqualified name is looked up in.
@@ -35,10 +44,14 @@ pub trait SystemTables: Send + Sync {
     fn table(&self, name: &str) -> Option<RecordBatch>;
 }
 
-/// A table reference of the query that carries clauses, bound to its dataset.
-pub(crate) struct Bound {
-    pub(crate) dataset: String,
-    pub(crate) coordinates: Coordinates,
+/// What a private name of the query stands for.
+pub(crate) enum Bound {
+    /// A dataset whose reference carries clauses.
+    Dataset { dataset: String, coordinates: Coordinates },
+    /// What differs between two readings of a dataset.
+    Diff { dataset: String, before: DiffSide, after: DiffSide },
+    /// Rows made of the call's arguments alone.
+    Rows(RecordBatch),
 }
 
 /// The datasets of one snapshot at the coordinates of one query.
@@ -48,6 +61,8 @@ pub(crate) struct Datasets {
     pub(crate) defaults: Coordinates,
     /// By private name.
     pub(crate) bound: HashMap<String, Bound>,
+    /// Whether the plan is wanted rather than the answer: then what each axis prunes is counted.
+    pub(crate) explain: bool,
 }
 
 impl Datasets {
@@ -91,12 +106,17 @@ impl SchemaProvider for Datasets {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let (dataset, coordinates) = match self.bound.get(name) {
-            Some(bound) => (bound.dataset.as_str(), bound.coordinates),
-            None => (name, self.defaults),
+        let (dataset, shape) = match self.bound.get(name) {
+            Some(Bound::Dataset { dataset, coordinates }) => (dataset.as_str(), Shape::Versions(*coordinates)),
+            Some(Bound::Diff { dataset, before, after }) => (dataset.as_str(), Shape::Diff(*before, *after)),
+            Some(Bound::Rows(batch)) => {
+                let table = MemTable::try_new(batch.schema(), vec![vec![batch.clone()]])?;
+                return Ok(Some(Arc::new(table)));
+            }
+            None => (name, Shape::Versions(self.defaults)),
         };
-        let table = self.find(dataset).map_err(external)?;
-        Ok(table.map(|table| Arc::new(DatasetTable::new(table, coordinates)) as Arc<dyn TableProvider>))
+        let Some(table) = self.find(dataset).map_err(external)? else { return Ok(None) };
+        Ok(Some(Arc::new(DatasetTable::new(table, shape, self.explain).map_err(external)?)))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
@@ -108,28 +128,54 @@ impl SchemaProvider for Datasets {
     }
 }
 
+/// What is read of a dataset.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Versions(Coordinates),
+    Diff(DiffSide, DiffSide),
+}
+
 /// One dataset at fixed coordinates.
 struct DatasetTable {
     table: TableSnapshot,
-    coordinates: Coordinates,
+    shape: Shape,
     schema: SchemaRef,
+    explain: bool,
 }
 
 impl DatasetTable {
-    fn new(table: TableSnapshot, coordinates: Coordinates) -> DatasetTable {
-        let schema = version_schema(&table.dataset().definition);
-        DatasetTable { table, coordinates, schema }
+    /// Fails for a diff whose columns would not have different names.
+    fn new(table: TableSnapshot, shape: Shape, explain: bool) -> crate::Result<DatasetTable> {
+        let dataset = table.dataset();
+        let schema = match shape {
+            Shape::Versions(_) => version_schema(&dataset.definition),
+            Shape::Diff(..) => diff_schema(&dataset.definition),
+        };
+        let mut names = HashSet::new();
+        if let Some(twice) = schema.fields().iter().find(|field| !names.insert(field.name())) {
+            let message = format!("diff cannot show '{}': it would have two columns '{}'", dataset.name, twice.name());
+            return Err(crate::Error::new(crate::ErrorKind::Unsupported, message));
+        }
+        Ok(DatasetTable { table, shape, schema, explain })
     }
 
     fn condition(&self, filter: &Expr) -> Option<KeyCondition> {
         KeyCondition::of(filter, &self.table.dataset().definition.key, &self.schema)
+    }
+
+    fn layout(&self, projection: Option<&[usize]>) -> Layout {
+        let definition = &self.table.dataset().definition;
+        match self.shape {
+            Shape::Versions(coordinates) => Layout::new(definition, coordinates, projection),
+            Shape::Diff(before, after) => Layout::diff(definition, before, after, projection),
+        }
     }
 }
 
 impl fmt::Debug for DatasetTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.table.dataset().name;
-        f.debug_struct("DatasetTable").field("dataset", name).field("coordinates", &self.coordinates).finish()
+        f.debug_struct("DatasetTable").field("dataset", name).field("shape", &self.shape).finish()
     }
 }
 
@@ -154,10 +200,10 @@ impl TableProvider for DatasetTable {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let definition = &self.table.dataset().definition;
-        let layout = Layout::new(definition, self.coordinates, projection.map(Vec::as_slice));
+        let layout = self.layout(projection.map(Vec::as_slice));
         let conditions = filters.iter().filter_map(|filter| self.condition(filter)).collect();
-        Ok(Arc::new(ResolveExec::new(self.table.clone(), layout, conditions)))
+        let resolve = ResolveExec::new(self.table.clone(), layout, conditions);
+        Ok(Arc::new(if self.explain { resolve.with_pruning().await? } else { resolve }))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

@@ -9,7 +9,7 @@
 
 use datafusion::sql::sqlparser::{
     ast::Expr,
-    dialect::GenericDialect,
+    dialect::{Dialect, GenericDialect, Precedence},
     keywords::{Keyword, RESERVED_FOR_TABLE_ALIAS},
     parser::Parser,
     tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word},
@@ -23,20 +23,30 @@ pub(crate) const NESTING_LIMIT: usize = 48;
 /// Tokens the expression of one clause may have: bounds the work per clause.
 const EXPRESSION_TOKENS: usize = 200;
 
-/// A time written in a clause, not evaluated yet.
+/// An expression for a time, not evaluated yet, and where it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Written {
+    pub(crate) expression: Expr,
+    pub(crate) location: Location,
+}
+
+/// What a clause asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Time {
     /// `ALL`.
     All,
     /// `AS OF` an expression.
-    AsOf(Box<Expr>),
+    AsOf(Written),
+    /// `FROM a TO b`: the second bound is not part of it.
+    FromTo(Written, Written),
+    /// `BETWEEN a AND b`: both bounds are part of it.
+    Between(Written, Written),
 }
 
-/// One clause and where its time is written.
+/// One clause.
 #[derive(Debug, Clone)]
 pub(crate) struct Clause {
     pub(crate) time: Time,
-    pub(crate) location: Location,
 }
 
 /// A table reference that carries clauses.
@@ -56,6 +66,37 @@ pub(crate) struct Reference {
     token: usize,
 }
 
+impl Reference {
+    /// A reference that no token of the query's text stands for.
+    pub(crate) fn made(
+        private_name: String,
+        name: Vec<String>,
+        location: Location,
+        valid_time: Option<Clause>,
+        system_time: Option<Clause>,
+    ) -> Reference {
+        Reference { private_name, name, location, clause_location: location, valid_time, system_time, token: 0 }
+    }
+
+    /// The times written in its clauses.
+    pub(crate) fn times_mut(&mut self) -> impl Iterator<Item = &mut Written> {
+        [&mut self.valid_time, &mut self.system_time].into_iter().flatten().flat_map(|clause| match &mut clause.time {
+            Time::All => Vec::new(),
+            Time::AsOf(time) => vec![time],
+            Time::FromTo(from, to) | Time::Between(from, to) => vec![from, to],
+        })
+    }
+
+    /// The times written in its clauses.
+    pub(crate) fn times(&self) -> impl Iterator<Item = &Written> {
+        [&self.valid_time, &self.system_time].into_iter().flatten().flat_map(|clause| match &clause.time {
+            Time::All => Vec::new(),
+            Time::AsOf(time) => vec![time],
+            Time::FromTo(from, to) | Time::Between(from, to) => vec![from, to],
+        })
+    }
+}
+
 /// A query without its temporal clauses.
 #[derive(Debug)]
 pub(crate) struct Rewritten {
@@ -65,13 +106,22 @@ pub(crate) struct Rewritten {
     pub(crate) references: Vec<Reference>,
 }
 
-/// Takes the clauses out of a query's text.
-pub(crate) fn rewrite(sql: &str) -> Result<Rewritten> {
+/// The tokens of a query's text, without white space and comments.
+pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize_with_location()
         .map_err(|error| Error::new(ErrorKind::Syntax, error.message).at(error.location))?;
-    let input: Vec<TokenWithSpan> =
-        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    Ok(tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect())
+}
+
+/// Takes the clauses out of a query's text.
+#[cfg(test)]
+pub(crate) fn rewrite(sql: &str) -> Result<Rewritten> {
+    rewrite_tokens(tokens(sql)?)
+}
+
+/// Takes the clauses out of a query's tokens.
+pub(crate) fn rewrite_tokens(input: Vec<TokenWithSpan>) -> Result<Rewritten> {
     let mut rewriter = Rewriter { input, at: 0, output: Vec::new(), references: Vec::new() };
     while let Some(token) = rewriter.input.get(rewriter.at) {
         if rewriter.head().is_some() {
@@ -84,14 +134,51 @@ pub(crate) fn rewrite(sql: &str) -> Result<Rewritten> {
     Ok(Rewritten { tokens: rewriter.output, references: rewriter.references })
 }
 
+/// The precedence below which an expression ends, for one that ends with its last operator.
+const WHOLE: u8 = 0;
+
+/// `FOR PORTION OF VALID_TIME FROM a TO b` of a statement that writes.
+#[derive(Debug)]
+pub(crate) struct Portion {
+    pub(crate) axis: Axis,
+    pub(crate) from: Written,
+    pub(crate) to: Written,
+    pub(crate) location: Location,
+}
+
+/// Takes the portion out of a statement that writes, if it has one.
+pub(crate) fn take_portion(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, Option<Portion>)> {
+    let is = |index: usize, word: &str| match tokens.get(index).map(|token| &token.token) {
+        Some(Token::Word(found)) => found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word),
+        _ => false,
+    };
+    let start = (0..tokens.len()).find(|&i| is(i, "FOR") && is(i + 1, "PORTION") && is(i + 2, "OF"));
+    let Some(start) = start else { return Ok((tokens, None)) };
+    let location = tokens[start].span.start;
+    let axis = match (is(start + 3, "VALID_TIME"), is(start + 3, "SYSTEM_TIME"), is(start + 4, "FROM")) {
+        (true, _, true) => Axis::Valid,
+        (_, true, true) => Axis::System,
+        _ => {
+            let message = "expected FOR PORTION OF VALID_TIME FROM … TO …";
+            return Err(Error::new(ErrorKind::Syntax, message).at(location));
+        }
+    };
+    let rest = tokens.split_off(start);
+    let mut rewriter = Rewriter { input: rest, at: 5, output: Vec::new(), references: Vec::new() };
+    let from = rewriter.take_bound_before(Keyword::TO, "FROM")?;
+    let to = rewriter.take_time("TO", WHOLE)?;
+    tokens.extend(rewriter.input.split_off(rewriter.at));
+    Ok((tokens, Some(Portion { axis, from, to, location })))
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Axis {
+pub(crate) enum Axis {
     Valid,
     System,
 }
 
 impl Axis {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Axis::Valid => "VALID_TIME",
             Axis::System => "SYSTEM_TIME",
@@ -104,7 +191,9 @@ impl Axis {
 enum Form {
     AsOf,
     All,
-    Later(&'static str),
+    FromTo,
+    Between,
+    ContainedIn,
 }
 
 struct Rewriter {
@@ -138,9 +227,9 @@ impl Rewriter {
         let form = match bare(2)?.as_str() {
             "AS" if bare(3).as_deref() == Some("OF") => Form::AsOf,
             "ALL" => Form::All,
-            "FROM" => Form::Later("FROM … TO …"),
-            "BETWEEN" => Form::Later("BETWEEN … AND …"),
-            "CONTAINED" => Form::Later("CONTAINED IN"),
+            "FROM" => Form::FromTo,
+            "BETWEEN" => Form::Between,
+            "CONTAINED" => Form::ContainedIn,
             _ => return None,
         };
         Some((axis, form))
@@ -174,39 +263,84 @@ impl Rewriter {
 
     fn take_clause(&mut self, axis: Axis, form: Form) -> Result<Clause> {
         let location = self.location();
-        match form {
-            Form::All if axis == Axis::Valid => {
+        let time = match form {
+            Form::All => {
                 self.at += 3;
-                Ok(Clause { time: Time::All, location })
+                Time::All
             }
-            Form::All => Err(unsupported(axis, "ALL", location)),
-            Form::Later(what) => Err(unsupported(axis, what, location)),
             Form::AsOf => {
                 self.at += 4;
-                let location = self.location();
-                Ok(Clause { time: Time::AsOf(Box::new(self.take_expression()?)), location })
+                Time::AsOf(self.take_time("AS OF", WHOLE)?)
             }
-        }
+            Form::FromTo => {
+                self.at += 3;
+                let from = self.take_bound_before(Keyword::TO, "FROM")?;
+                Time::FromTo(from, self.take_time("TO", WHOLE)?)
+            }
+            Form::Between => {
+                self.at += 3;
+                let from = self.take_bound_before(Keyword::AND, "BETWEEN")?;
+                let operand = GenericDialect {}.prec_value(Precedence::Between);
+                Time::Between(from, self.take_time("AND", operand)?)
+            }
+            Form::ContainedIn => {
+                let name = axis.name();
+                let message = format!(
+                    "FOR {name} CONTAINED IN is not offered; use FOR {name} ALL and WHERE PERIOD(…) CONTAINS {name}"
+                );
+                return Err(Error::new(ErrorKind::Unsupported, message).at(location));
+            }
+        };
+        Ok(Clause { time })
     }
 
-    fn take_expression(&mut self) -> Result<Expr> {
-        let start = self.location();
+    /// The first bound of a range, which ends before the word that comes next outside of parentheses.
+    fn take_bound_before(&mut self, word: Keyword, behind: &str) -> Result<Written> {
+        let mut depth = 0_usize;
+        let end = self.input[self.at..].iter().take(EXPRESSION_TOKENS).position(|token| {
+            match token.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0 && is_keyword(token, word)
+        });
+        let Some(end) = end.map(|length| self.at + length) else {
+            let message = format!("{word:?} and a second time are missing behind {behind}");
+            return Err(Error::new(ErrorKind::Syntax, message).at(self.location()));
+        };
+        let rest = self.input.split_off(end);
+        let bound = self.take_time(behind, WHOLE);
+        let unread = self.input.get(self.at).map(|token| (token.token.to_string(), token.span.start));
+        self.input.extend(rest);
+        let bound = bound?;
+        if let Some((token, location)) = unread {
+            let message = format!("expected {word:?}, found: {token}");
+            return Err(Error::new(ErrorKind::Syntax, message).at(location));
+        }
+        self.at += 1;
+        Ok(bound)
+    }
+
+    fn take_time(&mut self, behind: &str, precedence: u8) -> Result<Written> {
+        let location = self.location();
         let rest = &self.input[self.at..];
         // The parser would take a reserved word for a column's name.
         if rest.first().is_none_or(|first| is_reserved(first) || first.token == Token::EOF) {
-            return Err(Error::new(ErrorKind::Syntax, "a time is missing behind AS OF").at(start));
+            return Err(Error::new(ErrorKind::Syntax, format!("a time is missing behind {behind}")).at(location));
         }
         let window = rest[..rest.len().min(EXPRESSION_TOKENS)].to_vec();
         let length = window.len();
         let mut parser =
             Parser::new(&GenericDialect {}).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(window);
-        let parsed = parser.parse_expr();
+        let parsed = parser.parse_subexpr(precedence);
         let used = parser.index().min(length);
         if used == EXPRESSION_TOKENS {
-            return Err(Error::new(ErrorKind::InvalidTime, "the time of this clause is too long").at(start));
+            return Err(Error::new(ErrorKind::InvalidTime, "the time of this clause is too long").at(location));
         }
         self.at += used;
-        parsed.map_err(|error| Error::from(error).at(start))
+        let expression = parsed.map_err(|error| Error::from(error).at(location))?;
+        Ok(Written { expression, location })
     }
 
     /// The table reference that what has been put out so far ends with; registers it when it is new.
@@ -286,13 +420,7 @@ impl Rewriter {
     }
 }
 
-fn unsupported(axis: Axis, form: &str, location: Location) -> Error {
-    let name = axis.name();
-    let message = format!("FOR {name} {form} is not supported; use FOR {name} AS OF");
-    Error::new(ErrorKind::Unsupported, message).at(location)
-}
-
-fn is_keyword(token: &TokenWithSpan, keyword: Keyword) -> bool {
+pub(crate) fn is_keyword(token: &TokenWithSpan, keyword: Keyword) -> bool {
     matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.keyword == keyword)
 }
 

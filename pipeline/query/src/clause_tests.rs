@@ -10,7 +10,9 @@ fn rewritten(sql: &str) -> (String, Vec<String>) {
     let time = |clause: &Option<Clause>| match clause {
         None => "-".to_owned(),
         Some(Clause { time: Time::All, .. }) => "ALL".to_owned(),
-        Some(Clause { time: Time::AsOf(expr), .. }) => expr.to_string(),
+        Some(Clause { time: Time::AsOf(time), .. }) => time.expression.to_string(),
+        Some(Clause { time: Time::FromTo(from, to), .. }) => format!("[{}, {})", from.expression, to.expression),
+        Some(Clause { time: Time::Between(from, to), .. }) => format!("[{}, {}]", from.expression, to.expression),
     };
     let references = rewritten.references.iter();
     let references =
@@ -62,6 +64,18 @@ fn joins_subqueries_and_qualified_names() {
 }
 
 #[test]
+fn ranges_end_where_the_next_word_begins() {
+    let (text, references) = rewritten(
+        "SELECT * FROM a FOR VALID_TIME FROM '1' TO now() - INTERVAL '1' DAY FOR SYSTEM_TIME ALL AS x
+         JOIN b FOR SYSTEM_TIME BETWEEN f('2' , (3 AND 4)) AND '5' ON x.k = b.k AND true
+         WHERE 1 BETWEEN 0 AND 2",
+    );
+    assert!(text.contains("JOIN \"b@2\" AS \"b\" ON x . k"), "{text}");
+    assert!(text.ends_with("WHERE 1 BETWEEN 0 AND 2"), "{text}");
+    assert_eq!(references, ["a ['1', now() - INTERVAL '1' DAY) ALL", "b - [f('2', (3 AND 4)), '5']"]);
+}
+
+#[test]
 fn words_that_only_look_like_clauses_are_left_alone() {
     for sql in [
         "SELECT substring(a FROM 1 FOR system_time) FROM t",
@@ -77,9 +91,11 @@ fn words_that_only_look_like_clauses_are_left_alone() {
 fn errors_point_into_the_users_text() {
     use ErrorKind::{InvalidTime, Syntax, Unsupported};
     for (sql, kind, at) in [
-        ("SELECT * FROM\n  t FOR VALID_TIME FROM 1 TO 2", Unsupported, (2, 5)),
-        ("SELECT * FROM t FOR SYSTEM_TIME BETWEEN 1 AND 2", Unsupported, (1, 17)),
-        ("SELECT * FROM t FOR SYSTEM_TIME ALL", Unsupported, (1, 17)),
+        ("SELECT * FROM\n  t FOR VALID_TIME CONTAINED IN (1, 2)", Unsupported, (2, 5)),
+        ("SELECT * FROM t FOR SYSTEM_TIME BETWEEN 1", Syntax, (1, 41)),
+        ("SELECT * FROM t FOR SYSTEM_TIME BETWEEN AND 2", Syntax, (1, 41)),
+        ("SELECT * FROM t FOR VALID_TIME FROM 1 2 TO 3", Syntax, (1, 39)),
+        ("SELECT * FROM t FOR VALID_TIME FROM 1 TO WHERE x", Syntax, (1, 42)),
         ("SELECT * FROM t FOR VALID_TIME AS OF 'a'\nFOR VALID_TIME AS OF 'b'", Syntax, (2, 1)),
         ("SELECT * FROM (SELECT 1) FOR VALID_TIME AS OF 'a'", Syntax, (1, 26)),
         ("SELECT * FROM (SELECT 1) AS s FOR VALID_TIME AS OF 'a'", Syntax, (1, 31)),

@@ -9,26 +9,75 @@ use datafusion::{
     scalar::ScalarValue,
     sql::sqlparser::ast::{self, Expr, ExprWithAlias, Value},
 };
-use lake::model::{Instant, arrow_layout::timestamp_type};
+use lake::model::{Instant, OPEN, arrow_layout::timestamp_type};
 
 use crate::{
-    clause::{Clause, Time},
+    clause::{Axis, Clause, Time, Written},
     error::{Error, ErrorKind, Result},
 };
+
+/// Which valid times a table is read at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ValidTime {
+    /// All of it.
+    All,
+    /// What holds at one instant.
+    At(Instant),
+    /// What holds at some instant of `[from, to)`, in microseconds; [`OPEN`] as `to` is unbounded. Rows are not cut.
+    Within { from: i64, to: i64 },
+}
+
+/// Which system times a table is read at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SystemTime {
+    /// What was known at one instant; nothing learned later shows.
+    AsOf(Instant),
+    /// Rectangles that were known at some instant from `from` (in microseconds) on, as they were known at `until`.
+    Within { from: i64, until: Instant },
+}
 
 /// Where in time a table is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Coordinates {
-    /// Only what holds at this instant; `None` for all valid time.
-    pub(crate) valid: Option<Instant>,
-    /// What was known at this instant.
-    pub(crate) system: Instant,
+    pub(crate) valid: ValidTime,
+    pub(crate) system: SystemTime,
+    /// A range holds no instant, so nothing is read.
+    pub(crate) nothing: bool,
+}
+
+/// The coordinates of a table reference, and the times in it that depend on rows of other tables.
+#[derive(Debug)]
+pub(crate) struct Evaluated {
+    pub(crate) coordinates: Coordinates,
+    /// `AS OF` times that are not constants: of each row, the version at that time is wanted.
+    pub(crate) per_row: Vec<(Axis, Written)>,
 }
 
 impl Coordinates {
-    /// For plans: `ALL` or `AS OF 2008-06-30T00:00:00Z`.
-    pub(crate) fn describe_valid(self) -> String {
-        self.valid.map_or_else(|| "ALL".to_owned(), |valid| format!("AS OF {valid}"))
+    /// What was known at the latest: rows of a later system time are not read.
+    pub(crate) fn known(&self) -> Instant {
+        match self.system {
+            SystemTime::AsOf(instant) | SystemTime::Within { until: instant, .. } => instant,
+        }
+    }
+
+    /// For plans: `ALL`, `AS OF 2008-06-30T00:00:00Z` or `FROM … TO …`.
+    pub(crate) fn describe_valid(&self) -> String {
+        match self.valid {
+            _ if self.nothing => "NOTHING".to_owned(),
+            ValidTime::All => "ALL".to_owned(),
+            ValidTime::At(instant) => format!("AS OF {instant}"),
+            ValidTime::Within { from, to } => format!("FROM {} TO {}", bound_text(from), bound_text(to)),
+        }
+    }
+
+    /// For plans: `AS OF …` or `FROM … UNTIL …`, the last of which is still known.
+    pub(crate) fn describe_system(&self) -> String {
+        match self.system {
+            _ if self.nothing => "NOTHING".to_owned(),
+            SystemTime::AsOf(instant) => format!("AS OF {instant}"),
+            SystemTime::Within { from, until } => format!("FROM {} UNTIL {until}", bound_text(from)),
+        }
     }
 
     /// These coordinates with what a reference's clauses say instead.
@@ -38,18 +87,101 @@ impl Coordinates {
         valid_time: Option<&Clause>,
         system_time: Option<&Clause>,
         last_committed: Instant,
-    ) -> Result<Coordinates> {
+    ) -> Result<Evaluated> {
+        let mut per_row = Vec::new();
         if let Some(clause) = valid_time {
-            self.valid = evaluate(state, clause)?;
+            match &clause.time {
+                Time::AsOf(written) if depends_on_rows(&written.expression) => {
+                    per_row.push((Axis::Valid, written.clone()));
+                    self.valid = ValidTime::All;
+                }
+                time => self.set_valid(valid_range(state, time)?),
+            }
         }
-        if let Some(clause) = system_time
-            && let Some(system) = evaluate(state, clause)?
-        {
-            check_committed(system, last_committed).map_err(|error| error.at(clause.location))?;
-            self.system = system;
+        if let Some(clause) = system_time {
+            match &clause.time {
+                Time::AsOf(written) if depends_on_rows(&written.expression) => {
+                    per_row.push((Axis::System, written.clone()));
+                    self.system = SystemTime::Within { from: i64::MIN, until: last_committed };
+                }
+                time => self.set_system(state, time, last_committed)?,
+            }
         }
-        Ok(self)
+        Ok(Evaluated { coordinates: self, per_row })
     }
+
+    fn set_valid(&mut self, valid: ValidTime) {
+        self.nothing |= matches!(valid, ValidTime::Within { from, to } if from >= to);
+        self.valid = valid;
+    }
+
+    fn set_system(&mut self, state: &SessionState, time: &Time, last_committed: Instant) -> Result<()> {
+        let settled = |instant: Instant, written: &Written| {
+            check_committed(instant, last_committed).map_err(|error| error.at(written.location))
+        };
+        self.system = match time {
+            Time::All => SystemTime::Within { from: i64::MIN, until: last_committed },
+            Time::AsOf(written) => {
+                let instant = evaluate(state, written)?;
+                settled(instant, written)?;
+                SystemTime::AsOf(instant)
+            }
+            Time::FromTo(from, to) => {
+                let (start, end) = bounds(state, from, to)?;
+                self.nothing |= start.is_some() && start == end;
+                let until = end.map_or(last_committed, |end| Instant(end.micros() - 1));
+                // An empty range must not lie where nothing is settled either.
+                let named = if until > last_committed { end.unwrap_or(until) } else { until };
+                settled(named, to)?;
+                start.map_or(Ok(()), |start| settled(start, from))?;
+                SystemTime::Within { from: start.map_or(i64::MIN, Instant::micros), until }
+            }
+            Time::Between(from, to) => {
+                let (start, end) = bounds(state, from, to)?;
+                let until = end.unwrap_or(last_committed);
+                settled(until, to)?;
+                start.map_or(Ok(()), |start| settled(start, from))?;
+                SystemTime::Within { from: start.map_or(i64::MIN, Instant::micros), until }
+            }
+        };
+        Ok(())
+    }
+}
+
+fn valid_range(state: &SessionState, time: &Time) -> Result<ValidTime> {
+    let micros = |bound: Option<Instant>, open: i64| bound.map_or(open, Instant::micros);
+    Ok(match time {
+        Time::All => ValidTime::All,
+        Time::AsOf(written) => ValidTime::At(evaluate(state, written)?),
+        Time::FromTo(from, to) => {
+            let (from, to) = bounds(state, from, to)?;
+            ValidTime::Within { from: micros(from, i64::MIN), to: micros(to, OPEN) }
+        }
+        Time::Between(from, to) => {
+            let (from, to) = bounds(state, from, to)?;
+            ValidTime::Within { from: micros(from, i64::MIN), to: micros(to, OPEN).saturating_add(1) }
+        }
+    })
+}
+
+/// The bounds of a range, `None` for null, which is unbounded.
+pub(crate) fn bounds(
+    state: &SessionState,
+    from: &Written,
+    to: &Written,
+) -> Result<(Option<Instant>, Option<Instant>)> {
+    let (start, end) = (evaluate_or_null(state, from)?, evaluate_or_null(state, to)?);
+    match (start, end) {
+        (Some(start), Some(end)) if start > end => {
+            let message = format!("the range begins at {start}, which is after its end {end}");
+            Err(Error::new(ErrorKind::InvalidTime, message).at(from.location))
+        }
+        bounds => Ok(bounds),
+    }
+}
+
+fn bound_text(micros: i64) -> String {
+    if micros == i64::MIN || micros == OPEN { "unbounded".to_owned() } else { Instant(micros).to_string() }
 }
 
 /// Refuses a system time at which it is not yet settled what was known.
@@ -68,16 +200,39 @@ pub(crate) fn parse_request_time(name: &'static str, text: &str) -> Result<Insta
     Instant::parse(text).map_err(|reason| Error::new(ErrorKind::InvalidTime, format!("{name}: {reason}")))
 }
 
-/// The instant of a clause, to the microsecond; `None` for ALL.
+/// The instant an expression is, to the microsecond. Null is refused.
 ///
 /// `now()` is the moment the query began, so a query that uses it may answer differently each time it is asked.
-fn evaluate(state: &SessionState, clause: &Clause) -> Result<Option<Instant>> {
-    let Time::AsOf(expression) = &clause.time else { return Ok(None) };
-    let instant = match literal_text(expression) {
-        Some(text) => Instant::parse(text),
-        None => constant(state, expression),
+pub(crate) fn evaluate(state: &SessionState, written: &Written) -> Result<Instant> {
+    evaluate_or_null(state, written)?.ok_or_else(|| {
+        let message = format!("the time {} is null", written.expression);
+        Error::new(ErrorKind::InvalidTime, message).at(written.location)
+    })
+}
+
+/// The instant an expression is, to the microsecond; `None` where it is null.
+pub(crate) fn evaluate_or_null(state: &SessionState, written: &Written) -> Result<Option<Instant>> {
+    let instant = match literal_text(&written.expression) {
+        Some(text) => Instant::parse(text).map(Some),
+        None => constant(state, &written.expression)
+            .and_then(|value| to_instant(&value, &written.expression)),
     };
-    instant.map(Some).map_err(|reason| Error::new(ErrorKind::InvalidTime, reason).at(clause.location))
+    instant.map_err(|reason| Error::new(ErrorKind::InvalidTime, reason).at(written.location))
+}
+
+/// Whether an expression names a column. `now` and its like are functions or, without parentheses, keywords.
+fn depends_on_rows(expression: &Expr) -> bool {
+    let mut named = false;
+    let _ = ast::visit_expressions(expression, |inner| {
+        named |= matches!(inner, Expr::CompoundIdentifier(_))
+            || matches!(inner, Expr::Identifier(name) if !is_constant_word(&name.value));
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    named
+}
+
+fn is_constant_word(word: &str) -> bool {
+    ["current_timestamp", "current_date", "current_time"].iter().any(|constant| word.eq_ignore_ascii_case(constant))
 }
 
 /// The text of `'…'`, `DATE '…'` and `TIMESTAMP '…'`, read by our own parser: it knows every instant we can store.
@@ -97,7 +252,8 @@ fn string(value: &Value) -> Option<&str> {
     if let Value::SingleQuotedString(text) = value { Some(text) } else { None }
 }
 
-fn constant(state: &SessionState, expression: &Expr) -> Result<Instant, String> {
+/// The value of an expression that names no column.
+pub(crate) fn constant(state: &SessionState, expression: &Expr) -> Result<ScalarValue, String> {
     let not_constant = || format!("the time {expression} is not a constant; use a time such as '2026-03-31' or now()");
     let aliased = ExprWithAlias { expr: expression.clone(), alias: None };
     let schema = DFSchema::empty();
@@ -109,24 +265,24 @@ fn constant(state: &SessionState, expression: &Expr) -> Result<Instant, String> 
     let simplified = simplifier.coerce(planned, &schema).and_then(|planned| simplifier.simplify(planned));
     let cannot = |reason: Error| format!("the time {expression} cannot be evaluated: {}", reason.message());
     match simplified.map_err(|error| cannot(error.into()))? {
-        Planned::Literal(value, _) => to_instant(&value, expression),
+        Planned::Literal(value, _) => Ok(value),
         _ => Err(not_constant()),
     }
 }
 
-fn to_instant(value: &ScalarValue, expression: &Expr) -> Result<Instant, String> {
+fn to_instant(value: &ScalarValue, expression: &Expr) -> Result<Option<Instant>, String> {
     if value.is_null() {
-        return Err(format!("the time {expression} is null"));
+        return Ok(None);
     }
     if let Some(Some(text)) = value.try_as_str() {
-        return Instant::parse(text);
+        return Instant::parse(text).map(Some);
     }
     let value = match value.data_type() {
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => whole_micros(value),
         other => return Err(format!("the time {expression} is a {other}, not a date or timestamp")),
     };
     match value.cast_to(&timestamp_type()) {
-        Ok(ScalarValue::TimestampMicrosecond(Some(micros), _)) if micros < i64::MAX => Ok(Instant(micros)),
+        Ok(ScalarValue::TimestampMicrosecond(Some(micros), _)) if micros < i64::MAX => Ok(Some(Instant(micros))),
         _ => Err(format!("the time {expression} is outside the range of timestamps")),
     }
 }
@@ -150,12 +306,15 @@ mod tests {
 
     use super::*;
 
-    fn read(time: &str) -> Result<Option<Instant>> {
+    fn read(time: &str) -> Result<Instant> {
         let config = SessionConfig::new().set_str("datafusion.execution.time_zone", "+00:00");
         let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
         state.mark_start_execution();
         let rewritten = crate::clause::rewrite(&format!("SELECT * FROM t FOR VALID_TIME AS OF {time}")).unwrap();
-        evaluate(&state, rewritten.references[0].valid_time.as_ref().unwrap())
+        match &rewritten.references[0].valid_time.as_ref().unwrap().time {
+            Time::AsOf(written) => evaluate(&state, written),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -175,15 +334,15 @@ mod tests {
             "date_trunc('day', TIMESTAMP '2008-06-30 11:12:13')",
             "'2008-06' || '-30'",
         ] {
-            assert_eq!(read(time).unwrap(), Some(expected), "{time}");
+            assert_eq!(read(time).unwrap(), expected, "{time}");
         }
-        assert_eq!(read("DATE '0001-01-01'").unwrap(), Some(Instant::parse("0001-01-01").unwrap()));
+        assert_eq!(read("DATE '0001-01-01'").unwrap(), Instant::parse("0001-01-01").unwrap());
     }
 
     #[test]
     fn now_is_a_time_of_today() {
-        let now = read("now()").unwrap().unwrap();
-        let earlier = read("now() - INTERVAL '1 hour'").unwrap().unwrap();
+        let now = read("now()").unwrap();
+        let earlier = read("now() - INTERVAL '1 hour'").unwrap();
         let distance = now.micros() - earlier.micros();
         assert!((3_500_000_000..=3_600_000_000).contains(&distance), "{distance}");
     }

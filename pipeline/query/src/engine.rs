@@ -12,8 +12,11 @@ use lake::{
 use crate::{
     catalog::SystemTables,
     error::{Error, ErrorKind, Result},
+    parameters::Parameters,
     planner::{Planned, Planner},
     runtime::QueryRuntime,
+    views::ViewChange,
+    write::WritePlan,
 };
 
 /// What queries may use.
@@ -54,6 +57,8 @@ pub struct QueryRequest {
     pub system_time: Option<String>,
     /// The token of the state to read; the last committed state without it.
     pub snapshot: Option<String>,
+    /// The values of `$1`, `?` and `$name` in the text.
+    pub parameters: Parameters,
 }
 
 /// Batches of an answer. An error ends it; dropping it ends the query.
@@ -68,6 +73,9 @@ pub struct QueryAnswer {
     pub token: SnapshotToken,
     /// The system time of tables that name none: the request's, else the token's.
     pub system_time: Instant,
+    /// Whether asking again with the token may give something else: the query asks for the time of day or a random
+    /// number, reads a system table, or shows a plan.
+    pub volatile: bool,
     /// The rows.
     pub stream: BatchStream,
 }
@@ -88,15 +96,35 @@ impl QueryEngine {
         Ok(QueryEngine { planner, runtime, text_limit_bytes })
     }
 
-    /// Plans the query and begins to answer it. All tables are read in one committed state.
-    pub async fn query(&self, request: QueryRequest) -> Result<QueryAnswer> {
+    /// Finds out what INSERT, UPDATE or DELETE would do to the last committed state; `None` for anything else. Nothing
+    /// is written: the rows become events, which the caller puts into the stream.
+    pub async fn write(&self, request: QueryRequest) -> Result<Option<WritePlan>> {
+        self.check_length(&request)?;
+        let planner = self.planner.clone();
+        self.runtime.run(async move { planner.write(&request).await }).await
+    }
+
+    /// Reads CREATE VIEW and DROP VIEW; `None` for anything else. Nothing is changed: that is the caller's, in the lake.
+    pub async fn view_change(&self, request: QueryRequest) -> Result<Option<ViewChange>> {
+        self.check_length(&request)?;
+        let planner = self.planner.clone();
+        self.runtime.run(async move { planner.view_change(&request).await }).await
+    }
+
+    fn check_length(&self, request: &QueryRequest) -> Result<()> {
         if request.sql.len() > self.text_limit_bytes {
             let message = format!("the query is longer than {} bytes", self.text_limit_bytes);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
+        Ok(())
+    }
+
+    /// Plans the query and begins to answer it. All tables are read in one committed state.
+    pub async fn query(&self, request: QueryRequest) -> Result<QueryAnswer> {
+        self.check_length(&request)?;
         let planner = self.planner.clone();
         let planned = self.runtime.run(async move { planner.plan(&request).await }).await?;
-        let Planned { schema, token, system_time, stream } = planned;
-        Ok(QueryAnswer { schema, token, system_time, stream: self.runtime.stream(stream) })
+        let Planned { schema, token, system_time, volatile, stream } = planned;
+        Ok(QueryAnswer { schema, token, system_time, volatile, stream: self.runtime.stream(stream) })
     }
 }

@@ -20,6 +20,8 @@ pub enum ErrorKind {
     UnknownColumn,
     /// A time of a clause or of the request is not a constant instant.
     InvalidTime,
+    /// A parameter is missing, not used, or of a kind that cannot stand there.
+    InvalidParameter,
     /// The system time asked for is later than the last committed one.
     FutureSystemTime,
     /// The snapshot token names no state of this lake.
@@ -75,6 +77,12 @@ impl Error {
         if location.line > 0 {
             self.position.get_or_insert(location.into());
         }
+        self
+    }
+
+    /// Forgets the place: it is one in another text.
+    pub(crate) fn without_place(mut self) -> Error {
+        self.position = None;
         self
     }
 
@@ -259,8 +267,16 @@ fn external_root(source: &(dyn StdError + Send + Sync + 'static), text: String) 
 }
 
 fn from_schema(schema: &SchemaError) -> Error {
-    let SchemaError::FieldNotFound { field, valid_fields } = schema else {
-        return Error::new(ErrorKind::Syntax, one_line(&schema.to_string()));
+    let (field, valid_fields) = match schema {
+        SchemaError::FieldNotFound { field, valid_fields } => (field, valid_fields),
+        SchemaError::AmbiguousReference { field } => {
+            let message = format!(
+                "the column '{0}' is in several tables; write which, such as t.{0}",
+                field.name
+            );
+            return Error::new(ErrorKind::UnknownColumn, message);
+        }
+        _ => return Error::new(ErrorKind::Syntax, one_line(&schema.to_string())),
     };
     let mut message = format!("there is no column '{}'", field.flat_name());
     let mut names: Vec<&str> = valid_fields.iter().map(Column::name).collect();

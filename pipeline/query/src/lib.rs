@@ -1,12 +1,17 @@
 //! Temporal SQL over the lake. Only this crate knows DataFusion.
 //!
-//! A query goes through `clause` (takes `FOR VALID_TIME …` and `FOR SYSTEM_TIME …` out of the text), `statement` (one
-//! statement that only reads), `coordinates` (times to instants), `catalog` (what names mean in one snapshot), and is
-//! planned and run by DataFusion (`planner`, on the threads of `runtime`), with `resolve_exec` as the one place where assertion rows become versions.
+//! A query goes through `text` (`clause` takes `FOR VALID_TIME …` and `FOR SYSTEM_TIME …` out of it, `periods` turns
+//! predicates on periods into calls, `parameters` puts values in, `statement` sees that it is one that only reads),
+//! `coordinates` (times to instants), `table_functions` and `as_of_join` (what FROM may hold beside tables), `catalog`
+//! (what names mean in one snapshot), and is planned and run by DataFusion (`planner`, on the threads of `runtime`), with
+//! `resolve_exec` as the one place where assertion rows become versions and `interval_join` for periods that overlap.
+//!
+//! INSERT, UPDATE and DELETE are only worked out here (`write`): which rows would have to be put or deleted.
 //!
 //! What may not happen here: writing, reading two states in one query, and letting a filter on anything but a key
 //! below resolution. DataFusion's types do not leave the crate, but for Arrow's.
 
+mod as_of_join;
 mod catalog;
 mod clause;
 mod coordinates;
@@ -14,16 +19,29 @@ mod engine;
 mod error;
 mod filters;
 mod in_order;
+mod interval_join;
 mod keys;
 mod layout;
+mod micros;
+mod parameters;
+mod period_functions;
+mod periods;
 mod planner;
 mod resolve_exec;
 mod rows;
 mod runtime;
 mod same_values;
+mod series;
 mod statement;
+mod table_functions;
+mod text;
+mod views;
+mod write;
 mod yielding;
 
 pub use catalog::SystemTables;
 pub use engine::{BatchStream, QueryAnswer, QueryEngine, QueryOptions, QueryRequest};
 pub use error::{Error, ErrorKind, Position, Result};
+pub use parameters::{Parameter, Parameters};
+pub use views::ViewChange;
+pub use write::{RowChange, WriteOperation, WritePlan};

@@ -1,39 +1,55 @@
 //! From a request to a stream that will answer it: one snapshot, names bound, planned by DataFusion.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
 
 use datafusion::{
-    arrow::datatypes::SchemaRef,
+    arrow::{
+        array::{ArrayRef, AsArray, RecordBatch, StringArray},
+        datatypes::SchemaRef,
+    },
     catalog::{CatalogProviderList, MemoryCatalogProviderList},
     execution::{
-        SendableRecordBatchStream, SessionState, SessionStateBuilder,
+        SendableRecordBatchStream, SessionState, SessionStateBuilder, SessionStateDefaults,
         context::SQLOptions,
         disk_manager::{DiskManagerBuilder, DiskManagerMode},
         memory_pool::GreedyMemoryPool,
         runtime_env::RuntimeEnvBuilder,
     },
+    logical_expr::{ScalarUDF, Volatility},
     physical_plan::execute_stream,
     prelude::SessionConfig,
     sql::{
         parser::Statement as PlannerStatement,
-        sqlparser::{ast::Statement, tokenizer::Location},
+        sqlparser::{
+            ast::{Expr, Statement, Visit, visit_expressions},
+            tokenizer::Location,
+        },
     },
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, future::ready};
 use lake::{
     Lake, LakeSnapshot,
     model::{Instant, SnapshotToken},
 };
 
 use crate::{
+    as_of_join::{self, PerRow},
     catalog::{self, Bound, CATALOG, DATASETS, Datasets, QueryCatalog, SYSTEM, SystemTables},
-    clause::{self, Reference},
-    coordinates::{Coordinates, check_committed, parse_request_time},
+    clause::{Axis, Reference, Written},
+    coordinates::{Coordinates, Evaluated, SystemTime, ValidTime, check_committed, evaluate, parse_request_time},
     engine::{BatchStream, QueryOptions, QueryRequest},
     error::{Error, ErrorKind, Result, close_names, external, listed, quoted},
     in_order::KeepOrder,
+    interval_join::JoinOverlapsBySweeping,
+    micros,
+    parameters::Parameters,
+    period_functions,
     rows::OUTPUT_ROWS,
     statement::{self, Relation},
+    table_functions::{self, Calls},
+    text::{self, Text},
+    views::{self, ViewChange},
+    write::{self, WritePlan},
     yielding::YieldBehindJoins,
 };
 
@@ -50,6 +66,8 @@ pub(crate) struct Planned {
     pub(crate) schema: SchemaRef,
     pub(crate) token: SnapshotToken,
     pub(crate) system_time: Instant,
+    /// Whether the same query under the same token may answer something else.
+    pub(crate) volatile: bool,
     pub(crate) stream: BatchStream,
 }
 
@@ -70,6 +88,9 @@ impl Planner {
             .with_config(session_config())
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_scalar_functions(scalar_functions())
+            .with_analyzer_rules(micros::analyzer_rules())
+            .with_physical_optimizer_rule(Arc::new(JoinOverlapsBySweeping))
             .with_physical_optimizer_rule(Arc::new(KeepOrder))
             .with_physical_optimizer_rule(Arc::new(YieldBehindJoins))
             .build();
@@ -78,26 +99,96 @@ impl Planner {
 
     /// Plans a query. To be called on a thread with a deep stack: plans are trees.
     pub(crate) async fn plan(&self, request: &QueryRequest) -> Result<Planned> {
-        let rewritten = clause::rewrite(&request.sql)?;
-        let statement = statement::parse(rewritten.tokens)?;
-        let relations = statement::relations(&statement);
-        check_places(&rewritten.references, &relations)?;
+        let text = text::read(&request.sql, &request.parameters)?;
+        self.plan_text(text, request, self.base.clone()).await
+    }
 
-        let snapshot = Arc::new(self.snapshot(request.snapshot.as_deref()).await?);
-        let token = snapshot.token().clone();
-        let defaults = request_coordinates(request, &token)?;
+    /// What a text changes about views; `None` for one that changes nothing about them. A new view's query is planned,
+    /// to see that it can be.
+    pub(crate) async fn view_change(&self, request: &QueryRequest) -> Result<Option<ViewChange>> {
+        let Some(change) = views::read_change(&request.sql)? else { return Ok(None) };
+        if let ViewChange::Put { name, sql, .. } = &change {
+            let in_view = |error: Error| error.without_place().map_message(|message| format!("in the view's query: {message}"));
+            let text = text::read(sql, &Parameters::default()).map_err(in_view)?;
+            let itself = |relation: &Relation| qualified(&relation.name) == (Some(DATASETS), name.as_str());
+            let by_clause = text.references.iter().any(|r| qualified(&r.name) == (Some(DATASETS), name.as_str()));
+            if by_clause || statement::relations(&text.statement).iter().any(|r| !r.in_scope.contains(name) && itself(r)) {
+                return Err(Error::new(ErrorKind::Unsupported, format!("the view '{name}' cannot be made of itself")));
+            }
+            if !matches!(text.statement, Statement::Query(_)) {
+                return Err(Error::new(ErrorKind::Unsupported, "a view is made of a query"));
+            }
+            self.plan_text(text, &QueryRequest::default(), self.base.clone()).await.map_err(in_view)?;
+        }
+        Ok(Some(change))
+    }
+
+    /// What a statement that writes would do; `None` for one that does not write.
+    pub(crate) async fn write(&self, request: &QueryRequest) -> Result<Option<WritePlan>> {
+        let Some(text) = text::read_writing(&request.sql, &request.parameters)? else { return Ok(None) };
         let mut state = self.base.clone();
+        // Numbers with a point are exact, so that what is written is what is stored.
+        state.config_mut().options_mut().sql_parser.parse_float_as_decimal = true;
         state.mark_start_execution();
-        let bound = self.bind(&state, &snapshot, defaults, &rewritten.references)?;
-        let datasets = Datasets { snapshot, defaults, bound };
+        let snapshot = self.snapshot(None).await?;
+        let table = |name: &[String], location: Location| {
+            let dataset = self.dataset_called(&snapshot, name, location)?;
+            catalog::find(&snapshot, &dataset)?.ok_or_else(|| self.unknown_table(&snapshot, name, location))
+        };
+        let prepared = write::prepare(&state, text, request, &table)?;
+        let text = Text { statement: prepared.rows_wanted, references: prepared.references, settings: Vec::new() };
+        let token = snapshot.token().to_string();
+        let request = QueryRequest { snapshot: Some(token), ..QueryRequest::default() };
+        let planned = self.plan_text(text, &request, state).await?;
+        let batches: Vec<RecordBatch> = write::collect(planned.stream).await?;
+        write::changes(prepared.target, planned.schema, &batches).map(Some)
+    }
+
+    async fn plan_text(&self, text: Text, request: &QueryRequest, mut state: SessionState) -> Result<Planned> {
+        let mut text = text;
+        check_places(&text.references, &statement::relations(&text.statement))?;
+        let snapshot = Arc::new(self.snapshot(request.snapshot.as_deref()).await?);
+        views::expand(&mut text, &snapshot)?;
+        let Text { mut statement, references, settings } = text;
+        let relations = statement::relations(&statement);
+        let token = snapshot.token().clone();
+        state.mark_start_execution();
+        let defaults = session_coordinates(&state, request_coordinates(request, &token)?, &settings, &token)?;
+        let times = references.iter().flat_map(Reference::times).chain(settings.iter().map(|(_, time)| time));
+        let volatile = !matches!(statement, Statement::Query(_))
+            || relations.iter().any(|relation| is_system_table(&relation.name))
+            || is_volatile(&state, &statement)
+            || times.into_iter().any(|time| is_volatile(&state, &time.expression));
+        let (mut bound, per_row) = self.bind(&state, &snapshot, defaults, &references)?;
+        as_of_join::add_conditions(&mut statement, &per_row)?;
+        bound.extend(self.call_functions(&mut statement, &state, &snapshot)?);
+        let explain = matches!(statement, Statement::Explain { .. });
+        let names = PrivateNames::of(&references);
+        let datasets = Datasets { snapshot, defaults, bound, explain };
         self.check_names(&datasets, &relations)?;
         state.register_catalog_list(self.catalogs(datasets));
 
-        let names = PrivateNames::of(&rewritten.references);
         let stream = answer(&state, statement).await.map_err(|error| names.hide(error))?;
         let schema = stream.schema();
-        let stream = stream.map_err(move |error| names.hide(error)).boxed();
-        Ok(Planned { schema, token, system_time: defaults.system, stream })
+        let shown = names.clone();
+        let stream = stream.map_err(move |error| names.hide(error));
+        let stream = match explain {
+            true => stream.and_then(move |batch| ready(shown.hide_in(&batch))).boxed(),
+            false => stream.boxed(),
+        };
+        Ok(Planned { schema, token, system_time: defaults.known(), volatile, stream })
+    }
+
+    fn call_functions(
+        &self,
+        statement: &mut Statement,
+        state: &SessionState,
+        snapshot: &LakeSnapshot,
+    ) -> Result<HashMap<String, Bound>> {
+        let dataset = |name: &[String], location| self.dataset_called(snapshot, name, location);
+        let last_committed = snapshot.token().system_time;
+        let calls = Calls { state, last_committed, dataset: &dataset, normalise: statement::normalise };
+        table_functions::replace(statement, &calls)
     }
 
     async fn snapshot(&self, token: Option<&str>) -> Result<LakeSnapshot> {
@@ -107,34 +198,44 @@ impl Planner {
         Ok(self.lake.snapshot(token.as_ref()).await?)
     }
 
-    /// Binds each reference that carries clauses to its dataset and coordinates.
+    /// Binds each reference that carries clauses to its dataset and coordinates; tells which take times from rows.
     fn bind(
         &self,
         state: &SessionState,
         snapshot: &LakeSnapshot,
         defaults: Coordinates,
         references: &[Reference],
-    ) -> Result<HashMap<String, Bound>> {
+    ) -> Result<(HashMap<String, Bound>, Vec<PerRow>)> {
         let committed = snapshot.token().system_time;
-        let bind = |reference: &Reference| {
+        let (mut bound, mut tables) = (HashMap::new(), Vec::new());
+        for reference in references {
             let dataset = self.dataset_of(snapshot, reference)?;
             let (valid, system) = (reference.valid_time.as_ref(), reference.system_time.as_ref());
-            let coordinates = defaults.overridden(state, valid, system, committed)?;
-            Ok((reference.private_name.clone(), Bound { dataset, coordinates }))
-        };
-        references.iter().map(bind).collect()
+            let Evaluated { coordinates, per_row } = defaults.overridden(state, valid, system, committed)?;
+            let private_name = reference.private_name.clone();
+            tables.extend(per_row.into_iter().map(|(axis, time)| {
+                PerRow { private_name: private_name.clone(), axis, time }
+            }));
+            bound.insert(private_name, Bound::Dataset { dataset, coordinates });
+        }
+        Ok((bound, tables))
     }
 
     fn dataset_of(&self, snapshot: &LakeSnapshot, reference: &Reference) -> Result<String> {
-        let (schema, name) = qualified(&reference.name);
+        let (schema, _) = qualified(&reference.name);
         if schema != Some(DATASETS) {
             let message = format!("'{}' is not a dataset and has no times to ask for", reference.name.join("."));
             return Err(Error::new(ErrorKind::Unsupported, message).at(reference.clause_location));
         }
-        match catalog::find(snapshot, name).map_err(|error| error.at(reference.location))? {
-            Some(_) => Ok(name.to_owned()),
-            None => Err(self.unknown_table(snapshot, &reference.name, reference.location)),
+        self.dataset_called(snapshot, &reference.name, reference.location)
+    }
+
+    fn dataset_called(&self, snapshot: &LakeSnapshot, name: &[String], location: Location) -> Result<String> {
+        let (schema, table) = qualified(name);
+        if schema == Some(DATASETS) && catalog::find(snapshot, table).map_err(|error| error.at(location))?.is_some() {
+            return Ok(table.to_owned());
         }
+        Err(self.unknown_table(snapshot, name, location))
     }
 
     /// Refuses tables that do not exist, in words that help; DataFusion would name neither place nor choice.
@@ -159,6 +260,7 @@ impl Planner {
 
     fn unknown_table(&self, snapshot: &LakeSnapshot, name: &[String], location: Location) -> Error {
         let mut names = catalog::dataset_names(snapshot);
+        names.extend(snapshot.view_names());
         names.extend(self.system_tables.names().into_iter().map(|name| format!("{SYSTEM}.{name}")));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let wanted = name.join(".");
@@ -180,6 +282,13 @@ impl Planner {
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
         Arc::new(catalogs)
     }
+}
+
+/// DataFusion's own and those on periods.
+fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    let mut functions = SessionStateDefaults::default_scalar_functions();
+    functions.extend(period_functions::all());
+    functions
 }
 
 /// One partition and unions kept as written, so that rows come in the same order each time; times in UTC; places kept for errors.
@@ -210,7 +319,42 @@ fn request_coordinates(request: &QueryRequest, token: &SnapshotToken) -> Result<
     let system = request.system_time.as_deref().map(|text| parse_request_time("system_time", text)).transpose()?;
     let system = system.unwrap_or(token.system_time);
     check_committed(system, token.system_time)?;
-    Ok(Coordinates { valid, system })
+    let valid = valid.map_or(ValidTime::All, ValidTime::At);
+    Ok(Coordinates { valid, system: SystemTime::AsOf(system), nothing: false })
+}
+
+/// The request's coordinates with what its text sets in front of the query.
+fn session_coordinates(
+    state: &SessionState,
+    mut defaults: Coordinates,
+    settings: &[(Axis, Written)],
+    token: &SnapshotToken,
+) -> Result<Coordinates> {
+    for (axis, time) in settings {
+        let instant = evaluate(state, time)?;
+        match axis {
+            Axis::Valid => defaults.valid = ValidTime::At(instant),
+            Axis::System => {
+                check_committed(instant, token.system_time).map_err(|error| error.at(time.location))?;
+                defaults.system = SystemTime::AsOf(instant);
+            }
+        }
+    }
+    Ok(defaults)
+}
+
+/// Whether a function is called that may answer differently each time, such as `now` or `random`.
+fn is_volatile(state: &SessionState, part: &impl Visit) -> bool {
+    let mut volatile = false;
+    let _ = visit_expressions(part, |expression| {
+        if let Expr::Function(function) = expression {
+            let name = function.name.to_string().to_lowercase();
+            let known = state.scalar_functions().get(&name);
+            volatile |= known.is_some_and(|function| function.signature().volatility != Volatility::Immutable);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    volatile
 }
 
 /// A clause must stand behind a table, and that table must not be a name WITH brought.
@@ -233,7 +377,7 @@ fn check_places(references: &[Reference], relations: &[Relation]) -> Result<()> 
 }
 
 /// The schema a name is looked up in, if it is in our catalog, and the table's own name.
-fn qualified(name: &[String]) -> (Option<&str>, &str) {
+pub(crate) fn qualified(name: &[String]) -> (Option<&str>, &str) {
     match name {
         [table] => (Some(DATASETS), table),
         [schema, table] => (Some(schema), table),
@@ -242,7 +386,12 @@ fn qualified(name: &[String]) -> (Option<&str>, &str) {
     }
 }
 
+fn is_system_table(name: &[String]) -> bool {
+    !matches!(qualified(name).0, Some(DATASETS))
+}
+
 /// Puts the names the user wrote where a message shows private ones.
+#[derive(Clone)]
 struct PrivateNames(Vec<(String, String)>);
 
 impl PrivateNames {
@@ -253,7 +402,21 @@ impl PrivateNames {
     }
 
     fn hide(&self, error: impl Into<Error>) -> Error {
-        let replace = |text: String| self.0.iter().fold(text, |text, (private, name)| text.replace(private, name));
-        error.into().map_message(replace)
+        error.into().map_message(|text| self.public(&text))
+    }
+
+    fn public(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (private, name)| text.replace(private, name))
+    }
+
+    /// In the texts of a plan.
+    fn hide_in(&self, plan: &RecordBatch) -> Result<RecordBatch> {
+        let column = |column: &ArrayRef| match column.as_string_opt::<i32>() {
+            Some(texts) => Arc::new(texts.iter().map(|t| t.map(|t| self.public(t))).collect::<StringArray>()) as ArrayRef,
+            None => column.clone(),
+        };
+        let columns = plan.columns().iter().map(column).collect();
+        RecordBatch::try_new(plan.schema(), columns)
+            .map_err(|error| Error::new(ErrorKind::Internal, "a plan cannot be shown").caused_by(error))
     }
 }

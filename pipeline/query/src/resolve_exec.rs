@@ -18,12 +18,12 @@ use datafusion::{
     },
 };
 use futures::TryStreamExt;
-use lake::{ScanRequest, TableSnapshot};
+use lake::{Pruning, ScanRequest, TableSnapshot};
 
 use crate::{
     error::external,
     filters::KeyCondition,
-    layout::{Column, Layout},
+    layout::{Column, Layout, Reading},
     rows::{Collector, Resolver},
 };
 
@@ -35,6 +35,8 @@ pub(crate) struct ResolveExec {
     table: TableSnapshot,
     layout: Arc<Layout>,
     conditions: Vec<KeyCondition>,
+    /// Of a plan that is shown: what each condition left of the dataset's files.
+    pruning: Option<Pruning>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -52,7 +54,15 @@ impl ResolveExec {
         )
         .with_scheduling_type(SchedulingType::Cooperative);
         let (layout, properties) = (Arc::new(layout), Arc::new(properties));
-        ResolveExec { table, layout, conditions, properties, metrics: ExecutionPlanMetricsSet::new() }
+        let metrics = ExecutionPlanMetricsSet::new();
+        ResolveExec { table, layout, conditions, pruning: None, properties, metrics }
+    }
+
+    /// Counts what each axis prunes, to be shown with the plan.
+    pub(crate) async fn with_pruning(mut self) -> Result<ResolveExec> {
+        let request = self.scan_request()?;
+        self.pruning = Some(self.table.pruning(&request).await.map_err(external)?);
+        Ok(self)
     }
 
     fn scan_request(&self) -> Result<ScanRequest> {
@@ -60,8 +70,8 @@ impl ResolveExec {
         let key_filters: Result<Vec<_>> = self.conditions.iter().map(KeyCondition::to_key_filter).collect();
         Ok(ScanRequest {
             columns,
-            system_from_at_most: self.layout.coordinates.system.micros(),
-            valid_overlap: self.layout.only_instant().map(|at| (at, at.saturating_add(1))),
+            system_from_at_most: self.layout.known.micros(),
+            valid_overlap: self.layout.valid_overlap,
             key_filters: key_filters?,
         })
     }
@@ -77,7 +87,9 @@ fn output_ordering(layout: &Layout) -> Option<Vec<PhysicalSortExpr>> {
     let given = |wanted: Column| layout.output.iter().position(|column| *column == wanted);
     let keys: Vec<usize> = layout.keys.iter().map_while(|&key| given(Column::Stored(key))).collect();
     let start = given(Column::ValidFrom).filter(|_| keys.len() == layout.keys.len());
-    let ordering: Vec<PhysicalSortExpr> = keys.into_iter().chain(start).map(by).collect();
+    // Rectangles of a key may begin at one valid instant; then the earlier known comes first.
+    let known = given(Column::Stored(layout.times[2])).filter(|_| start.is_some());
+    let ordering: Vec<PhysicalSortExpr> = keys.into_iter().chain(start).chain(known).map(by).collect();
     (!ordering.is_empty()).then_some(ordering)
 }
 
@@ -89,19 +101,29 @@ impl fmt::Debug for ResolveExec {
 
 impl DisplayAs for ResolveExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Layout { coordinates, output_schema, .. } = self.layout.as_ref();
+        let Layout { description, output_schema, reading, .. } = self.layout.as_ref();
         let projection: Vec<&str> = output_schema.fields().iter().map(|field| field.name().as_str()).collect();
         let conditions: Vec<String> = self.conditions.iter().map(KeyCondition::describe).collect();
         write!(
             f,
-            "ResolveExec: dataset={}, valid_time={}, system_time=AS OF {}, projection=[{}], key_filters=[{}], rows={}",
+            "ResolveExec: dataset={}, {description}, projection=[{}], key_filters=[{}], rows={}",
             self.table.dataset().name,
-            coordinates.describe_valid(),
-            coordinates.system,
             projection.join(", "),
             conditions.join(", "),
-            self.layout.only_instant().map_or("versions", |_| "latest"),
-        )
+            match reading {
+                Reading::Latest => "latest",
+                Reading::Versions(_) => "versions",
+                Reading::Rectangles(..) => "rectangles",
+                Reading::Diff(..) => "differences",
+            },
+        )?;
+        match &self.pruning {
+            Some(Pruning { files, known, valid, keys }) => write!(
+                f,
+                ", files={files}, after_system_time={known}, after_valid_time={valid}, after_keys={keys}"
+            ),
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, ops::ControlFlow, ptr};
 
 use datafusion::sql::sqlparser::{
-    ast::{Ident, ObjectName, Query, Spanned, Statement, TableFactor, Visit, Visitor},
+    ast::{Ident, ObjectName, Query, Spanned, Statement, TableFactor, Visit, Visitor, visit_relations_mut},
     dialect::GenericDialect,
     keywords::Keyword,
     parser::Parser,
@@ -22,8 +22,47 @@ const MOST_OPERATORS: usize = 1_000;
 /// Parses the one statement the tokens are and sees that it reads only.
 pub(crate) fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     check_verb(&tokens)?;
+    let statement = parse_one(tokens)?;
+    check_reads(&statement).map(|()| statement)
+}
+
+/// Whether the tokens begin a statement that changes rows.
+pub(crate) fn writes(tokens: &[TokenWithSpan]) -> bool {
+    let first = tokens.iter().find(|token| !matches!(token.token, Token::SemiColon));
+    first.is_some_and(|token| match &token.token {
+        Token::Word(word) => matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE),
+        _ => false,
+    })
+}
+
+/// Whether the tokens begin with CREATE or DROP … VIEW.
+pub(crate) fn changes_a_view(tokens: &[TokenWithSpan]) -> bool {
+    let words = tokens.iter().skip_while(|token| token.token == Token::SemiColon).take(4);
+    let words: Vec<Keyword> = words
+        .map(|token| match &token.token {
+            Token::Word(word) if word.quote_style.is_none() => word.keyword,
+            _ => Keyword::NoKeyword,
+        })
+        .collect();
+    matches!(words.first(), Some(Keyword::CREATE | Keyword::DROP)) && words.contains(&Keyword::VIEW)
+}
+
+/// Gives tables other names.
+pub(crate) fn rename(statement: &mut Statement, names: &[(String, String)]) {
+    let _ = visit_relations_mut(statement, |relation| {
+        if let [part] = relation.0.as_slice()
+            && let Some(ident) = part.as_ident()
+            && let Some((_, new)) = names.iter().find(|(old, _)| *old == ident.value)
+        {
+            *relation = ObjectName::from(vec![Ident::with_quote_and_span('"', ident.span, new.clone())]);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+}
+
+/// Parses the one statement the tokens are.
+pub(crate) fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     check_length(&tokens)?;
-    check_parameters(&tokens)?;
     let end = tokens.iter().rfind(|token| token.token != Token::EOF).map(|token| token.span.end);
     let mut parser =
         Parser::new(&GenericDialect {}).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(tokens);
@@ -36,7 +75,7 @@ pub(crate) fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     while parser.consume_token(&Token::SemiColon) {}
     let next = parser.peek_token();
     match next.token {
-        Token::EOF => check_reads(&statement).map(|()| statement),
+        Token::EOF => Ok(statement),
         _ if ended => {
             let message = "one statement at a time; send each in a request of its own";
             Err(Error::new(ErrorKind::Unsupported, message).at(next.span.start))
@@ -70,14 +109,17 @@ fn check_verb(tokens: &[TokenWithSpan]) -> Result<()> {
         return Ok(());
     }
     let message = match word.keyword {
-        Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::MERGE | Keyword::COPY | Keyword::TRUNCATE => {
-            "only queries are answered here; data changes through events: POST /api/v1/datasets/{name}/events"
+        Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE => {
+            "this reads only; send INSERT, UPDATE and DELETE with POST /api/v1/sql"
+        }
+        Keyword::MERGE | Keyword::COPY | Keyword::TRUNCATE => {
+            "only INSERT, UPDATE and DELETE write; other data changes through events: POST /api/v1/datasets/{name}/events"
         }
         Keyword::CREATE | Keyword::ALTER | Keyword::DROP => {
             "only queries are answered here; datasets are defined with PUT /api/v1/datasets/{name}"
         }
         Keyword::SET | Keyword::RESET | Keyword::USE => {
-            "settings cannot be changed; send valid_time, system_time and snapshot with the request"
+            "of settings only VALID_TIME and SYSTEM_TIME can be set: SET VALID_TIME = '2026-03-31'; SELECT …"
         }
         Keyword::NoKeyword => {
             let message = format!("expected a query, such as SELECT, found: {word}");
@@ -95,16 +137,6 @@ fn check_length(tokens: &[TokenWithSpan]) -> Result<()> {
     };
     let message = format!("more than {MOST_OPERATORS} operators in one query; use IN (…), VALUES or several queries");
     Err(Error::new(ErrorKind::Unsupported, message).at(one_too_many))
-}
-
-fn check_parameters(tokens: &[TokenWithSpan]) -> Result<()> {
-    match tokens.iter().find(|token| matches!(token.token, Token::Placeholder(_))) {
-        None => Ok(()),
-        Some(TokenWithSpan { token, span }) => {
-            let message = format!("{token} is a parameter and nothing is sent for it; write the value");
-            Err(Error::new(ErrorKind::Unsupported, message).at(span.start))
-        }
-    }
 }
 
 /// Everything but names, literals and the punctuation between them.
@@ -127,6 +159,7 @@ fn is_operator(token: &Token) -> bool {
         ),
         Token::Number(..)
         | Token::SingleQuotedString(_)
+        | Token::Placeholder(_)
         | Token::Comma
         | Token::LParen
         | Token::RParen
@@ -245,7 +278,8 @@ fn parts(name: &ObjectName) -> Vec<String> {
     name.0.iter().filter_map(|part| part.as_ident()).map(normalise).collect()
 }
 
-fn normalise(ident: &Ident) -> String {
+/// An identifier as DataFusion looks it up.
+pub(crate) fn normalise(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 

@@ -17,7 +17,8 @@ use datafusion::{
 };
 
 /// Operators that can give out more rows than they take in.
-const MULTIPLYING: [&str; 6] = [
+const MULTIPLYING: [&str; 7] = [
+    "IntervalJoinExec",
     "CrossJoinExec",
     "NestedLoopJoinExec",
     "HashJoinExec",

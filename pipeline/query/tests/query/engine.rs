@@ -97,14 +97,16 @@ async fn the_plan_says_what_is_read() {
     assert_eq!(
         line.await,
         "ResolveExec: dataset=gdp, valid_time=AS OF 2008-06-30T00:00:00Z, system_time=AS OF 2026-03-03T12:00:00Z, \
-         projection=[country, value], key_filters=[country IN (GER)], rows=latest"
+         projection=[country, value], key_filters=[country IN (GER)], rows=latest, files=3, after_system_time=3, \
+         after_valid_time=3, after_keys=2"
     );
     let line =
         resolve_line(&harness, "SELECT note, valid_to FROM gdp WHERE country IN ('GER', 'FRA') ORDER BY country");
     assert_eq!(
         line.await,
         "ResolveExec: dataset=gdp, valid_time=ALL, system_time=AS OF 2026-03-03T12:00:00Z, \
-         projection=[country, note, valid_to], key_filters=[country IN (GER, FRA)], rows=versions"
+         projection=[country, note, valid_to], key_filters=[country IN (GER, FRA)], rows=versions, files=3, \
+         after_system_time=3, after_valid_time=3, after_keys=3"
     );
     let plan = harness.rows("EXPLAIN SELECT * FROM gdp ORDER BY country, valid_from").await.join("\n");
     assert!(!plan.contains("SortExec"), "rows come in this order: {plan}");
@@ -177,7 +179,7 @@ async fn each_mistake_has_its_kind() {
         ("SELECT * INTO other FROM gdp", ErrorKind::Unsupported),
         ("SELECT 1 / (value - value) FROM gdp", ErrorKind::Execution),
         ("SELECT CAST(country AS INT) FROM gdp", ErrorKind::Execution),
-        ("SELECT * FROM gdp WHERE country = $1", ErrorKind::Unsupported),
+        ("SELECT * FROM gdp WHERE country = $1", ErrorKind::InvalidParameter),
     ] {
         let error = harness.ask(sql).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{sql}: {error:?}");

@@ -141,7 +141,8 @@ fn batches(definition: &lake::model::DatasetDefinition, text: &str, system_time:
     reader.map(|batch| batch.unwrap()).collect()
 }
 
-fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
+/// The rows of a batch as texts.
+pub fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
     let options = FormatOptions::default().with_null("NULL");
     let columns: Vec<ArrayFormatter<'_>> =
         batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();

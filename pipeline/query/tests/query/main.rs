@@ -7,4 +7,5 @@ mod engine;
 mod fixture;
 mod grid;
 mod harness;
+mod language;
 mod slt;

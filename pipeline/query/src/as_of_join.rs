@@ -1,0 +1,199 @@
+//! `AS OF` a time that depends on rows: each row is joined to the version effective, or known, at its time.
+//!
+//! `FROM trades t JOIN prices FOR VALID_TIME AS OF t.traded_at AS p ON …` reads all versions of `prices`, and the
+//! condition that the version's period contains the row's time goes where the table's other conditions are: into ON
+//! where the table is joined, into WHERE where it stands in FROM. The planner does the rest (`interval_join`).
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::{
+    ast::{
+        BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+        JoinConstraint, JoinOperator, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins,
+        VisitMut, VisitorMut,
+    },
+    tokenizer::Location,
+};
+
+use crate::{
+    clause::{Axis, Written},
+    error::{Error, ErrorKind, Result},
+    period_functions::CONTAINS_INSTANT,
+};
+
+/// A table whose times are taken from rows of others.
+pub(crate) struct PerRow {
+    pub(crate) private_name: String,
+    pub(crate) axis: Axis,
+    pub(crate) time: Written,
+}
+
+/// Adds the conditions. Every table has to be found in a FROM.
+pub(crate) fn add_conditions(statement: &mut Statement, tables: &[PerRow]) -> Result<()> {
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let mut joiner = Joiner { tables, depth: 0 };
+    match statement.visit(&mut joiner) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Joiner<'a> {
+    tables: &'a [PerRow],
+    /// How many queries are around; only inside another can a time be taken from outside.
+    depth: usize,
+}
+
+impl VisitorMut for Joiner<'_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        self.depth += 1;
+        match self.set_expression(&mut query.body) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
+impl Joiner<'_> {
+    /// Queries in parentheses are visited on their own.
+    fn set_expression(&self, body: &mut SetExpr) -> Result<()> {
+        match body {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::SetOperation { left, right, .. } => {
+                self.set_expression(left)?;
+                self.set_expression(right)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn select(&self, select: &mut Select) -> Result<()> {
+        if let [TableWithJoins { relation, joins }] = select.from.as_slice()
+            && joins.is_empty()
+            && self.depth == 1
+            && let Some(table) = self.of(relation).next()
+        {
+            let message = format!(
+                "the time {} is not a constant, and there is no other table whose rows it could be taken from",
+                table.time.expression
+            );
+            return Err(Error::new(ErrorKind::InvalidTime, message).at(table.time.location));
+        }
+        for from in &mut select.from {
+            for condition in self.joined_item(from)? {
+                select.selection = Some(both(select.selection.take(), condition));
+            }
+        }
+        Ok(())
+    }
+
+    /// Conditions for tables that are joined go into ON; those for the first table are given back.
+    fn joined_item(&self, from: &mut TableWithJoins) -> Result<Vec<Expr>> {
+        let mut for_where = match &mut from.relation {
+            TableFactor::NestedJoin { table_with_joins, .. } => self.joined_item(table_with_joins)?,
+            relation => self.conditions(relation),
+        };
+        for join in &mut from.joins {
+            if let TableFactor::NestedJoin { table_with_joins, .. } = &mut join.relation {
+                for_where.extend(self.joined_item(table_with_joins)?);
+            }
+            for condition in self.conditions(&join.relation) {
+                self.add_to_join(&join.relation, &mut join.join_operator, condition)?;
+            }
+            if !for_where.is_empty() && keeps_unmatched_right(&join.join_operator) {
+                return Err(self.refuse(&from.relation, "a table AS OF another's rows cannot stand left of RIGHT or FULL JOIN"));
+            }
+        }
+        Ok(for_where)
+    }
+
+    fn add_to_join(&self, relation: &TableFactor, operator: &mut JoinOperator, condition: Expr) -> Result<()> {
+        let constraint = match operator {
+            JoinOperator::CrossJoin(_) => {
+                *operator = JoinOperator::Inner(JoinConstraint::On(condition));
+                return Ok(());
+            }
+            JoinOperator::Join(constraint)
+            | JoinOperator::Inner(constraint)
+            | JoinOperator::Left(constraint)
+            | JoinOperator::LeftOuter(constraint)
+            | JoinOperator::Right(constraint)
+            | JoinOperator::RightOuter(constraint)
+            | JoinOperator::FullOuter(constraint)
+            | JoinOperator::Semi(constraint)
+            | JoinOperator::LeftSemi(constraint)
+            | JoinOperator::RightSemi(constraint)
+            | JoinOperator::Anti(constraint)
+            | JoinOperator::LeftAnti(constraint)
+            | JoinOperator::RightAnti(constraint) => constraint,
+            _ => return Err(self.refuse(relation, "AS OF another table's rows is not offered in this kind of join")),
+        };
+        match constraint {
+            JoinConstraint::On(on) => *constraint = JoinConstraint::On(both(Some(on.clone()), condition)),
+            JoinConstraint::None => *constraint = JoinConstraint::On(condition),
+            _ => return Err(self.refuse(relation, "AS OF another table's rows needs JOIN … ON, not USING or NATURAL")),
+        }
+        Ok(())
+    }
+
+    fn conditions(&self, relation: &TableFactor) -> Vec<Expr> {
+        let TableFactor::Table { alias: Some(alias), .. } = relation else { return Vec::new() };
+        self.of(relation).map(|table| contains(&alias.name, table)).collect()
+    }
+
+    fn of(&self, relation: &TableFactor) -> impl Iterator<Item = &PerRow> {
+        let name = match relation {
+            TableFactor::Table { name, .. } => name.0.last().and_then(|part| part.as_ident()).map(|i| i.value.clone()),
+            _ => None,
+        };
+        self.tables.iter().filter(move |table| name.as_ref() == Some(&table.private_name))
+    }
+
+    fn refuse(&self, relation: &TableFactor, message: &str) -> Error {
+        let location = self.of(relation).next().map_or(Location::empty(), |table| table.time.location);
+        Error::new(ErrorKind::Unsupported, message).at(location)
+    }
+}
+
+fn keeps_unmatched_right(operator: &JoinOperator) -> bool {
+    matches!(operator, JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_))
+}
+
+fn both(first: Option<Expr>, second: Expr) -> Expr {
+    let Some(first) = first else { return second };
+    let nested = |expression| Box::new(Expr::Nested(Box::new(expression)));
+    Expr::BinaryOp { left: nested(first), op: BinaryOperator::And, right: Box::new(second) }
+}
+
+/// `period_contains_instant(alias.valid_from, alias.valid_to, time)`.
+fn contains(alias: &Ident, table: &PerRow) -> Expr {
+    let axis = match table.axis {
+        Axis::Valid => "valid",
+        Axis::System => "system",
+    };
+    let bound = |end: &str| Expr::CompoundIdentifier(vec![alias.clone(), Ident::new(format!("{axis}_{end}"))]);
+    let arguments = [bound("from"), bound("to"), table.time.expression.clone()];
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(CONTAINS_INSTANT)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).into(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
