@@ -121,6 +121,15 @@ impl Ingest {
         Ok(Receipt { accepted, rejected: Vec::new(), system_time })
     }
 
+    /// Closes an epoch, of no records if none are there, and waits for its commit.
+    pub async fn close_epoch(&self) -> Result<Instant> {
+        let before = self.lake.head().map_or(0, |head| head.epoch);
+        let appended = self.stream.append(Request::mark()).await?;
+        self.committed(appended, before).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, "no epoch was committed in time; the change takes effect with the next")
+        })
+    }
+
     /// Seals a dataset's history import and waits for it.
     pub async fn seal(&self, dataset: &str) -> Result<Option<Instant>> {
         let dataset = self.dataset(dataset)?;

@@ -121,8 +121,9 @@ fn json_writer() -> Writer<Vec<u8>, JsonArray> {
     builder.with_encoder_factory(Arc::new(DecimalsAsText)).build(Vec::new())
 }
 
+/// Writes decimals as JSON strings.
 #[derive(Debug)]
-struct DecimalsAsText;
+pub struct DecimalsAsText;
 
 impl EncoderFactory for DecimalsAsText {
     fn make_default_encoder<'a>(

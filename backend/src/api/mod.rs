@@ -24,6 +24,7 @@ mod openapi;
 pub mod problem;
 mod quarantine;
 mod sql;
+mod sql_write;
 
 pub use access::Access;
 
@@ -58,7 +59,7 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets/{name}/seal", post(events::seal))
         .route("/api/v1/datasets/{name}/quarantine", get(quarantine::list))
         .route("/api/v1/transactions", post(events::transaction))
-        .route("/api/v1/sql", post(sql::query))
+        .route("/api/v1/sql", post(sql::post).get(sql::get))
         .route("/api/v1/live", get(live::stream))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/{*rest}", get(problem::no_such_call).post(problem::no_such_call).put(problem::no_such_call))

@@ -1,20 +1,26 @@
-//! `POST /api/v1/sql`: answers questions, as Arrow, JSON or CSV.
+//! `/api/v1/sql`: answers questions, as Arrow, JSON or CSV, and carries out INSERT, UPDATE and DELETE.
+//!
+//! An answer under a snapshot token never changes, so it may be cached for ever: it has an `ETag`, and whoever has it
+//! already is told so before anything is read.
 
 use axum::{
     body::Body,
-    extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures::StreamExt;
-use query::{QueryAnswer, QueryRequest};
+use query::{Parameter, Parameters, QueryAnswer, QueryRequest};
 use serde::Deserialize;
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     ApiState,
     access::Action,
     encode::{Encoder, Format},
     events::whole,
+    sql_write,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,23 +32,100 @@ struct Question {
     valid_time: Option<String>,
     system_time: Option<String>,
     snapshot: Option<String>,
+    parameters: Option<Box<RawValue>>,
 }
 
-/// Answers one question. The first rows are made before the answer begins, so that an error still has its status.
-pub async fn query(State(state): State<ApiState>, headers: HeaderMap, body: Body) -> Result<Response> {
+/// A question in an address. `parameters` is JSON.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    sql: String,
+    valid_time: Option<String>,
+    system_time: Option<String>,
+    snapshot: Option<String>,
+    parameters: Option<String>,
+}
+
+/// `POST /api/v1/sql`. The first rows are made before the answer begins, so that an error still has its status.
+pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body) -> Result<Response> {
     state.access.authorise(&headers, Action::Read)?;
-    let format = Format::negotiate(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()))?;
+    let format = format_of(&headers)?;
     let body = whole(body).await?;
     let question: Question = serde_json::from_slice(&body)
         .map_err(|e| Error::new(ErrorKind::BadRequest, format!("the body is not {{\"sql\": …}}: {e}")))?;
-    let Question { sql, valid_time, system_time, snapshot } = question;
-    let answer =
-        state.query.query(QueryRequest { sql, valid_time, system_time, snapshot }).await.map_err(from_query)?;
-    respond(answer, format).await
+    let Question { sql, valid_time, system_time, snapshot, parameters } = question;
+    let parameters = read_parameters(parameters.as_deref().map(RawValue::get))?;
+    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters };
+    if let Some(change) = state.query.view_change(request.clone()).await.map_err(from_query)? {
+        state.access.authorise(&headers, Action::Write)?;
+        let answer = sql_write::change_view(&state, change).await?;
+        return respond(answer, format, None).await;
+    }
+    match state.query.write(request.clone()).await.map_err(from_query)? {
+        Some(plan) => {
+            state.access.authorise(&headers, Action::Write)?;
+            let answer = sql_write::carry_out(&state, plan).await?;
+            respond(answer, format, None).await
+        }
+        None => answer(&state, request, &headers, format).await,
+    }
 }
 
-async fn respond(answer: QueryAnswer, format: Format) -> Result<Response> {
-    let QueryAnswer { schema, token, system_time, stream } = answer;
+/// `GET /api/v1/sql?sql=…&snapshot=…`: reads only, and so can be cached by whatever lies between.
+pub async fn get(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    address: Result<Query<Address>, QueryRejection>,
+) -> Result<Response> {
+    state.access.authorise(&headers, Action::Read)?;
+    let format = format_of(&headers)?;
+    let not_understood = |e: QueryRejection| {
+        let message = format!(
+            "the address holds sql, and may hold valid_time, system_time, snapshot and parameters: {}",
+            e.body_text()
+        );
+        Error::new(ErrorKind::BadRequest, message)
+    };
+    let Address { sql, valid_time, system_time, snapshot, parameters } = address.map_err(not_understood)?.0;
+    let parameters = read_parameters(parameters.as_deref())?;
+    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters };
+    answer(&state, request, &headers, format).await
+}
+
+fn format_of(headers: &HeaderMap) -> Result<Format> {
+    Format::negotiate(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()))
+}
+
+async fn answer(state: &ApiState, request: QueryRequest, headers: &HeaderMap, format: Format) -> Result<Response> {
+    let named = request.snapshot.is_some();
+    let asked = request.clone();
+    let answer = state.query.query(request).await.map_err(from_query)?;
+    let tag = (named && !answer.volatile).then(|| entity_tag(&asked, &answer, format));
+    if let Some(tag) = tag.as_deref().filter(|tag| has(headers, tag)) {
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        add_headers(response.headers_mut(), &answer.token.to_string(), &answer.system_time.to_string(), Some(tag));
+        return Ok(response);
+    }
+    respond(answer, format, tag).await
+}
+
+/// Everything that decides an answer's bytes: the question, the state it is asked of, the form, and this program.
+fn entity_tag(asked: &QueryRequest, answer: &QueryAnswer, format: Format) -> String {
+    let QueryRequest { sql, valid_time, system_time, parameters, .. } = asked;
+    let mut hash = Xxh3::new();
+    let question = (sql, valid_time, system_time, parameters, answer.token.to_string(), format.content_type());
+    hash.update(format!("{} {question:?}", env!("CARGO_PKG_VERSION")).as_bytes());
+    format!("\"{:032x}\"", hash.digest128())
+}
+
+/// Whether the asker has the answer already (RFC 9110, 13.1.2).
+fn has(headers: &HeaderMap, tag: &str) -> bool {
+    let given = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|list| list.split(',')).map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}
+
+async fn respond(answer: QueryAnswer, format: Format, tag: Option<String>) -> Result<Response> {
+    let QueryAnswer { schema, token, system_time, stream, .. } = answer;
     // Fused: an empty answer is asked for its next batch once more.
     let mut batches = stream.map(|batch| batch.map_err(from_query)).fuse();
     let first = batches.next().await.transpose()?;
@@ -67,14 +150,63 @@ async fn respond(answer: QueryAnswer, format: Format) -> Result<Response> {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    insert(headers, "tidemark-snapshot", &token.to_string());
-    insert(headers, "tidemark-system-time", &system_time.to_string());
+    add_headers(headers, &token.to_string(), &system_time.to_string(), tag.as_deref());
     Ok(response)
 }
 
-fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+fn add_headers(headers: &mut HeaderMap, token: &str, system_time: &str, tag: Option<&str>) {
+    insert(headers, HeaderName::from_static("tidemark-snapshot"), token);
+    insert(headers, HeaderName::from_static("tidemark-system-time"), system_time);
+    insert(headers, header::VARY, "accept");
+    match tag {
+        // Private: who may see an answer is decided for each asker.
+        Some(tag) => {
+            insert(headers, header::ETAG, tag);
+            insert(headers, header::CACHE_CONTROL, "private, max-age=31536000, immutable");
+        }
+        None => insert(headers, header::CACHE_CONTROL, "no-store"),
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(HeaderName::from_static(name), value);
+        headers.insert(name, value);
+    }
+}
+
+/// An array for `$1`, `$2`, … or an object for `$name`. Numbers keep their digits.
+fn read_parameters(json: Option<&str>) -> Result<Parameters> {
+    let Some(json) = json.filter(|json| json.trim() != "null") else { return Ok(Parameters::default()) };
+    let misshapen = |e: serde_json::Error| {
+        let message = format!("\"parameters\" is an array for $1, $2, … or an object for $name: {e}");
+        Error::new(ErrorKind::BadRequest, message)
+    };
+    let named: Vec<(String, &RawValue)> = if json.trim_start().starts_with('[') {
+        let values: Vec<&RawValue> = serde_json::from_str(json).map_err(misshapen)?;
+        values.into_iter().enumerate().map(|(index, value)| ((index + 1).to_string(), value)).collect()
+    } else {
+        let values: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(misshapen)?;
+        values.into_iter().collect()
+    };
+    let read = |(name, value): (String, &RawValue)| Ok((name.clone(), parameter(&name, value.get(), true)?));
+    Ok(Parameters(named.into_iter().map(read).collect::<Result<_>>()?))
+}
+
+fn parameter(name: &str, json: &str, may_be_list: bool) -> Result<Parameter> {
+    let misfit = || {
+        let message = format!("the parameter {name} is not a text, a number, true, false, null or a list of these");
+        Error::new(ErrorKind::BadRequest, message)
+    };
+    match json.as_bytes().first() {
+        Some(b'n') => Ok(Parameter::Null),
+        Some(b't' | b'f') => Ok(Parameter::Boolean(json == "true")),
+        Some(b'"') => serde_json::from_str(json).map(Parameter::Text).map_err(|_| misfit()),
+        Some(b'-' | b'0'..=b'9') => Ok(Parameter::Number(json.to_owned())),
+        Some(b'[') if may_be_list => {
+            let values: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| misfit())?;
+            values.iter().map(|value| parameter(name, value.get(), false)).collect::<Result<_>>().map(Parameter::List)
+        }
+        _ => Err(misfit()),
     }
 }
 
@@ -85,6 +217,7 @@ fn from_query(error: query::Error) -> Error {
         Kind::UnknownTable
         | Kind::UnknownColumn
         | Kind::InvalidTime
+        | Kind::InvalidParameter
         | Kind::FutureSystemTime
         | Kind::UnknownSnapshot
         | Kind::Unsupported

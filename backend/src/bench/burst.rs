@@ -202,7 +202,7 @@ fn mix(mut z: u64) -> u64 {
 async fn count_keys(parts: &Parts, settings: &Settings) -> Result<i64> {
     let engine = parts.query_engine(settings)?;
     let sql = "SELECT count(*) AS keys FROM positions FOR VALID_TIME AS OF TIMESTAMP '2100-01-01T00:00:00Z'".to_owned();
-    let request = QueryRequest { sql, valid_time: None, system_time: None, snapshot: None };
+    let request = QueryRequest { sql, ..QueryRequest::default() };
     let failed = |e| Error::new(ErrorKind::Internal, "what was committed cannot be queried").because(e);
     let answer = engine.query(request).await.map_err(failed)?;
     let batches: Vec<_> = answer.stream.try_collect().await.map_err(failed)?;

@@ -3,7 +3,14 @@
 
 mod architecture;
 mod bad_input;
+mod caching;
 mod crash;
+mod differential;
+mod docs_examples;
+mod gdp_vintages;
 mod import;
+mod quick;
 mod readers;
+mod sql_writes;
 mod support;
+mod types;

@@ -1,0 +1,238 @@
+//! INSERT, UPDATE and DELETE: the rows that `query` works out become events, which go the way of all events. And views,
+//! whose changes take effect with the next epoch, so that a snapshot token never means two things.
+//!
+//! One statement that writes is carried out at a time, from reading to commit, so that each sees what those before it
+//! did. Events that arrive beside it act in the order of their arrival, as always.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    datatypes::{DataType, Field, Float64Type, Schema},
+    json::{LineDelimitedWriter, WriterBuilder, writer::LineDelimited},
+};
+use futures::{StreamExt, stream};
+use lake::Dataset;
+use model::{
+    ColumnType, DatasetDefinition, Instant, Mode, OperationColumn, SnapshotToken, arrow_layout::timestamp_type,
+    definition::EXACT_END,
+};
+use query::{QueryAnswer, RowChange, ViewChange, WriteOperation, WritePlan};
+use serde_json::{Map, Value, json};
+
+use super::{ApiState, encode::DecimalsAsText};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    ingest::Wait,
+};
+
+/// Puts a statement's events into the stream and waits for the commit. All of them come in one epoch, or none.
+pub async fn carry_out(state: &ApiState, plan: WritePlan) -> Result<QueryAnswer> {
+    let lines = event_lines(&plan)?;
+    let events = lines.len() as i64;
+    let system_time = if lines.is_empty() { None } else { Some(commit(state, lines).await?) };
+    let head = state.lake.snapshot(None).await?.token().clone();
+    answer(&plan, events, system_time, head)
+}
+
+/// Changes a view and closes the epoch before the change, so that whoever asks next sees it.
+pub async fn change_view(state: &ApiState, change: ViewChange) -> Result<QueryAnswer> {
+    let (word, name) = match &change {
+        ViewChange::Put { name, .. } => ("create view", name.clone()),
+        ViewChange::Drop { name, .. } => ("drop view", name.clone()),
+    };
+    let system_time = match change {
+        ViewChange::Drop { name, if_exists: true } if !state.lake.has_view(&name) => None,
+        ViewChange::Drop { name, .. } => {
+            state.lake.drop_view(&name).await?;
+            Some(state.ingest.close_epoch().await?)
+        }
+        ViewChange::Put { name, sql, replace } => {
+            state.lake.put_view(&name, &sql, replace).await?;
+            Some(state.ingest.close_epoch().await?)
+        }
+    };
+    let token = state.lake.snapshot(None).await?.token().clone();
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("operation", DataType::Utf8, false),
+        Field::new("view", DataType::Utf8, false),
+        Field::new("system_time", timestamp_type(), true),
+    ]));
+    let micros: TimestampMicrosecondArray = [system_time.map(Instant::micros)].into_iter().collect();
+    let batch = RecordBatch::try_new(
+        schema.clone(),
+        vec![
+            Arc::new(StringArray::from(vec![word])),
+            Arc::new(StringArray::from(vec![name])),
+            Arc::new(micros.with_data_type(timestamp_type())),
+        ],
+    )
+    .map_err(|e| internal("what was changed cannot be told").because(e))?;
+    let system_time = system_time.unwrap_or(token.system_time);
+    Ok(QueryAnswer { schema, token, system_time, volatile: true, stream: stream::iter([Ok(batch)]).boxed() })
+}
+
+async fn commit(state: &ApiState, lines: Vec<String>) -> Result<Instant> {
+    let body = bytes::Bytes::from(lines.join("\n"));
+    let receipt = state.ingest.transaction(body, Wait::Committed).await?;
+    receipt.system_time.ok_or_else(|| {
+        let message = "the events are on disk and not committed yet; they will be, and are not to be sent again";
+        Error::new(ErrorKind::Unavailable, message)
+    })
+}
+
+fn answer(plan: &WritePlan, events: i64, system_time: Option<Instant>, token: SnapshotToken) -> Result<QueryAnswer> {
+    let word = match plan.operation {
+        WriteOperation::Insert => "insert",
+        WriteOperation::Update => "update",
+        WriteOperation::Delete => "delete",
+    };
+    let micros: TimestampMicrosecondArray = [system_time.map(Instant::micros)].into_iter().collect();
+    let versions = i64::try_from(plan.change.rows.num_rows()).unwrap_or(i64::MAX);
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("operation", DataType::Utf8, false),
+        Field::new("versions", DataType::Int64, false),
+        Field::new("events", DataType::Int64, false),
+        Field::new("system_time", timestamp_type(), true),
+    ]));
+    let batch = RecordBatch::try_new(
+        schema.clone(),
+        vec![
+            Arc::new(StringArray::from(vec![word])),
+            Arc::new(Int64Array::from(vec![versions])),
+            Arc::new(Int64Array::from(vec![events])),
+            Arc::new(micros.with_data_type(timestamp_type())),
+        ],
+    )
+    .map_err(|e| internal("what was written cannot be told").because(e))?;
+    let system_time = system_time.unwrap_or(token.system_time);
+    Ok(QueryAnswer { schema, token, system_time, volatile: true, stream: stream::iter([Ok(batch)]).boxed() })
+}
+
+/// The events as lines of a transaction.
+fn event_lines(plan: &WritePlan) -> Result<Vec<String>> {
+    let RowChange { delete, rows } = &plan.change;
+    check_finite(rows)?;
+    let line = |row| {
+        let event = event(&plan.dataset, *delete, row)?;
+        Ok(json!({"dataset": plan.dataset.name, "event": event}).to_string())
+    };
+    json_rows(rows)?.into_iter().map(line).collect()
+}
+
+/// JSON has no words for them, and null is something else.
+fn check_finite(rows: &RecordBatch) -> Result<()> {
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let Some(floats) = column.as_primitive_opt::<Float64Type>() else { continue };
+        if floats.iter().flatten().any(|value| !value.is_finite()) {
+            let message = format!("a value for the column '{}' is infinite or not a number", field.name());
+            return Err(Error::new(ErrorKind::Unprocessable, message));
+        }
+    }
+    Ok(())
+}
+
+fn json_rows(rows: &RecordBatch) -> Result<Vec<Map<String, Value>>> {
+    let unreadable = |e: serde_json::Error| internal("a row cannot be made an event").because(e);
+    let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(DecimalsAsText));
+    let mut writer: LineDelimitedWriter<Vec<u8>> = builder.build::<_, LineDelimited>(Vec::new());
+    let write = |writer: &mut LineDelimitedWriter<Vec<u8>>| {
+        writer.write(rows)?;
+        writer.finish()
+    };
+    write(&mut writer).map_err(|e| internal("rows cannot be made events").because(e))?;
+    let text = writer.into_inner();
+    let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).map_err(unreadable)).collect()
+}
+
+/// A row as the dataset's events look: its columns' names and paths, its words for put and delete.
+fn event(dataset: &Dataset, delete: bool, mut row: Map<String, Value>) -> Result<Value> {
+    let definition = &dataset.definition;
+    let (mut root, mut element) = (Map::new(), Map::new());
+    for column in &definition.columns {
+        let name = column.name.as_str();
+        let value = if name == definition.valid_from {
+            valid_time(dataset, name, row.remove("valid_from"))?
+        } else if definition.valid_to.as_deref() == Some(name) {
+            valid_time(dataset, name, row.remove("valid_to"))?
+        } else if definition.operation.as_ref().is_some_and(|operation| operation.column() == name) {
+            let (put, delete_word) = definition.operation.as_ref().map_or(("put", "delete"), OperationColumn::words);
+            Value::from(if delete { delete_word } else { put })
+        } else {
+            match row.remove(name) {
+                Some(value) => value,
+                None => continue,
+            }
+        };
+        place(definition, &column.path_members(), value, &mut root, &mut element);
+    }
+    if delete && definition.operation.is_none() {
+        let message = format!(
+            "the definition of '{}' names no operation column, so its events cannot delete; nothing was written",
+            dataset.name
+        );
+        return Err(Error::new(ErrorKind::Unprocessable, message));
+    }
+    if definition.mode == Mode::UntilChanged {
+        // Exactly this stretch, whatever the key changes to inside it.
+        root.insert(EXACT_END.to_owned(), row.remove("valid_to").unwrap_or(Value::Null));
+    }
+    if row.get("valid_to").is_some_and(|end| !end.is_null()) {
+        let message = format!(
+            "the definition of '{}' names no column for the end of validity, so valid_to has to be null; nothing was written",
+            dataset.name
+        );
+        return Err(Error::new(ErrorKind::Unprocessable, message));
+    }
+    if let Some(each) = &definition.each {
+        put_at(&mut root, &each.split('.').collect::<Vec<_>>(), json!([element]));
+    }
+    Ok(Value::Object(root))
+}
+
+fn place(
+    definition: &DatasetDefinition,
+    path: &[&str],
+    value: Value,
+    root: &mut Map<String, Value>,
+    element: &mut Map<String, Value>,
+) {
+    let each: Vec<&str> = definition.each.iter().flat_map(|path| path.split('.')).collect();
+    match path.strip_prefix(each.as_slice()) {
+        Some(below) if !each.is_empty() && !below.is_empty() => put_at(element, below, value),
+        _ => put_at(root, path, value),
+    }
+}
+
+fn put_at(object: &mut Map<String, Value>, path: &[&str], value: Value) {
+    match path {
+        [] => {}
+        [last] => drop(object.insert((*last).to_owned(), value)),
+        [first, rest @ ..] => {
+            let below = object.entry(*first).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(below) = below {
+                put_at(below, rest, value);
+            }
+        }
+    }
+}
+
+/// A bound as the dataset's column has it: a day where it counts in days, and then it has to be a midnight.
+fn valid_time(dataset: &Dataset, column: &str, value: Option<Value>) -> Result<Value> {
+    let value = value.unwrap_or(Value::Null);
+    let days = dataset.definition.column(column).is_some_and(|column| column.column_type == ColumnType::Date);
+    let (true, Some(text)) = (days, value.as_str()) else { return Ok(value) };
+    match text.split_once('T') {
+        Some((day, "00:00:00Z")) => Ok(Value::from(day)),
+        _ => {
+            let message =
+                format!("'{}' counts valid time in days, and {text} is not a midnight in UTC; nothing was written", dataset.name);
+            Err(Error::new(ErrorKind::Unprocessable, message))
+        }
+    }
+}
+
+fn internal(message: &str) -> Error {
+    Error::new(ErrorKind::Internal, message)
+}

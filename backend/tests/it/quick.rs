@@ -1,0 +1,20 @@
+//! A server that closes epochs soon, for tests that wait for many commits one after the other.
+
+use std::{fs, sync::Arc};
+
+use tempfile::TempDir;
+
+use crate::support::Server;
+
+/// A server over an empty folder.
+pub fn start() -> Server {
+    start_on(Arc::new(TempDir::new().expect("a temporary folder can be made")))
+}
+
+/// A server over this folder.
+pub fn start_on(data: Arc<TempDir>) -> Server {
+    let settings = data.path().join("settings.toml");
+    fs::write(&settings, "epoch_interval_ms = 20\n").expect("the settings can be written");
+    let settings = settings.to_str().expect("a readable path").to_owned();
+    Server::start_on(data, &["--config", &settings])
+}
