@@ -6,9 +6,18 @@ export const PAGES = {
   "benchmark-index": "/dashboards/benchmark-index",
   restatements: "/dashboards/restatements",
   pipeline: "/dashboards/pipeline",
+  docs: "/docs",
+  "docs-semantics": "/docs/semantics",
+  "docs-grammar": "/docs/grammar",
+  "docs-periods": "/docs/periods",
+  "docs-recipes": "/docs/recipes",
+  "docs-api": "/docs/api",
+  "docs-search": "/docs/search?q=as+of",
 } as const;
 
-export const DASHBOARDS = Object.entries(PAGES).filter(([name]) => name !== "home");
+export const DASHBOARDS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/dashboards/"));
+/** The written pages of the documentation. */
+export const DOCS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/docs") && !path.includes("?"));
 export const THEMES = ["light", "dark"] as const;
 export const VIEWPORTS = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } } as const;
 

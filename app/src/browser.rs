@@ -1,6 +1,7 @@
 //! The few things that are asked of the browser directly. On the server the clock is its own and the rest is absent.
 
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
 /// Microseconds since 1970-01-01 UTC.
 #[cfg(target_arch = "wasm32")]
@@ -50,4 +51,32 @@ pub fn keep(name: &str, value: &str) {
     if let Some(Err(error)) = kept {
         leptos::logging::warn!("the browser does not keep {name}: {error:?}");
     }
+}
+
+/// Puts a text where it can be pasted from; tells whether the browser did.
+pub async fn copy(text: &str) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    let clipboard = window.navigator().clipboard();
+    // Only pages from a trusted origin have one.
+    if clipboard.is_undefined() {
+        return false;
+    }
+    JsFuture::from(clipboard.write_text(text)).await.is_ok()
+}
+
+/// Gives the focus to the element with this id; tells whether there is one.
+pub fn focus(id: &str) -> bool {
+    let element = element(id).and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
+    element.is_some_and(|element| element.focus().is_ok())
+}
+
+/// Brings the element with this id into sight, if there is one.
+pub fn scroll_to(id: &str) {
+    if let Some(element) = element(id) {
+        element.scroll_into_view();
+    }
+}
+
+fn element(id: &str) -> Option<web_sys::Element> {
+    web_sys::window()?.document()?.get_element_by_id(id)
 }

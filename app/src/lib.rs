@@ -8,6 +8,8 @@ pub mod arrow;
 mod browser;
 pub mod charts;
 mod components;
+#[cfg(feature = "ssr")]
+pub mod docs;
 pub mod format;
 mod live;
 mod pages;

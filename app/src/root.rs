@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
-    SsrMode, StaticSegment,
+    OptionalParamSegment, SsrMode, StaticSegment,
     components::{FlatRoutes, Route, Router},
 };
 use model::DatasetSummary;
@@ -12,7 +12,7 @@ use crate::{
     components::{chrome::Chrome, theme::Theme, whole::Whole},
     live::Live,
     pages::{
-        benchmark_index::BenchmarkIndex, home::Home, not_found::NotFound, pipeline::Pipeline,
+        benchmark_index::BenchmarkIndex, docs::Docs, home::Home, not_found::NotFound, pipeline::Pipeline,
         restatements::Restatements,
     },
     queries::datasets::datasets,
@@ -47,6 +47,11 @@ pub fn App() -> impl IntoView {
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("pipeline"))
                         view=Pipeline
+                        ssr=SsrMode::Async
+                    />
+                    <Route
+                        path=(StaticSegment("docs"), OptionalParamSegment("page"))
+                        view=Docs
                         ssr=SsrMode::Async
                     />
                 </FlatRoutes>

@@ -15,16 +15,17 @@ use super::{
 use crate::{
     format::time,
     live::{Connection, Live},
-    pages::restatements::choice_of,
+    pages::{docs, restatements::choice_of},
     state::coordinates::{EffectiveRange, Known},
 };
 
 /// A page of the navigation: address, title, word, icon.
-const PAGES: [(&str, &str, &str, &str); 4] = [
+const PAGES: [(&str, &str, &str, &str); 5] = [
     ("/", "Home", "Home", icon::HOME),
     (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
     (RESTATEMENTS, "Restatements", "Restatements", icon::SWAP),
     (PIPELINE, "Pipeline", "Pipeline", icon::PULSE),
+    (DOCS, "Documentation", "Docs", icon::BOOK),
 ];
 
 /// Address of the dashboard *Benchmark index*.
@@ -33,6 +34,8 @@ pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
 pub const RESTATEMENTS: &str = "/dashboards/restatements";
 /// Address of the dashboard *Pipeline*.
 pub const PIPELINE: &str = "/dashboards/pipeline";
+/// Address of the documentation; its pages are below.
+pub const DOCS: &str = "/docs";
 
 /// The coordinates of a page in words.
 struct Coordinates {
@@ -43,7 +46,8 @@ struct Coordinates {
 
 fn title_of(path: &str) -> &'static str {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-    PAGES.iter().find(|page| page.0 == path).map_or("Page not found", |page| page.1)
+    let title = PAGES.iter().find(|page| page.0 == path).map(|page| page.1);
+    title.or_else(|| docs::title_of(path)).unwrap_or("Page not found")
 }
 
 /// The coordinates that an address names. From the address alone, so that the server and the browser say the same.
@@ -121,7 +125,14 @@ fn nav_item(
     (address, _, word, path_of_icon): (&'static str, &str, &'static str, &'static str),
     path: Memo<String>,
 ) -> AnyView {
-    let current = move || path.with(|path| (path == address).then_some("page"));
+    // A page below stands for its section, which is then not the page itself.
+    let current = move || {
+        path.with(|path| match path {
+            path if path == address => Some("page"),
+            path if address == DOCS && docs::slug_of(path).is_some() => Some("true"),
+            _ => None,
+        })
+    };
     view! {
         <li>
             <a href=address aria-current=current>
@@ -176,6 +187,7 @@ mod tests {
         assert!(coordinates.past);
         assert_eq!(coordinates_of("/", &ParamsMap::new(), today).known, "now");
         assert_eq!(title_of("/dashboards/pipeline/"), "Pipeline");
+        assert_eq!(title_of("/docs/grammar"), "Grammar");
         assert_eq!(title_of("/elsewhere"), "Page not found");
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod datasets;
+pub mod docs;
 pub mod index;
 pub mod pipeline;
 pub mod restatements;
