@@ -106,6 +106,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         stream: parts.stream.clone(),
         ingest: ingest.clone(),
         query: Arc::new(parts.query_engine(&settings)?),
+        sql_writes: Arc::default(),
         live: parts.live.clone(),
         progress: parts.progress.clone(),
     };

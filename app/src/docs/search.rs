@@ -188,7 +188,7 @@ mod tests {
     use crate::docs::markdown;
 
     fn chapters() -> Vec<Chapter> {
-        let source = "# Grammar\n\nAbout statements.\n\n## AS OF {#as-of}\n\nReads <one> instant of an axis.\n\n\
+        let source = "# Grammar\n\nAbout statements.\n\n## AS OF {#as-of}\n\nReads `<one>` instant of an axis.\n\n\
             ## Ranges {#ranges}\n\nFROM and TO; an instant AS OF which nothing is known is no range.\n\n\
             ## Snapshots {#snapshots}\n\nThe same bytes again.\n";
         vec![markdown::read("grammar", source)]

@@ -44,6 +44,8 @@ pub struct ApiState {
     pub ingest: Arc<Ingest>,
     /// Answers SQL.
     pub query: Arc<QueryEngine>,
+    /// Held by the SQL statement that writes.
+    pub sql_writes: Arc<tokio::sync::Mutex<()>>,
     /// What is live.
     pub live: Arc<Live>,
     /// How the pipeline fares.

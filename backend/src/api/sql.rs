@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::StreamExt;
-use query::{Parameter, Parameters, QueryAnswer, QueryRequest};
+use query::{Parameter, Parameters, QueryAnswer, QueryRequest, StatementKind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
@@ -56,17 +56,18 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
     let Question { sql, valid_time, system_time, snapshot, parameters } = question;
     let parameters = read_parameters(parameters.as_deref().map(RawValue::get))?;
     let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters };
+    let kind = state.query.statement_kind(&request.sql);
+    if kind == StatementKind::Reads {
+        return answer(&state, request, &headers, format).await;
+    }
+    state.access.authorise(&headers, Action::Write)?;
+    // From reading to commit, so that each sees what those before it did.
+    let _turn = state.sql_writes.lock().await;
     if let Some(change) = state.query.view_change(request.clone()).await.map_err(from_query)? {
-        state.access.authorise(&headers, Action::Write)?;
-        let answer = sql_write::change_view(&state, change).await?;
-        return respond(answer, format, None).await;
+        return respond(sql_write::change_view(&state, change).await?, format, None).await;
     }
     match state.query.write(request.clone()).await.map_err(from_query)? {
-        Some(plan) => {
-            state.access.authorise(&headers, Action::Write)?;
-            let answer = sql_write::carry_out(&state, plan).await?;
-            respond(answer, format, None).await
-        }
+        Some(plan) => respond(sql_write::carry_out(&state, plan).await?, format, None).await,
         None => answer(&state, request, &headers, format).await,
     }
 }

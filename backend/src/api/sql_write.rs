@@ -114,7 +114,7 @@ fn event_lines(plan: &WritePlan) -> Result<Vec<String>> {
     let RowChange { delete, rows } = &plan.change;
     check_finite(rows)?;
     let line = |row| {
-        let event = event(&plan.dataset, *delete, row)?;
+        let event = event(plan, *delete, row)?;
         Ok(json!({"dataset": plan.dataset.name, "event": event}).to_string())
     };
     json_rows(rows)?.into_iter().map(line).collect()
@@ -147,7 +147,8 @@ fn json_rows(rows: &RecordBatch) -> Result<Vec<Map<String, Value>>> {
 }
 
 /// A row as the dataset's events look: its columns' names and paths, its words for put and delete.
-fn event(dataset: &Dataset, delete: bool, mut row: Map<String, Value>) -> Result<Value> {
+fn event(plan: &WritePlan, delete: bool, mut row: Map<String, Value>) -> Result<Value> {
+    let dataset = &plan.dataset;
     let definition = &dataset.definition;
     let (mut root, mut element) = (Map::new(), Map::new());
     for column in &definition.columns {
@@ -175,8 +176,12 @@ fn event(dataset: &Dataset, delete: bool, mut row: Map<String, Value>) -> Result
         return Err(Error::new(ErrorKind::Unprocessable, message));
     }
     if definition.mode == Mode::UntilChanged {
-        // Exactly this stretch, whatever the key changes to inside it.
-        root.insert(EXACT_END.to_owned(), row.remove("valid_to").unwrap_or(Value::Null));
+        let end = row.remove("valid_to").unwrap_or(Value::Null);
+        // A row inserted without an end holds until the next change, like any event. All else is exactly this stretch,
+        // whatever the key changes to inside it.
+        if plan.operation != WriteOperation::Insert || !end.is_null() {
+            root.insert(EXACT_END.to_owned(), end);
+        }
     }
     if row.get("valid_to").is_some_and(|end| !end.is_null()) {
         let message = format!(

@@ -4,7 +4,8 @@ use std::io::{Cursor, Write, stdout};
 
 use arrow::{ipc::reader::StreamReader, util::pretty::pretty_format_batches};
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{DEFAULT_URL, accepted, block_on, unreachable};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,19 @@ pub struct QueryArguments {
     /// Snapshot token of an earlier answer: the same question gives the same bytes again.
     #[arg(long)]
     snapshot: Option<String>,
+    /// Values for $1, $2, … as a JSON array, or for $name as an object: '["GER", 2.50]'.
+    #[arg(long)]
+    parameters: Option<String>,
+}
+
+/// What is asked; numbers among the parameters keep their digits.
+#[derive(Serialize)]
+struct Question {
+    sql: String,
+    valid_time: Option<String>,
+    system_time: Option<String>,
+    snapshot: Option<String>,
+    parameters: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,13 +60,16 @@ enum Format {
 /// Asks and prints. The snapshot token goes to standard error.
 pub fn run(arguments: QueryArguments) -> Result<()> {
     block_on(async {
-        let QueryArguments { sql, url, format, valid_time, system_time, snapshot } = arguments;
+        let QueryArguments { sql, url, format, valid_time, system_time, snapshot, parameters } = arguments;
+        let parameters: Option<Box<RawValue>> = parameters.map(RawValue::from_string).transpose().map_err(|e| {
+            Error::new(ErrorKind::BadRequest, format!("--parameters is not JSON: {e}"))
+        })?;
         let accept = match format {
             Format::Table | Format::Arrow => "application/vnd.apache.arrow.stream",
             Format::Csv => "text/csv",
             Format::Json => "application/json",
         };
-        let question = json!({"sql": sql, "valid_time": valid_time, "system_time": system_time, "snapshot": snapshot});
+        let question = Question { sql, valid_time, system_time, snapshot, parameters };
         let request = reqwest::Client::new().post(format!("{}/api/v1/sql", url.trim_end_matches('/')));
         let response =
             request.header("accept", accept).json(&question).send().await.map_err(|e| unreachable(&url, e))?;

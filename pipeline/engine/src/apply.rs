@@ -11,7 +11,7 @@ use model::{
 };
 
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     event_batch::EventBatch,
     ports::{StateStore, StateWrites},
     state_value::{PAGE_SEGMENTS_MAX, Page, key_group, page_address, page_start, write_head_address},
@@ -182,9 +182,9 @@ impl<'a> SlotPass<'a> {
         let mut timeline = Timeline::new(self.definition.mode, self.definition.sequence.is_some(), segments);
         match self.timing {
             Timing::Epoch(system_time) => {
-                self.apply_together(&mut timeline, rows, system_time, &KeySpeakers::new(rows))
+                self.apply_together(&mut timeline, rows, system_time, &KeySpeakers::new(rows, &before))?;
             }
-            Timing::Carried => self.apply_by_carried_time(&mut timeline, rows),
+            Timing::Carried => self.apply_by_carried_time(&mut timeline, rows, &before)?,
         }
         let after = timeline.into_segments();
         if after != before {
@@ -203,15 +203,21 @@ impl<'a> SlotPass<'a> {
         pages.map(|(address, value)| Ok((page_start(head_address, &address)?, Page::decode(&value)?))).collect()
     }
 
-    fn apply_by_carried_time(&mut self, timeline: &mut Timeline, rows: &[RowRef]) {
+    fn apply_by_carried_time(
+        &mut self,
+        timeline: &mut Timeline,
+        rows: &[RowRef],
+        before: &[Segment],
+    ) -> Result<()> {
         let carried = |row: &RowRef| self.batches[row.batch as usize].system_times[row.row as usize];
         let mut by_time: Vec<(i64, RowRef)> = rows.iter().map(|row| (carried(row), *row)).collect();
         by_time.sort_by_key(|(time, _)| *time);
-        let speakers = KeySpeakers::new(rows);
+        let speakers = KeySpeakers::new(rows, before);
         for group in by_time.chunk_by(|a, b| a.0 == b.0) {
             let rows: Vec<RowRef> = group.iter().map(|(_, row)| *row).collect();
-            self.apply_together(timeline, &rows, group[0].0, &speakers);
+            self.apply_together(timeline, &rows, group[0].0, &speakers)?;
         }
+        Ok(())
     }
 
     /// Lets events act one after the other and records their net effect as known at one system time.
@@ -221,7 +227,7 @@ impl<'a> SlotPass<'a> {
         rows: &[RowRef],
         system_from: i64,
         speakers: &KeySpeakers<'_, 'a>,
-    ) {
+    ) -> Result<()> {
         let reaches = rows.iter().map(|&row| timeline.reach(self.event(row)));
         // Of a long timeline only the part that can change is looked at.
         let (from, until) =
@@ -237,24 +243,25 @@ impl<'a> SlotPass<'a> {
                 Effect::Unchanged => self.applied.unchanged += 1,
             }
         }
-        let Some(key) = rows.last().copied().filter(|_| changed) else { return };
+        let Some(key) = rows.last().copied().filter(|_| changed) else { return Ok(()) };
         for change in net_effect_within(&before, timeline.part(from, until), from, until) {
             let put = change.fingerprint != Fingerprint::NOTHING;
-            let source = if put { self.values_of(&change, key, speakers) } else { key };
+            let source = if put { self.values_of(&change, key, speakers)? } else { key };
             let Change { from, to, .. } = change;
             self.applied.assertions.push(Assertion { source, from, to, system_from, put });
         }
+        Ok(())
     }
 
     /// The event of this epoch that says what a change makes hold; where none does, an earlier assertion extends, and
     /// the lake has its values.
-    fn values_of(&mut self, change: &Change, key: RowRef, speakers: &KeySpeakers<'_, 'a>) -> RowRef {
+    fn values_of(&mut self, change: &Change, key: RowRef, speakers: &KeySpeakers<'_, 'a>) -> Result<RowRef> {
         if let Some(source) = speakers.of(self.batches, change.fingerprint, change.sequence) {
-            return source;
+            return Ok(source);
         }
         let row = self.applied.held.len() as u32;
-        self.applied.held.push(Held { key, instant: change.said_at });
-        RowRef { batch: self.batches.len() as u32, row }
+        self.applied.held.push(Held { key, instant: speakers.held_at(change)? });
+        Ok(RowRef { batch: self.batches.len() as u32, row })
     }
 
     /// Writes the timeline back, older half first when the head has grown too long.
@@ -295,6 +302,10 @@ fn reaches_back_to(event: &TimelineEvent) -> i64 {
 /// The sequence number goes with it, because it is stored beside the values and has no part in the fingerprint.
 struct KeySpeakers<'r, 'a> {
     rows: &'r [RowRef],
+    /// The key's timeline before the epoch.
+    before: &'r [Segment],
+    /// Where in it each assertion begins; made when it is first asked for.
+    held: OnceCell<HashMap<(Fingerprint, i64), i64>>,
     found: OnceCell<Speakers<'a>>,
 }
 
@@ -304,8 +315,26 @@ enum Speakers<'a> {
 }
 
 impl<'r, 'a> KeySpeakers<'r, 'a> {
-    fn new(rows: &'r [RowRef]) -> KeySpeakers<'r, 'a> {
-        KeySpeakers { rows, found: OnceCell::new() }
+    fn new(rows: &'r [RowRef], before: &'r [Segment]) -> KeySpeakers<'r, 'a> {
+        KeySpeakers { rows, before, held: OnceCell::new(), found: OnceCell::new() }
+    }
+
+    /// An instant at which, before the epoch, the same held as a change makes hold now: usually where the assertion
+    /// begins; elsewhere when an event of the epoch has cut it there.
+    fn held_at(&self, change: &Change) -> Result<i64> {
+        let after = self.before.partition_point(|segment| segment.from <= change.said_at);
+        let there = after.checked_sub(1).map(|index| &self.before[index]).filter(|held| change.said_at < held.to);
+        if there.is_some_and(|held| held.fingerprint == change.fingerprint) {
+            return Ok(change.said_at);
+        }
+        let elsewhere = self.held.get_or_init(|| {
+            let said = self.before.iter().filter(|segment| !segment.retracted);
+            said.map(|segment| ((segment.fingerprint, segment.sequence), segment.from)).collect()
+        });
+        elsewhere.get(&(change.fingerprint, change.sequence)).copied().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "nothing in the epoch or before it says what a change makes hold")
+                .with("valid from", change.from)
+        })
     }
 
     fn of(&self, batches: &'a [EventBatch], fingerprint: Fingerprint, sequence: i64) -> Option<RowRef> {

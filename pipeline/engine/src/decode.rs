@@ -6,7 +6,8 @@
 use std::{fmt, sync::Arc};
 
 use model::{
-    DatasetDefinition, Fingerprint, Mode, OPEN, Operation, OperationColumn, TimelineEvent, definition::RETRACT_WORD,
+    ColumnType, DatasetDefinition, Fingerprint, Mode, OPEN, Operation, OperationColumn, TimelineEvent,
+    definition::{EXACT_END, RETRACT_WORD},
 };
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -93,6 +94,9 @@ impl Decoder {
                 _ => root.reach(&members).columns.push(column_index),
             }
         }
+        if definition.mode == Mode::UntilChanged {
+            root.reach(&[EXACT_END]).columns.push(definition.columns.len());
+        }
         let element = each.is_some().then_some(element);
         Decoder { root, element, key_count: key.len(), stored, roles, definition }
     }
@@ -111,7 +115,7 @@ impl Decoder {
         }
         let text = std::str::from_utf8(line)
             .map_err(|e| Rejection(format!("not UTF-8 from byte {} on", e.valid_up_to() + 1)))?;
-        let mut found = Found::new(self.definition.columns.len());
+        let mut found = Found::new(self.definition.columns.len() + 1);
         parse_object(text, &self.root, &mut found)?;
         let Some(element) = &self.element else {
             let event = self.event(&found.raw, place, importing)?;
@@ -177,7 +181,9 @@ impl Decoder {
             }
             values.push(value);
         }
-        let (from, to) = self.valid_interval(raw)?;
+        let (from, end) = self.valid_interval(raw)?;
+        let exact_end = self.exact_end(raw, operation, from)?;
+        let (to, exact) = (exact_end.unwrap_or(end), exact_end.is_some());
         let sequence = match self.roles.sequence {
             None => 0,
             Some(column) => match self.value(raw, column)? {
@@ -204,7 +210,7 @@ impl Decoder {
         encode_key(&values[..self.key_count], &mut key);
         Ok(Event {
             place,
-            event: TimelineEvent { operation, from, to, sequence, fingerprint },
+            event: TimelineEvent { operation, from, to, exact, sequence, fingerprint },
             system_time,
             key,
             values,
@@ -242,6 +248,24 @@ impl Decoder {
             Value::Null => Err(self.about(column, &format!("is missing; it says {choice}"))),
             _ => Err(self.about(column, &format!("says {}, not {choice}", raw[column].unwrap_or_default()))),
         }
+    }
+
+    /// Where the event ends whatever the key changes to, if it says so.
+    fn exact_end(&self, raw: &[Option<&str>], operation: Operation, from: i64) -> Result<Option<i64>, Rejection> {
+        let Some(text) = raw[self.definition.columns.len()] else { return Ok(None) };
+        let refused = |reason: &str| Rejection(format!("'{EXACT_END}' {reason}"));
+        let to = match json_leaf::parse(text, ColumnType::Timestamp) {
+            Ok(Value::Null) => OPEN,
+            Ok(Value::Int64(micros)) => micros,
+            _ => return Err(refused("is not a time or null")),
+        };
+        if operation == Operation::Retract {
+            return Err(refused("has no meaning for a retraction"));
+        }
+        if to <= from {
+            return Err(refused("is not after the start of the valid interval"));
+        }
+        Ok(Some(to))
     }
 
     fn valid_interval(&self, raw: &[Option<&str>]) -> Result<(i64, i64), Rejection> {
@@ -298,6 +322,7 @@ impl Node {
 
 /// The texts found for the definition's columns.
 struct Found<'de> {
+    /// One for each column, and one for the exact end.
     raw: Vec<Option<&'de str>>,
     each: Option<&'de str>,
     ignored: u64,

@@ -4,7 +4,11 @@
 //! one SQLite transaction moves all tables and records the epoch. A crash before it leaves files nobody refers to; a
 //! crash after it leaves a commit that is recognised when it is asked for again.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{
+    collections::HashMap,
+    str::FromStr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use futures::future::try_join_all;
 use iceberg::{
@@ -18,7 +22,7 @@ use crate::{
     Dataset, Error, ErrorKind, Result, StagedFile, StoredCounts,
     catalog::{CatalogCommit, TableMove},
     files,
-    lake::{Shared, State, TableState, json},
+    lake::{Shared, State, TableState, json, load_state},
     manifests::{self, NewSnapshot},
 };
 
@@ -64,6 +68,7 @@ struct Prepared {
 /// Commits an epoch; see [`crate::Lake::commit_epoch`].
 pub(crate) async fn run(shared: &Shared, commit: EpochCommit) -> Result<EpochRecord> {
     let _changing = shared.changing.lock().await;
+    settle_doubt(shared).await?;
     let state = shared.state();
     if let Some(known) = recognise(shared, state.head.as_ref(), &commit.record).await? {
         return Ok(known);
@@ -88,6 +93,7 @@ pub(crate) async fn run(shared: &Shared, commit: EpochCommit) -> Result<EpochRec
     if let Err(error) = shared.catalog.commit(&catalog_commit).await {
         // An error can reach us after the commit reached the disk. What is recorded decides.
         let recorded = shared.catalog.epoch(commit.record.epoch).await;
+        shared.in_doubt.store(recorded.is_err(), Ordering::Relaxed);
         if !recorded.is_ok_and(|recorded| recorded.is_some_and(|recorded| same(&recorded, &commit.record))) {
             return Err(error);
         }
@@ -95,6 +101,21 @@ pub(crate) async fn run(shared: &Shared, commit: EpochCommit) -> Result<EpochRec
     let dropped = advance(shared, &state, &commit, prepared);
     tokio::task::spawn_blocking(move || remove(&dropped));
     Ok(commit.record)
+}
+
+/// After a commit of which it is not known whether it took place: reads the catalog anew. Where it did, memory moves on
+/// to it, and the caller has to begin again from there, which the error tells: it is one that may pass.
+async fn settle_doubt(shared: &Shared) -> Result<()> {
+    if !shared.in_doubt.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let recorded = load_state(&shared.catalog).await?;
+    shared.in_doubt.store(false, Ordering::Relaxed);
+    if recorded.head == shared.state().head {
+        return Ok(());
+    }
+    shared.set_state(recorded);
+    Err(Error::new(ErrorKind::Io, "a commit that reported an error had taken place; what follows it is worked out anew"))
 }
 
 /// The epoch as it was committed, if this one was.
@@ -315,5 +336,26 @@ mod tests {
         ] {
             assert_eq!(check_follows(head, &next).unwrap_err().kind(), ErrorKind::Conflict, "{next:?}");
         }
+    }
+
+    fn nothing(record: EpochRecord) -> EpochCommit {
+        EpochCommit { record, datasets: Vec::new(), checkpoint: String::new() }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_commit_in_doubt_is_found_and_built_upon() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = crate::Lake::open(folder.path()).await.unwrap();
+        // Another handle stands for the commit whose answer was lost.
+        let lost = crate::Lake::open(folder.path()).await.unwrap();
+        let first = lost.commit_epoch(nothing(record(1, 1_000, 5))).await.unwrap();
+        lake.shared.in_doubt.store(true, Ordering::Relaxed);
+        let error = lake.commit_epoch(nothing(record(1, 1_001, 5))).await.unwrap_err();
+        assert!(error.retryable(), "{error}");
+        assert_eq!(lake.head(), Some(first));
+        lake.commit_epoch(nothing(record(2, 1_002, 5))).await.unwrap();
+        // Where nothing had taken place, the commit goes on.
+        lake.shared.in_doubt.store(true, Ordering::Relaxed);
+        assert_eq!(lake.commit_epoch(nothing(record(3, 1_003, 5))).await.unwrap().epoch, 3);
     }
 }

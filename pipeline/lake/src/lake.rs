@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, atomic::AtomicBool, PoisonError, RwLock},
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -106,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) files: FileCache,
     /// Held while the state on disk changes.
     pub(crate) changing: Mutex<()>,
+    /// Whether a commit reported an error and it could not be found out whether it took place.
+    pub(crate) in_doubt: AtomicBool,
     warehouse: PathBuf,
     state: RwLock<Arc<State>>,
     announce: watch::Sender<Option<EpochRecord>>,
@@ -175,12 +177,8 @@ impl Lake {
         let folder = folder.canonicalize().map_err(|e| Error::io("find a folder", folder, e))?;
         let catalog = Catalog::open(&folder.join("catalog.sqlite")).await?;
         let id = catalog.identity().await?;
-        let (rows, head) = catalog.load().await?;
-        let tables: Vec<TableState> =
-            stream::iter(rows).map(load_table).buffer_unordered(TABLES_LOADED_AT_ONCE).try_collect().await?;
-        let views = catalog.views().await?.into_iter().map(Arc::new).collect();
-        let mut state = State { head: head.clone(), views, ..State::default() };
-        tables.into_iter().for_each(|table| state.put(table));
+        let state = load_state(&catalog).await?;
+        let head = state.head.clone();
         let shared = Shared {
             id,
             catalog,
@@ -188,6 +186,7 @@ impl Lake {
             manifests: ManifestCache::new(),
             files: FileCache::new(),
             changing: Mutex::new(()),
+            in_doubt: AtomicBool::new(false),
             warehouse: folder.join("warehouse"),
             state: RwLock::new(Arc::new(state)),
             announce: watch::Sender::new(head),
@@ -366,6 +365,17 @@ async fn define(shared: &Shared, name: &str, definition: DatasetDefinition) -> R
 /// Table metadata as it is written: compact.
 pub(crate) fn json(metadata: &TableMetadata) -> Result<Vec<u8>> {
     serde_json::to_vec(metadata).map_err(|e| Error::internal("table metadata could not be written").because(e))
+}
+
+/// The state as the catalog has it.
+pub(crate) async fn load_state(catalog: &Catalog) -> Result<State> {
+    let (rows, head) = catalog.load().await?;
+    let tables: Vec<TableState> =
+        stream::iter(rows).map(load_table).buffer_unordered(TABLES_LOADED_AT_ONCE).try_collect().await?;
+    let views = catalog.views().await?.into_iter().map(Arc::new).collect();
+    let mut state = State { head, views, ..State::default() };
+    tables.into_iter().for_each(|table| state.put(table));
+    Ok(state)
 }
 
 async fn load_table(row: DatasetRow) -> Result<TableState> {

@@ -4,9 +4,9 @@
 //! the instant. A rectangle is a maximal valid interval over which values and both system times are the same, so it
 //! depends on facts alone and not on how rows were cut when they were written.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
-use crate::{Assertion, OPEN};
+use crate::{Assertion, OPEN, steps::step};
 
 /// One assertion row of a key with the end of its system time, where upkeep has written that down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,12 +46,17 @@ pub fn rectangles(assertions: &[StoredAssertion], same_values: impl Fn(usize, us
         if begins { sweep.begin(index, at) } else { sweep.end(index, at) }
     }
     let mut joined = join_neighbours(sweep.found, assertions, same_values);
-    joined.sort_unstable_by_key(|r| (r.from, assertions[r.assertion].assertion.system_from));
+    let order = |r: &Rectangle| (r.from, assertions[r.assertion].assertion.system_from);
+    joined.sort_unstable_by(|a, b| counted(&order(a), &order(b)));
     joined
 }
 
+fn counted<T: Ord>(a: &T, b: &T) -> Ordering {
+    step();
+    a.cmp(b)
+}
+
 /// A valid instant at which an assertion begins or ends.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Edge {
     at: i64,
     begins: bool,
@@ -67,33 +72,50 @@ fn edges(assertions: &[StoredAssertion]) -> Vec<Edge> {
             edges.push(Edge { at: assertion.to, begins: false, index });
         }
     }
-    edges.sort_unstable();
+    let order = |edge: &Edge| (edge.at, edge.begins, edge.index);
+    edges.sort_unstable_by(|a, b| counted(&order(a), &order(b)));
     edges
+}
+
+/// An assertion's place in system time: since when it is known, and its index.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place(i64, usize);
+
+impl Ord for Place {
+    fn cmp(&self, other: &Place) -> Ordering {
+        counted(&(self.0, self.1), &(other.0, other.1))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Place) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 struct Sweep<'a> {
     assertions: &'a [StoredAssertion],
     /// The assertions that cover the instant, by system time, each with the valid instant its strip began at.
-    covering: BTreeMap<(i64, usize), i64>,
+    covering: BTreeMap<Place, i64>,
     found: Vec<Rectangle>,
 }
 
 impl Sweep<'_> {
     fn begin(&mut self, index: usize, at: i64) {
-        let place = (self.assertions[index].assertion.system_from, index);
+        let place = Place(self.assertions[index].assertion.system_from, index);
         self.close_below(place, at);
         self.covering.insert(place, at);
     }
 
     fn end(&mut self, index: usize, at: i64) {
-        let place = (self.assertions[index].assertion.system_from, index);
+        let place = Place(self.assertions[index].assertion.system_from, index);
         self.close(place, at);
         self.close_below(place, at);
         self.covering.remove(&place);
     }
 
     /// What lies directly below in system time changes its neighbour here: its strip ends and the next begins.
-    fn close_below(&mut self, place: (i64, usize), at: i64) {
+    fn close_below(&mut self, place: Place, at: i64) {
         let below = self.covering.range(..place).next_back().map(|(place, _)| *place);
         if let Some(below) = below {
             self.close(below, at);
@@ -101,12 +123,12 @@ impl Sweep<'_> {
         }
     }
 
-    fn close(&mut self, place: (i64, usize), at: i64) {
+    fn close(&mut self, place: Place, at: i64) {
         let Some(&from) = self.covering.get(&place) else { return };
-        let (system_from, index) = place;
+        let Place(system_from, index) = place;
         let StoredAssertion { assertion, system_to } = self.assertions[index];
         let after = (std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded);
-        let next = self.covering.range(after).next().map_or(OPEN, |((system_from, _), _)| *system_from);
+        let next = self.covering.range(after).next().map_or(OPEN, |(place, _)| place.0);
         let system_to = system_to.min(next);
         if assertion.put && from < at && system_from < system_to {
             self.found.push(Rectangle { assertion: index, from, to: at, system_to });
@@ -120,16 +142,17 @@ fn join_neighbours(
     same_values: impl Fn(usize, usize) -> bool,
 ) -> Vec<Rectangle> {
     let known = |rectangle: &Rectangle| assertions[rectangle.assertion].assertion.system_from;
-    found.sort_unstable_by_key(|rectangle| (known(rectangle), rectangle.from));
+    let order = |rectangle: &Rectangle| (known(rectangle), rectangle.from);
+    found.sort_unstable_by(|a, b| counted(&order(a), &order(b)));
     let mut joined: Vec<Rectangle> = Vec::with_capacity(found.len());
     for rectangle in found {
+        step();
         match joined.last_mut() {
             Some(last)
                 if last.to == rectangle.from
                     && last.system_to == rectangle.system_to
                     && known(last) == known(&rectangle)
-                    && (last.assertion == rectangle.assertion
-                        || same_values(last.assertion, rectangle.assertion)) =>
+                    && (last.assertion == rectangle.assertion || same_values(last.assertion, rectangle.assertion)) =>
             {
                 last.to = rectangle.to;
             }

@@ -16,7 +16,10 @@ pub(crate) fn step() {
 mod tests {
     use std::cell::Cell;
 
-    use crate::{Assertion, Fingerprint, Mode, OPEN, Operation, Segment, Timeline, TimelineEvent, net_effect, resolve};
+    use crate::{
+        Assertion, Fingerprint, Mode, OPEN, Operation, Segment, StoredAssertion, Timeline, TimelineEvent, net_effect,
+        rectangles, resolve,
+    };
 
     thread_local! {
         pub(super) static COUNTED: Cell<u64> = const { Cell::new(0) };
@@ -56,7 +59,7 @@ mod tests {
     }
 
     fn event(operation: Operation, from: i64, to: i64) -> TimelineEvent {
-        TimelineEvent { operation, from, to, sequence: 2, fingerprint: Fingerprint(99) }
+        TimelineEvent { operation, from, to, exact: false, sequence: 2, fingerprint: Fingerprint(99) }
     }
 
     #[test]
@@ -142,6 +145,17 @@ mod tests {
         for n in SIZES {
             for (shape, assertions) in shapes(n) {
                 hold(shape, n, steps_of(|| resolve(&assertions, |_, _| false)), n as u64);
+            }
+        }
+    }
+    #[test]
+    fn drawing_rectangles_takes_n_log_n_steps() {
+        for n in SIZES {
+            for (shape, assertions) in shapes(n) {
+                let stored: Vec<StoredAssertion> =
+                    assertions.iter().map(|&assertion| StoredAssertion { assertion, system_to: OPEN }).collect();
+                // Each assertion is two edges and up to three strips, all of them sorted and looked up in a tree.
+                hold(shape, 4 * n, steps_of(|| rectangles(&stored, |_, _| false)), n as u64);
             }
         }
     }

@@ -49,8 +49,11 @@ pub struct TimelineEvent {
     pub operation: Operation,
     /// Start of its valid interval.
     pub from: i64,
-    /// End of it, greater than `from`; not looked at in `until_changed` mode.
+    /// End of it, greater than `from`; in `until_changed` mode looked at only where it is exact.
     pub to: i64,
+    /// In `until_changed` mode: whether it holds until `to` exactly, whatever the key changes to before, and what held
+    /// there goes on holding from there. In interval mode every end is.
+    pub exact: bool,
     /// Sequence number; 0 where the dataset has no sequence column.
     pub sequence: i64,
     /// Fingerprint of its values; looked at for a put alone.
@@ -118,6 +121,7 @@ impl Timeline {
         match (self.mode, event.operation) {
             (Mode::Interval, Operation::Retract) => Effect::Unchanged,
             (Mode::Interval, _) => self.apply_interval(event),
+            (Mode::UntilChanged, _) if event.exact => self.apply_exact(event),
             (Mode::UntilChanged, _) => self.apply_until_changed(event),
         }
     }
@@ -125,7 +129,7 @@ impl Timeline {
     /// The stretch of valid time outside of which an event changes nothing. Of several events that act one after the
     /// other it is what their reaches cover together, each asked for before the first of them acts.
     pub fn reach(&self, event: &TimelineEvent) -> (i64, i64) {
-        if self.mode == Mode::Interval {
+        if self.mode == Mode::Interval || event.exact {
             return (event.from, event.to);
         }
         let after = self.count_while(0, |segment| segment.from <= event.from);
@@ -210,6 +214,77 @@ impl Timeline {
             self.say(here, after, event, said);
         }
         effect
+    }
+
+    /// Lets an event hold over exactly its interval: changes inside it go, but for those of a larger sequence number, and
+    /// where it ends begins a change to what held there.
+    fn apply_exact(&mut self, event: &TimelineEvent) -> Effect {
+        debug_assert!(event.from < event.to);
+        let said = said_by(event);
+        let start = self.count_while(0, |segment| segment.from < event.from);
+        let end = self.count_while(start, |segment| segment.from < event.to);
+        let spoken = Segment {
+            from: event.from,
+            to: event.to,
+            sequence: event.sequence,
+            fingerprint: said,
+            retracted: false,
+        };
+        let (mut pieces, mut effect, mut speaking): (Vec<Segment>, _, _) = (Vec::new(), Effect::Unchanged, false);
+        if self.segments.get(start).is_none_or(|first| first.from > event.from) {
+            (pieces, speaking) = (vec![spoken], true);
+            if self.held_before(start) != said {
+                effect = Effect::Changed;
+            }
+        }
+        for segment in &self.segments[start..end] {
+            step();
+            if self.sequenced && segment.sequence > event.sequence {
+                pieces.push(Segment { retracted: false, ..*segment });
+                speaking = false;
+                continue;
+            }
+            if segment.fingerprint != said {
+                effect = Effect::Changed;
+            }
+            if !speaking {
+                pieces.push(Segment { from: segment.from, ..spoken });
+                speaking = true;
+            }
+        }
+        if effect == Effect::Changed || self.sequenced {
+            self.resume_at_end(event.to, end, &mut pieces);
+            self.replace(start..end, pieces);
+        }
+        effect
+    }
+
+    /// Where an exact event ends, what held there begins anew, unless a change begins there anyway.
+    fn resume_at_end(&mut self, to: i64, end: usize, pieces: &mut Vec<Segment>) {
+        if to == OPEN {
+            return;
+        }
+        let held = end.checked_sub(1).map(|index| self.segments[index]);
+        match self.segments.get_mut(end).filter(|next| next.from == to) {
+            // What it repeats is no longer what holds before it.
+            Some(next) => next.retracted = false,
+            None => {
+                let nothing = Segment { from: to, to, sequence: i64::MIN, fingerprint: Fingerprint::NOTHING, retracted: false };
+                let held = held.unwrap_or(nothing);
+                pieces.push(Segment { from: to, retracted: false, ..held });
+            }
+        }
+    }
+
+    /// Puts pieces in the place of segments; each lasts until the next begins.
+    fn replace(&mut self, range: std::ops::Range<usize>, mut pieces: Vec<Segment>) {
+        let after = self.segments.get(range.end).map_or(OPEN, |next| next.from);
+        let starts: Vec<i64> = pieces.iter().skip(1).map(|piece| piece.from).chain([after]).collect();
+        pieces.iter_mut().zip(starts).for_each(|(piece, to)| piece.to = to);
+        if let (Some(before), Some(first)) = (range.start.checked_sub(1), pieces.first()) {
+            self.segments[before].to = first.from;
+        }
+        self.segments.splice(range, pieces);
     }
 
     /// What holds just before the segment of an index.

@@ -93,7 +93,7 @@ fn errors_point_into_the_users_text() {
     for (sql, kind, at) in [
         ("SELECT * FROM\n  t FOR VALID_TIME CONTAINED IN (1, 2)", Unsupported, (2, 5)),
         ("SELECT * FROM t FOR SYSTEM_TIME BETWEEN 1", Syntax, (1, 41)),
-        ("SELECT * FROM t FOR SYSTEM_TIME BETWEEN AND 2", Syntax, (1, 41)),
+        ("SELECT * FROM t FOR SYSTEM_TIME BETWEEN AND 2", Syntax, (1, 33)),
         ("SELECT * FROM t FOR VALID_TIME FROM 1 2 TO 3", Syntax, (1, 39)),
         ("SELECT * FROM t FOR VALID_TIME FROM 1 TO WHERE x", Syntax, (1, 42)),
         ("SELECT * FROM t FOR VALID_TIME AS OF 'a'\nFOR VALID_TIME AS OF 'b'", Syntax, (2, 1)),

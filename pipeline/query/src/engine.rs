@@ -11,10 +11,12 @@ use lake::{
 
 use crate::{
     catalog::SystemTables,
+    clause,
     error::{Error, ErrorKind, Result},
     parameters::Parameters,
     planner::{Planned, Planner},
     runtime::QueryRuntime,
+    statement::{self, StatementKind},
     views::ViewChange,
     write::WritePlan,
 };
@@ -94,6 +96,14 @@ impl QueryEngine {
         let runtime = Arc::new(QueryRuntime::start(options.threads)?);
         let planner = Arc::new(Planner::new(lake, options, system_tables)?);
         Ok(QueryEngine { planner, runtime, text_limit_bytes })
+    }
+
+    /// What a text would do, by its first words; a text that is no statement counts as one that reads.
+    pub fn statement_kind(&self, sql: &str) -> StatementKind {
+        match clause::tokens(sql) {
+            Ok(tokens) if sql.len() <= self.text_limit_bytes => statement::kind(&tokens),
+            _ => StatementKind::Reads,
+        }
     }
 
     /// Finds out what INSERT, UPDATE or DELETE would do to the last committed state; `None` for anything else. Nothing

@@ -43,5 +43,6 @@ pub use catalog::SystemTables;
 pub use engine::{BatchStream, QueryAnswer, QueryEngine, QueryOptions, QueryRequest};
 pub use error::{Error, ErrorKind, Position, Result};
 pub use parameters::{Parameter, Parameters};
+pub use statement::StatementKind;
 pub use views::ViewChange;
 pub use write::{RowChange, WriteOperation, WritePlan};

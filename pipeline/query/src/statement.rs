@@ -19,6 +19,28 @@ use crate::{
 /// nothing may overflow the stack.
 const MOST_OPERATORS: usize = 1_000;
 
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementKind {
+    /// It answers.
+    Reads,
+    /// INSERT, UPDATE, DELETE.
+    Writes,
+    /// CREATE VIEW, DROP VIEW.
+    ChangesView,
+}
+
+/// What the statement does that the tokens begin.
+pub(crate) fn kind(tokens: &[TokenWithSpan]) -> StatementKind {
+    if writes(tokens) {
+        StatementKind::Writes
+    } else if changes_a_view(tokens) {
+        StatementKind::ChangesView
+    } else {
+        StatementKind::Reads
+    }
+}
+
 /// Parses the one statement the tokens are and sees that it reads only.
 pub(crate) fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     check_verb(&tokens)?;

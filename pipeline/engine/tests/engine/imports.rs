@@ -88,3 +88,19 @@ fn notes_since_the_last_checkpoint_outlive_a_crash() {
     assert_eq!(shown(&world), (1..6).map(|i| (i, 10 * i, OPEN, Some(i))).collect::<Vec<_>>());
     world.check_counts();
 }
+
+#[test]
+fn what_was_held_back_outlives_a_state_that_could_not_be_written() {
+    let run = |fails: bool| {
+        let world = World::new(IMPORT);
+        world.commit(&[put(1, 10, 1)]);
+        world.state.fail_once.store(fails, Ordering::Relaxed);
+        world.send(&[put(2, 20, 2)]);
+        assert_eq!(world.run().is_err(), fails, "it was to stop by then, and did not try again");
+        world.seal();
+        world.run().unwrap();
+        world.check_counts();
+        (shown(&world), world.state.contents().entries)
+    };
+    assert_eq!(run(true), run(false), "the note before it is still there when the epoch is applied again");
+}

@@ -4,7 +4,7 @@ use model::{Assertion, Change, Effect, Fingerprint, Mode, OPEN, Operation, Recta
 use model::{TimelineEvent, net_effect, rectangles, resolve};
 
 fn put(from: i64, to: i64, value: u128) -> TimelineEvent {
-    TimelineEvent { operation: Operation::Put, from, to, sequence: 0, fingerprint: Fingerprint(value) }
+    TimelineEvent { operation: Operation::Put, from, to, exact: false, sequence: 0, fingerprint: Fingerprint(value) }
 }
 
 fn change(from: i64, value: u128) -> TimelineEvent {
@@ -247,4 +247,32 @@ fn an_assertion_under_several_later_ones_is_cut_where_each_begins() {
         shown,
         [(0, 0, 10, OPEN), (0, 10, 30, 2), (1, 10, 20, OPEN), (1, 20, 30, 3), (2, 20, OPEN, OPEN), (0, 30, 40, 3)]
     );
+}
+
+fn exactly(from: i64, to: i64, value: u128) -> TimelineEvent {
+    TimelineEvent { exact: true, ..put(from, to, value) }
+}
+
+#[test]
+fn an_exact_end_takes_out_changes_inside_and_lets_go_on_what_held() {
+    let mut timeline = Timeline::new(Mode::UntilChanged, false, Vec::new());
+    for event in [change(0, 1), change(10, 2), change(20, 3)] {
+        timeline.apply(&event);
+    }
+    assert_eq!(timeline.apply(&exactly(5, 15, 9)), Effect::Changed);
+    let shown: Vec<(i64, u128)> = timeline.segments().iter().map(|s| (s.from, s.fingerprint.0)).collect();
+    assert_eq!(shown, [(0, 1), (5, 9), (15, 2), (20, 3)]);
+    assert_eq!(timeline.apply(&exactly(6, 12, 9)), Effect::Unchanged, "it holds there already");
+    assert_eq!(timeline.apply(&exactly(12, OPEN, 4)), Effect::Changed);
+    let shown: Vec<(i64, u128)> = timeline.segments().iter().map(|s| (s.from, s.fingerprint.0)).collect();
+    assert_eq!(shown, [(0, 1), (5, 9), (12, 4)]);
+}
+
+#[test]
+fn an_exact_end_where_nothing_held_is_remembered() {
+    let mut timeline = Timeline::new(Mode::UntilChanged, false, Vec::new());
+    timeline.apply(&exactly(0, 10, 1));
+    timeline.apply(&change(-5, 2));
+    let shown: Vec<(i64, i64, u128)> = timeline.segments().iter().map(|s| (s.from, s.to, s.fingerprint.0)).collect();
+    assert_eq!(shown, [(-5, 0, 2), (0, 10, 1), (10, OPEN, 0)]);
 }

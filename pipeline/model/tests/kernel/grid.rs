@@ -29,14 +29,16 @@ pub struct Draft {
     /// 1 to 3; 0 stands for nothing.
     pub value: u8,
     pub sequence: i64,
+    /// Whether its end is exact where others hold until the next change; of datasets without sequence numbers.
+    pub exact: bool,
 }
 
 pub fn drafts(most: usize) -> impl Strategy<Value = Vec<Draft>> {
     let operation = prop_oneof![6 => Just(Operation::Put), 1 => Just(Operation::Delete), 3 => Just(Operation::Retract)];
-    let one = (operation, 0..CELLS - 1, prop::option::of(1..CELLS), 1..4_u8, 0..6_i64);
-    let draft = one.prop_map(|(operation, from, length, value, sequence)| {
+    let one = (operation, 0..CELLS - 1, prop::option::of(1..CELLS), 1..4_u8, 0..6_i64, prop::bool::weighted(0.2));
+    let draft = one.prop_map(|(operation, from, length, value, sequence, exact)| {
         let to = length.map(|length| from + length).filter(|&to| to < CELLS);
-        Draft { operation, from, to, value, sequence }
+        Draft { operation, from, to, value, sequence, exact: exact && operation != Operation::Retract }
     });
     prop::collection::vec(draft, 1..most)
 }
@@ -54,6 +56,7 @@ pub fn event(draft: &Draft, sequenced: bool) -> TimelineEvent {
         operation: draft.operation,
         from: draft.from as i64,
         to: instant(draft.to.unwrap_or(CELLS)),
+        exact: draft.exact && !sequenced,
         sequence: if sequenced { draft.sequence } else { 0 },
         fingerprint: Fingerprint(u128::from(draft.value)),
     }
@@ -89,7 +92,8 @@ impl Grid {
     }
 
     pub fn take(&mut self, draft: &Draft) {
-        let held = self.cells()[draft.from];
+        let before = self.cells();
+        let (held, to) = (before[draft.from], draft.to.unwrap_or(CELLS));
         let value = match draft.operation {
             Operation::Put => Some(draft.value),
             Operation::Delete => Some(0),
@@ -99,10 +103,20 @@ impl Grid {
             Grid::Painted { sequenced, cells } => {
                 let Some(value) = value else { return };
                 let sequence = if *sequenced { draft.sequence } else { 0 };
-                for cell in &mut cells[draft.from..draft.to.unwrap_or(CELLS)] {
+                for cell in &mut cells[draft.from..to] {
                     if sequence >= cell.0 {
                         *cell = (sequence, value);
                     }
+                }
+            }
+            Grid::Changes(points) if draft.exact => {
+                if before[draft.from..to].iter().all(|held| Some(*held) == value) {
+                    return;
+                }
+                points[draft.from] = value;
+                points[draft.from + 1..to].fill(None);
+                if to < CELLS && points[to].is_none() {
+                    points[to] = Some(before[to]);
                 }
             }
             Grid::Changes(points) => {

@@ -86,7 +86,7 @@ proptest! {
     /// The last number at an instant decides alone, so what came before it there need never have come.
     #[test]
     fn of_numbered_changes_only_the_last_at_each_instant_counts(drafts in drafts(60), seed in any::<u64>()) {
-        let number = |(i, draft): (usize, &Draft)| Draft { sequence: i as i64, ..*draft };
+        let number = |(i, draft): (usize, &Draft)| Draft { sequence: i as i64, exact: false, ..*draft };
         let numbered: Vec<Draft> = drafts.iter().enumerate().map(number).collect();
         let mut all = Timeline::new(Mode::UntilChanged, true, Vec::new());
         shuffled(&numbered, seed).iter().for_each(|draft| { all.apply(&event(draft, true)); });
