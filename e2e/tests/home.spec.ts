@@ -20,9 +20,9 @@ test("home leads to each dashboard", async ({ page }) => {
 test("home lists the datasets with what SQL finds in them", async ({ page, request }) => {
   await open(page, PAGES.home);
   const { rows } = await table(page.getByTestId("table-datasets"));
-  expect(rows.map((row) => row[0]).sort()).toEqual(
-    ["bonds", "constituents", "corporate_actions", "instruments", "prices", "reports"].sort(),
-  );
+  // Other tests define datasets of their own.
+  const names = ["bonds", "constituents", "corporate_actions", "instruments", "prices", "reports"];
+  expect(rows.map((row) => row[0])).toEqual(expect.arrayContaining(names));
   for (const [name] of rows as [string][]) {
     const [counted] = await sql(request, `SELECT count(*) AS n FROM ${name}`);
     expect(Number(counted?.n), name).toBeGreaterThan(0);

@@ -31,7 +31,9 @@ impl Access {
         let foreign_origin = text(headers, header::ORIGIN)
             .is_some_and(|origin| origin.split_once("://").is_none_or(|(_, authority)| authority != host));
         let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
-        if foreign_origin || (cross_site && action == Action::Write) {
+        // A link may be followed; an image or a script of another site may not make us work.
+        let embedded = headers.get("sec-fetch-mode").is_some_and(|mode| mode != "navigate");
+        if foreign_origin || (cross_site && (action == Action::Write || embedded)) {
             return Err(forbidden("a page of another site may not use Tidemark"));
         }
         Ok(())
@@ -95,5 +97,7 @@ mod tests {
             allowed(&[host, ("sec-fetch-site", "cross-site")], Action::Read),
             "a link from elsewhere may be followed"
         );
+        let image = [host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")];
+        assert!(!allowed(&image, Action::Read));
     }
 }

@@ -61,15 +61,20 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
         return answer(&state, request, &headers, format).await;
     }
     state.access.authorise(&headers, Action::Write)?;
-    // From reading to commit, so that each sees what those before it did.
-    let _turn = state.sql_writes.lock().await;
-    if let Some(change) = state.query.view_change(request.clone()).await.map_err(from_query)? {
-        return respond(sql_write::change_view(&state, change).await?, format, None).await;
-    }
-    match state.query.write(request.clone()).await.map_err(from_query)? {
-        Some(plan) => respond(sql_write::carry_out(&state, plan).await?, format, None).await,
-        None => answer(&state, request, &headers, format).await,
-    }
+    // To the end even where the asker goes away: what is on its way will be committed, and the next has to see it.
+    let written = tokio::spawn(async move {
+        // From reading to commit, so that each sees what those before it did.
+        let _turn = state.sql_writes.lock().await;
+        match state.query.view_change(request.clone()).await.map_err(from_query)? {
+            Some(change) => sql_write::change_view(&state, change).await,
+            None => match state.query.write(request).await.map_err(from_query)? {
+                Some(plan) => sql_write::carry_out(&state, plan).await,
+                None => Err(Error::new(ErrorKind::BadRequest, "this is no statement that writes")),
+            },
+        }
+    });
+    let lost = |e| Error::new(ErrorKind::Internal, "the statement could not be carried to its end").because(e);
+    respond(written.await.map_err(lost)??, format, None).await
 }
 
 /// `GET /api/v1/sql?sql=…&snapshot=…`: reads only, and so can be cached by whatever lies between.

@@ -4,7 +4,7 @@
 //! One statement that writes is carried out at a time, from reading to commit, so that each sees what those before it
 //! did. Events that arrive beside it act in the order of their arrival, as always.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
@@ -14,11 +14,12 @@ use arrow::{
 use futures::{StreamExt, stream};
 use lake::Dataset;
 use model::{
-    ColumnType, DatasetDefinition, Instant, Mode, OperationColumn, SnapshotToken, arrow_layout::timestamp_type,
+    ColumnType, DatasetDefinition, Instant, Mode, SnapshotToken, arrow_layout::timestamp_type,
     definition::EXACT_END,
 };
 use query::{QueryAnswer, RowChange, ViewChange, WriteOperation, WritePlan};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{ApiState, encode::DecimalsAsText};
 use crate::{
@@ -109,13 +110,32 @@ fn answer(plan: &WritePlan, events: i64, system_time: Option<Instant>, token: Sn
     Ok(QueryAnswer { schema, token, system_time, volatile: true, stream: stream::iter([Ok(batch)]).boxed() })
 }
 
+/// A part of an event. Values stay the text they are, so that no digit passes through a float.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Json {
+    Value(Box<RawValue>),
+    Word(String),
+    Null,
+    Object(BTreeMap<String, Json>),
+    Elements(Vec<Json>),
+}
+
+type Members = BTreeMap<String, Json>;
+type Row = BTreeMap<String, Box<RawValue>>;
+
 /// The events as lines of a transaction.
 fn event_lines(plan: &WritePlan) -> Result<Vec<String>> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        dataset: &'a str,
+        event: Members,
+    }
     let RowChange { delete, rows } = &plan.change;
     check_finite(rows)?;
     let line = |row| {
-        let event = event(plan, *delete, row)?;
-        Ok(json!({"dataset": plan.dataset.name, "event": event}).to_string())
+        let line = Line { dataset: &plan.dataset.name, event: event(plan, *delete, row)? };
+        serde_json::to_string(&line).map_err(|e| internal("an event cannot be written").because(e))
     };
     json_rows(rows)?.into_iter().map(line).collect()
 }
@@ -132,7 +152,7 @@ fn check_finite(rows: &RecordBatch) -> Result<()> {
     Ok(())
 }
 
-fn json_rows(rows: &RecordBatch) -> Result<Vec<Map<String, Value>>> {
+fn json_rows(rows: &RecordBatch) -> Result<Vec<Row>> {
     let unreadable = |e: serde_json::Error| internal("a row cannot be made an event").because(e);
     let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(DecimalsAsText));
     let mut writer: LineDelimitedWriter<Vec<u8>> = builder.build::<_, LineDelimited>(Vec::new());
@@ -147,62 +167,51 @@ fn json_rows(rows: &RecordBatch) -> Result<Vec<Map<String, Value>>> {
 }
 
 /// A row as the dataset's events look: its columns' names and paths, its words for put and delete.
-fn event(plan: &WritePlan, delete: bool, mut row: Map<String, Value>) -> Result<Value> {
+fn event(plan: &WritePlan, delete: bool, mut row: Row) -> Result<Members> {
     let dataset = &plan.dataset;
     let definition = &dataset.definition;
-    let (mut root, mut element) = (Map::new(), Map::new());
+    if delete && definition.operation.is_none() {
+        let message = "the definition of '{}' names no operation column, so its events cannot delete; nothing was written";
+        return Err(Error::new(ErrorKind::Unprocessable, message.replace("{}", &dataset.name)));
+    }
+    let (mut root, mut element) = (Members::new(), Members::new());
     for column in &definition.columns {
         let name = column.name.as_str();
         let value = if name == definition.valid_from {
             valid_time(dataset, name, row.remove("valid_from"))?
         } else if definition.valid_to.as_deref() == Some(name) {
             valid_time(dataset, name, row.remove("valid_to"))?
-        } else if definition.operation.as_ref().is_some_and(|operation| operation.column() == name) {
-            let (put, delete_word) = definition.operation.as_ref().map_or(("put", "delete"), OperationColumn::words);
-            Value::from(if delete { delete_word } else { put })
+        } else if let Some(operation) = definition.operation.as_ref().filter(|o| o.column() == name) {
+            let (put, delete_word) = operation.words();
+            Json::Word(if delete { delete_word } else { put }.to_owned())
         } else {
             match row.remove(name) {
-                Some(value) => value,
+                Some(value) => Json::Value(value),
                 None => continue,
             }
         };
         place(definition, &column.path_members(), value, &mut root, &mut element);
     }
-    if delete && definition.operation.is_none() {
-        let message = format!(
-            "the definition of '{}' names no operation column, so its events cannot delete; nothing was written",
-            dataset.name
-        );
-        return Err(Error::new(ErrorKind::Unprocessable, message));
-    }
+    let end = row.remove("valid_to");
+    let bounded = end.as_ref().is_some_and(|end| end.get() != "null");
     if definition.mode == Mode::UntilChanged {
-        let end = row.remove("valid_to").unwrap_or(Value::Null);
         // A row inserted without an end holds until the next change, like any event. All else is exactly this stretch,
         // whatever the key changes to inside it.
-        if plan.operation != WriteOperation::Insert || !end.is_null() {
-            root.insert(EXACT_END.to_owned(), end);
+        if plan.operation != WriteOperation::Insert || bounded {
+            root.insert(EXACT_END.to_owned(), end.map_or(Json::Null, Json::Value));
         }
-    }
-    if row.get("valid_to").is_some_and(|end| !end.is_null()) {
-        let message = format!(
-            "the definition of '{}' names no column for the end of validity, so valid_to has to be null; nothing was written",
-            dataset.name
-        );
-        return Err(Error::new(ErrorKind::Unprocessable, message));
+    } else if bounded {
+        let message = "the definition of '{}' names no column for the end of validity, so valid_to has to be null; \
+                       nothing was written";
+        return Err(Error::new(ErrorKind::Unprocessable, message.replace("{}", &dataset.name)));
     }
     if let Some(each) = &definition.each {
-        put_at(&mut root, &each.split('.').collect::<Vec<_>>(), json!([element]));
+        put_at(&mut root, &each.split('.').collect::<Vec<_>>(), Json::Elements(vec![Json::Object(element)]));
     }
-    Ok(Value::Object(root))
+    Ok(root)
 }
 
-fn place(
-    definition: &DatasetDefinition,
-    path: &[&str],
-    value: Value,
-    root: &mut Map<String, Value>,
-    element: &mut Map<String, Value>,
-) {
+fn place(definition: &DatasetDefinition, path: &[&str], value: Json, root: &mut Members, element: &mut Members) {
     let each: Vec<&str> = definition.each.iter().flat_map(|path| path.split('.')).collect();
     match path.strip_prefix(each.as_slice()) {
         Some(below) if !each.is_empty() && !below.is_empty() => put_at(element, below, value),
@@ -210,13 +219,13 @@ fn place(
     }
 }
 
-fn put_at(object: &mut Map<String, Value>, path: &[&str], value: Value) {
+fn put_at(object: &mut Members, path: &[&str], value: Json) {
     match path {
         [] => {}
         [last] => drop(object.insert((*last).to_owned(), value)),
         [first, rest @ ..] => {
-            let below = object.entry(*first).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(below) = below {
+            let below = object.entry((*first).to_owned()).or_insert_with(|| Json::Object(Members::new()));
+            if let Json::Object(below) = below {
                 put_at(below, rest, value);
             }
         }
@@ -224,15 +233,18 @@ fn put_at(object: &mut Map<String, Value>, path: &[&str], value: Value) {
 }
 
 /// A bound as the dataset's column has it: a day where it counts in days, and then it has to be a midnight.
-fn valid_time(dataset: &Dataset, column: &str, value: Option<Value>) -> Result<Value> {
-    let value = value.unwrap_or(Value::Null);
+fn valid_time(dataset: &Dataset, column: &str, value: Option<Box<RawValue>>) -> Result<Json> {
+    let Some(value) = value else { return Ok(Json::Null) };
     let days = dataset.definition.column(column).is_some_and(|column| column.column_type == ColumnType::Date);
-    let (true, Some(text)) = (days, value.as_str()) else { return Ok(value) };
+    let text = value.get().trim_matches('"');
     match text.split_once('T') {
-        Some((day, "00:00:00Z")) => Ok(Value::from(day)),
+        _ if !days || text == "null" => Ok(Json::Value(value)),
+        Some((day, "00:00:00Z")) => Ok(Json::Word(day.to_owned())),
         _ => {
-            let message =
-                format!("'{}' counts valid time in days, and {text} is not a midnight in UTC; nothing was written", dataset.name);
+            let message = format!(
+                "'{}' counts valid time in days, and {text} is not a midnight in UTC; nothing was written",
+                dataset.name
+            );
             Err(Error::new(ErrorKind::Unprocessable, message))
         }
     }

@@ -451,3 +451,27 @@ fn get_reads_only() {
     let reply = server.get("/api/v1/sql?sql=SELECT%20count(*)%20AS%20n%20FROM%20written").expect_status(200);
     assert_eq!(reply.json(), json!([{"n": 1}]));
 }
+
+#[test]
+fn what_an_update_does_not_name_keeps_every_bit() {
+    let server = quick::start();
+    let definition = json!({
+        "columns": [
+            {"name": "id", "type": "int64"}, {"name": "f", "type": "float64"}, {"name": "note", "type": "string"},
+            {"name": "from", "type": "date"}
+        ],
+        "key": ["id"], "valid_from": "from", "mode": "until_changed"
+    });
+    server.put_dataset("floats", &definition).expect_status(201);
+    let floats = [1.0 / 11.0, 0.1 + 0.2, 1e-308, 5e-324, 1.7976931348623157e308, 123_456_789.123_456_79];
+    let lines: Vec<String> = (0..)
+        .zip(&floats)
+        .map(|(id, f)| format!(r#"{{"id": {id}, "f": {f:e}, "note": "before", "from": "2020-01-01"}}"#))
+        .collect();
+    server.post_events("floats", "committed", lines.join("\n")).expect_status(200);
+    write(&server, "UPDATE floats SET note = 'after'");
+    let request = json!({"sql": "SELECT f FROM floats WHERE note = 'after' ORDER BY id"});
+    let text = server.post_sql(&request, "text/csv").expect_status(200).text();
+    let kept: Vec<f64> = text.lines().skip(1).map(|line| line.parse().expect("a number")).collect();
+    assert_eq!(kept.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), floats.map(f64::to_bits));
+}

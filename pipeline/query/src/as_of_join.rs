@@ -9,16 +9,18 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::{
     ast::{
         BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-        JoinConstraint, JoinOperator, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins,
-        VisitMut, VisitorMut,
+        JoinConstraint, JoinOperator, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins, Value,
+        VisitMut, VisitorMut, visit_expressions,
     },
     tokenizer::Location,
 };
+use lake::model::Instant;
 
 use crate::{
     clause::{Axis, Written},
     error::{Error, ErrorKind, Result},
-    period_functions::CONTAINS_INSTANT,
+    period_functions::{CONTAINS_INSTANT, CONTAINS_KNOWN},
+    statement::normalise,
 };
 
 /// A table whose times are taken from rows of others.
@@ -29,11 +31,11 @@ pub(crate) struct PerRow {
 }
 
 /// Adds the conditions. Every table has to be found in a FROM.
-pub(crate) fn add_conditions(statement: &mut Statement, tables: &[PerRow]) -> Result<()> {
+pub(crate) fn add_conditions(statement: &mut Statement, tables: &[PerRow], last_committed: Instant) -> Result<()> {
     if tables.is_empty() {
         return Ok(());
     }
-    let mut joiner = Joiner { tables, depth: 0 };
+    let mut joiner = Joiner { tables, last_committed, depth: 0 };
     match statement.visit(&mut joiner) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
@@ -42,6 +44,7 @@ pub(crate) fn add_conditions(statement: &mut Statement, tables: &[PerRow]) -> Re
 
 struct Joiner<'a> {
     tables: &'a [PerRow],
+    last_committed: Instant,
     /// How many queries are around; only inside another can a time be taken from outside.
     depth: usize,
 }
@@ -98,15 +101,16 @@ impl Joiner<'_> {
 
     /// Conditions for tables that are joined go into ON; those for the first table are given back.
     fn joined_item(&self, from: &mut TableWithJoins) -> Result<Vec<Expr>> {
-        let mut for_where = match &mut from.relation {
+        let for_where = match &mut from.relation {
             TableFactor::NestedJoin { table_with_joins, .. } => self.joined_item(table_with_joins)?,
-            relation => self.conditions(relation),
+            relation => self.conditions(relation)?,
         };
         for join in &mut from.joins {
+            let mut conditions = self.conditions(&join.relation)?;
             if let TableFactor::NestedJoin { table_with_joins, .. } = &mut join.relation {
-                for_where.extend(self.joined_item(table_with_joins)?);
+                conditions.extend(self.joined_item(table_with_joins)?);
             }
-            for condition in self.conditions(&join.relation) {
+            for condition in conditions {
                 self.add_to_join(&join.relation, &mut join.join_operator, condition)?;
             }
             if !for_where.is_empty() && keeps_unmatched_right(&join.join_operator) {
@@ -145,9 +149,16 @@ impl Joiner<'_> {
         Ok(())
     }
 
-    fn conditions(&self, relation: &TableFactor) -> Vec<Expr> {
-        let TableFactor::Table { alias: Some(alias), .. } = relation else { return Vec::new() };
-        self.of(relation).map(|table| contains(&alias.name, table)).collect()
+    fn conditions(&self, relation: &TableFactor) -> Result<Vec<Expr>> {
+        let TableFactor::Table { alias: Some(alias), .. } = relation else { return Ok(Vec::new()) };
+        let condition = |table: &PerRow| {
+            if names_table(&table.time.expression, &alias.name) {
+                let message = format!("the time {} is of the table itself, not of another's rows", table.time.expression);
+                return Err(Error::new(ErrorKind::InvalidTime, message).at(table.time.location));
+            }
+            Ok(contains(&alias.name, table, self.last_committed))
+        };
+        self.of(relation).map(condition).collect()
     }
 
     fn of(&self, relation: &TableFactor) -> impl Iterator<Item = &PerRow> {
@@ -164,6 +175,16 @@ impl Joiner<'_> {
     }
 }
 
+fn names_table(expression: &Expr, alias: &Ident) -> bool {
+    let mut own = false;
+    let _ = visit_expressions(expression, |inner| {
+        own |= matches!(inner, Expr::CompoundIdentifier(parts)
+            if parts.len() > 1 && normalise(&parts[parts.len() - 2]) == normalise(alias));
+        ControlFlow::<()>::Continue(())
+    });
+    own
+}
+
 fn keeps_unmatched_right(operator: &JoinOperator) -> bool {
     matches!(operator, JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_))
 }
@@ -174,21 +195,26 @@ fn both(first: Option<Expr>, second: Expr) -> Expr {
     Expr::BinaryOp { left: nested(first), op: BinaryOperator::And, right: Box::new(second) }
 }
 
-/// `period_contains_instant(alias.valid_from, alias.valid_to, time)`.
-fn contains(alias: &Ident, table: &PerRow) -> Expr {
-    let axis = match table.axis {
-        Axis::Valid => "valid",
-        Axis::System => "system",
+/// `period_contains_instant(alias.valid_from, alias.valid_to, time)`; of system time with the last commit behind it, later
+/// than which nothing can be asked for.
+fn contains(alias: &Ident, table: &PerRow, last_committed: Instant) -> Expr {
+    let (axis, function) = match table.axis {
+        Axis::Valid => ("valid", CONTAINS_INSTANT),
+        Axis::System => ("system", CONTAINS_KNOWN),
     };
     let bound = |end: &str| Expr::CompoundIdentifier(vec![alias.clone(), Ident::new(format!("{axis}_{end}"))]);
-    let arguments = [bound("from"), bound("to"), table.time.expression.clone()];
+    let mut arguments = vec![bound("from"), bound("to"), table.time.expression.clone()];
+    if table.axis == Axis::System {
+        let last = Value::SingleQuotedString(last_committed.to_string());
+        arguments.push(Expr::Value(last.with_empty_span()));
+    }
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(CONTAINS_INSTANT)]),
+        name: ObjectName::from(vec![Ident::new(function)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
             duplicate_treatment: None,
-            args: arguments.map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).into(),
+            args: arguments.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect(),
             clauses: Vec::new(),
         }),
         filter: None,

@@ -155,6 +155,11 @@ pub(crate) fn take_portion(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenW
     let start = (0..tokens.len()).find(|&i| is(i, "FOR") && is(i + 1, "PORTION") && is(i + 2, "OF"));
     let Some(start) = start else { return Ok((tokens, None)) };
     let location = tokens[start].span.start;
+    let behind_table = (0..start).all(|i| tokens[i].token != Token::LParen && !is(i, "SET") && !is(i, "WHERE"));
+    if !behind_table {
+        let message = "FOR PORTION OF stands behind the name of the dataset that is written";
+        return Err(Error::new(ErrorKind::Syntax, message).at(location));
+    }
     let axis = match (is(start + 3, "VALID_TIME"), is(start + 3, "SYSTEM_TIME"), is(start + 4, "FROM")) {
         (true, _, true) => Axis::Valid,
         (_, true, true) => Axis::System,
@@ -309,16 +314,18 @@ impl Rewriter {
             let message = format!("{word:?} and a second time are missing behind {behind}");
             return Err(Error::new(ErrorKind::Syntax, message).at(self.location()));
         };
-        let rest = self.input.split_off(end);
-        let bound = self.take_time(behind, WHOLE);
-        let unread = self.input.get(self.at).map(|token| (token.token.to_string(), token.span.start));
-        self.input.extend(rest);
-        let bound = bound?;
-        if let Some((token, location)) = unread {
-            let message = format!("expected {word:?}, found: {token}");
-            return Err(Error::new(ErrorKind::Syntax, message).at(location));
+        let tokens = self.input[self.at..end].to_vec();
+        let place = tokens.is_empty().then(|| self.input[end.saturating_sub(1)].span.start);
+        let mut within = Rewriter { input: tokens, at: 0, output: Vec::new(), references: Vec::new() };
+        let bound = within.take_time(behind, WHOLE).map_err(|error| match place {
+            Some(place) => error.at(place),
+            None => error,
+        })?;
+        if let Some(unread) = within.input.get(within.at) {
+            let message = format!("expected {word:?}, found: {}", unread.token);
+            return Err(Error::new(ErrorKind::Syntax, message).at(unread.span.start));
         }
-        self.at += 1;
+        self.at = end + 1;
         Ok(bound)
     }
 

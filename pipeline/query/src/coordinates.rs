@@ -92,6 +92,7 @@ impl Coordinates {
         if let Some(clause) = valid_time {
             match &clause.time {
                 Time::AsOf(written) if depends_on_rows(&written.expression) => {
+                    check_qualified(written)?;
                     per_row.push((Axis::Valid, written.clone()));
                     self.valid = ValidTime::All;
                 }
@@ -101,6 +102,12 @@ impl Coordinates {
         if let Some(clause) = system_time {
             match &clause.time {
                 Time::AsOf(written) if depends_on_rows(&written.expression) => {
+                    check_qualified(written)?;
+                    let valid_as_of = matches!(self.valid, ValidTime::At(_)) || !per_row.is_empty();
+                    if !valid_as_of {
+                        let message = "SYSTEM_TIME AS OF another table's rows needs VALID_TIME AS OF as well";
+                        return Err(Error::new(ErrorKind::Unsupported, message).at(written.location));
+                    }
                     per_row.push((Axis::System, written.clone()));
                     self.system = SystemTime::Within { from: i64::MIN, until: last_committed };
                 }
@@ -129,7 +136,7 @@ impl Coordinates {
             Time::FromTo(from, to) => {
                 let (start, end) = bounds(state, from, to)?;
                 self.nothing |= start.is_some() && start == end;
-                let until = end.map_or(last_committed, |end| Instant(end.micros() - 1));
+                let until = end.map_or(last_committed, |end| Instant(end.micros().saturating_sub(1)));
                 // An empty range must not lie where nothing is settled either.
                 let named = if until > last_committed { end.unwrap_or(until) } else { until };
                 settled(named, to)?;
@@ -220,15 +227,38 @@ pub(crate) fn evaluate_or_null(state: &SessionState, written: &Written) -> Resul
     instant.map_err(|reason| Error::new(ErrorKind::InvalidTime, reason).at(written.location))
 }
 
-/// Whether an expression names a column. `now` and its like are functions or, without parentheses, keywords.
-fn depends_on_rows(expression: &Expr) -> bool {
-    let mut named = false;
+/// Whether an expression names a column. `now` and its like are functions or, without parentheses, keywords. A subquery
+/// is neither a constant nor a time of a row.
+pub(crate) fn depends_on_rows(expression: &Expr) -> bool {
+    let (mut named, mut asks) = (false, false);
     let _ = ast::visit_expressions(expression, |inner| {
-        named |= matches!(inner, Expr::CompoundIdentifier(_))
-            || matches!(inner, Expr::Identifier(name) if !is_constant_word(&name.value));
+        asks |= matches!(inner, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. });
+        named |= matches!(inner, Expr::CompoundIdentifier(_)) || is_bare_column(inner);
         std::ops::ControlFlow::<()>::Continue(())
     });
-    named
+    named && !asks
+}
+
+fn is_bare_column(expression: &Expr) -> bool {
+    matches!(expression, Expr::Identifier(name) if !is_constant_word(&name.value))
+}
+
+/// A time of another table's rows says whose it is: a bare name would be one of the table's own columns.
+fn check_qualified(time: &Written) -> Result<()> {
+    let mut bare = None;
+    let _ = ast::visit_expressions(&time.expression, |inner| {
+        if bare.is_none() && is_bare_column(inner) {
+            bare = Some(inner.to_string());
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    match bare {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("the time {name} is not a constant; of another table's rows write t.{name}");
+            Err(Error::new(ErrorKind::InvalidTime, message).at(time.location))
+        }
+    }
 }
 
 fn is_constant_word(word: &str) -> bool {

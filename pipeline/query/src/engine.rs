@@ -100,10 +100,10 @@ impl QueryEngine {
 
     /// What a text would do, by its first words; a text that is no statement counts as one that reads.
     pub fn statement_kind(&self, sql: &str) -> StatementKind {
-        match clause::tokens(sql) {
-            Ok(tokens) if sql.len() <= self.text_limit_bytes => statement::kind(&tokens),
-            _ => StatementKind::Reads,
+        if sql.len() > self.text_limit_bytes {
+            return StatementKind::Reads;
         }
+        clause::tokens(sql).map_or(StatementKind::Reads, |tokens| statement::kind(&tokens))
     }
 
     /// Finds out what INSERT, UPDATE or DELETE would do to the last committed state; `None` for anything else. Nothing

@@ -15,6 +15,7 @@ use datafusion::{
     logical_expr::{
         Between, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan,
         expr::InList,
+        expr_rewriter::NamePreserver,
         utils::merge_schema,
     },
     optimizer::{Analyzer, AnalyzerRule},
@@ -55,7 +56,13 @@ impl AnalyzerRule for CompareInMicros {
         plan.transform_up_with_subqueries(|plan| {
             let mut schema = merge_schema(&plan.inputs());
             schema.merge(plan.schema());
-            plan.map_expressions(|expression| expression.transform_up(|inner| compared(inner, &schema)))
+            // What the query calls a column stays its name.
+            let names = NamePreserver::new(&plan);
+            plan.map_expressions(|expression| {
+                let name = names.save(&expression);
+                let changed = expression.transform_up(|inner| compared(inner, &schema))?;
+                Ok(changed.update_data(|expression| name.restore(expression)))
+            })
         })
         .data()
     }

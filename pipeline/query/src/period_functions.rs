@@ -14,10 +14,15 @@ use datafusion::{
     common::{Result, exec_err, plan_err},
     logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
 };
-use lake::model::{OPEN, arrow_layout::timestamp_type};
+use lake::model::{Instant, OPEN, arrow_layout::timestamp_type};
+
+use crate::coordinates::check_committed;
 
 /// Whether a period contains an instant: `(from, to, instant)`.
 pub(crate) const CONTAINS_INSTANT: &str = "period_contains_instant";
+/// The same of system time: `(from, to, instant, last committed)`. Fails for an instant later than the last, at which it is
+/// not settled yet what is known.
+pub(crate) const CONTAINS_KNOWN: &str = "period_contains_known";
 /// Which of Allen's relations holds between two periods, as a word.
 pub(crate) const RELATION: &str = "allen";
 
@@ -139,6 +144,7 @@ const PREDICATES: [Predicate; 19] = {
 pub(crate) fn implies_overlap(function: &str) -> bool {
     let apart = [Allen::Before, Allen::Meets, Allen::After, Allen::MetBy];
     function == CONTAINS_INSTANT
+        || function == CONTAINS_KNOWN
         || PREDICATES.iter().any(|p| p.name == function && !p.holds.iter().any(|relation| apart.contains(relation)))
 }
 
@@ -146,7 +152,11 @@ pub(crate) fn implies_overlap(function: &str) -> bool {
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
     let relation = Computes::Relation;
     let predicates = PREDICATES.iter().enumerate().map(|(index, predicate)| (predicate.name, Computes::Predicate(index)));
-    let others = [(CONTAINS_INSTANT, Computes::ContainsInstant), (RELATION, relation)];
+    let others = [
+        (CONTAINS_INSTANT, Computes::ContainsInstant),
+        (CONTAINS_KNOWN, Computes::ContainsKnown),
+        (RELATION, relation),
+    ];
     let function = |(name, computes)| {
         let signature = Signature::user_defined(Volatility::Immutable);
         Arc::new(ScalarUDF::new_from_impl(PeriodFunction { name, computes, signature }))
@@ -159,6 +169,7 @@ enum Computes {
     /// The predicate of that index.
     Predicate(usize),
     ContainsInstant,
+    ContainsKnown,
     Relation,
 }
 
@@ -189,6 +200,7 @@ impl ScalarUDFImpl for PeriodFunction {
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let (wanted, words) = match self.computes {
             Computes::ContainsInstant => (3, "a period's start and end and an instant"),
+            Computes::ContainsKnown => (4, "a period's start and end, an instant and the last commit"),
             _ => (4, "the starts and ends of two periods"),
         };
         if types.len() != wanted {
@@ -221,6 +233,9 @@ impl ScalarUDFImpl for PeriodFunction {
         }
         let times: Vec<&TimestampMicrosecondArray> =
             arrays.iter().map(|array| array.as_primitive::<TimestampMicrosecondType>()).collect();
+        if self.computes == Computes::ContainsKnown {
+            check_known(times[2], times[3], rows)?;
+        }
         let computed = self.compute(&times, rows);
         if scalar {
             return datafusion::scalar::ScalarValue::try_from_array(&computed, 0).map(ColumnarValue::Scalar);
@@ -240,7 +255,7 @@ impl PeriodFunction {
             Computes::Relation => {
                 Arc::new((0..rows).map(|row| relation(row).map(Allen::word)).collect::<StringArray>())
             }
-            Computes::ContainsInstant => {
+            Computes::ContainsInstant | Computes::ContainsKnown => {
                 let contains = |row: usize| {
                     let Period { from, to } = period(times[0], times[1], row)?;
                     let instant = times[2].is_valid(row).then(|| times[2].value(row))?;
@@ -248,6 +263,16 @@ impl PeriodFunction {
                 };
                 Arc::new((0..rows).map(contains).collect::<BooleanArray>())
             }
+        }
+    }
+}
+
+fn check_known(instants: &TimestampMicrosecondArray, last: &TimestampMicrosecondArray, rows: usize) -> Result<()> {
+    let later = |row: &usize| instants.is_valid(*row) && last.is_valid(*row) && instants.value(*row) > last.value(*row);
+    match (0..rows).find(later) {
+        None => Ok(()),
+        Some(row) => {
+            check_committed(Instant(instants.value(row)), Instant(last.value(row))).map_err(crate::error::external)
         }
     }
 }

@@ -49,7 +49,7 @@ const PREDICATES: [(&[&str], &str); 25] = [
     (&["IMMEDIATELY_SUCCEEDS"], "period_immediately_succeeds"),
 ];
 
-/// Tokens the instant behind CONTAINS may have: bounds the work per predicate.
+/// Tokens the instant behind CONTAINS, and each bound of PERIOD, may have: bounds the work per predicate.
 const INSTANT_TOKENS: usize = 200;
 
 /// Puts function calls in the place of predicates.
@@ -179,7 +179,7 @@ impl Rewriter {
             return None;
         }
         let (mut depth, mut comma) = (0_usize, None);
-        for (index, token) in self.input.iter().enumerate().skip(at + 2) {
+        for (index, token) in self.input.iter().enumerate().skip(at + 2).take(2 * INSTANT_TOKENS) {
             match token.token {
                 Token::LParen => depth += 1,
                 Token::Comma if depth == 0 && comma.is_some() => return None,

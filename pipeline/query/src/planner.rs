@@ -16,6 +16,7 @@ use datafusion::{
         runtime_env::RuntimeEnvBuilder,
     },
     logical_expr::{ScalarUDF, Volatility},
+    physical_optimizer::{PhysicalOptimizerRule, optimizer::PhysicalOptimizer},
     physical_plan::execute_stream,
     prelude::SessionConfig,
     sql::{
@@ -52,6 +53,9 @@ use crate::{
     write::{self, WritePlan},
     yielding::YieldBehindJoins,
 };
+
+/// Tables one query may read, those of its views among them.
+const MOST_RELATIONS: usize = 1_000;
 
 /// Plans queries over one lake.
 pub(crate) struct Planner {
@@ -90,9 +94,7 @@ impl Planner {
             .with_default_features()
             .with_scalar_functions(scalar_functions())
             .with_analyzer_rules(micros::analyzer_rules())
-            .with_physical_optimizer_rule(Arc::new(JoinOverlapsBySweeping))
-            .with_physical_optimizer_rule(Arc::new(KeepOrder))
-            .with_physical_optimizer_rule(Arc::new(YieldBehindJoins))
+            .with_physical_optimizer_rules(physical_rules())
             .build();
         Ok(Planner { lake, system_tables, base })
     }
@@ -151,6 +153,10 @@ impl Planner {
         views::expand(&mut text, &snapshot)?;
         let Text { mut statement, references, settings } = text;
         let relations = statement::relations(&statement);
+        if relations.len() > MOST_RELATIONS {
+            let message = format!("the query reads more than {MOST_RELATIONS} tables, those of its views among them");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
         let token = snapshot.token().clone();
         state.mark_start_execution();
         let defaults = session_coordinates(&state, request_coordinates(request, &token)?, &settings, &token)?;
@@ -160,10 +166,11 @@ impl Planner {
             || is_volatile(&state, &statement)
             || times.into_iter().any(|time| is_volatile(&state, &time.expression));
         let (mut bound, per_row) = self.bind(&state, &snapshot, defaults, &references)?;
-        as_of_join::add_conditions(&mut statement, &per_row)?;
-        bound.extend(self.call_functions(&mut statement, &state, &snapshot)?);
+        as_of_join::add_conditions(&mut statement, &per_row, token.system_time)?;
+        let called = self.call_functions(&mut statement, &state, &snapshot)?;
+        let names = PrivateNames::of(&references, called.keys());
+        bound.extend(called);
         let explain = matches!(statement, Statement::Explain { .. });
-        let names = PrivateNames::of(&references);
         let datasets = Datasets { snapshot, defaults, bound, explain };
         self.check_names(&datasets, &relations)?;
         state.register_catalog_list(self.catalogs(datasets));
@@ -265,6 +272,10 @@ impl Planner {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let wanted = name.join(".");
         let near = close_names(&wanted, names.iter().copied());
+        if name.len() == 1 && snapshot.view(&name[0]).is_some() {
+            let message = format!("'{wanted}' is a view; name the dataset it reads");
+            return Error::new(ErrorKind::Unsupported, message).at(location);
+        }
         let mut message = format!("there is no table '{wanted}'");
         if !near.is_empty() {
             message.push_str(&format!("; did you mean {}?", quoted(&near)));
@@ -282,6 +293,17 @@ impl Planner {
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
         Arc::new(catalogs)
     }
+}
+
+/// DataFusion's own and ours. Joins are replaced before distribution and order are settled: the operator that replaces
+/// them keeps no order, and what relied on one has to be sorted.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    let settled = rules.iter().position(|rule| rule.name() == "EnforceDistribution").unwrap_or(0);
+    rules.insert(settled, Arc::new(JoinOverlapsBySweeping));
+    rules.push(Arc::new(KeepOrder));
+    rules.push(Arc::new(YieldBehindJoins));
+    rules
 }
 
 /// DataFusion's own and those on periods.
@@ -348,7 +370,7 @@ fn is_volatile(state: &SessionState, part: &impl Visit) -> bool {
     let mut volatile = false;
     let _ = visit_expressions(part, |expression| {
         if let Expr::Function(function) = expression {
-            let name = function.name.to_string().to_lowercase();
+            let name = function.name.0.last().and_then(|part| part.as_ident()).map(statement::normalise).unwrap_or_default();
             let known = state.scalar_functions().get(&name);
             volatile |= known.is_some_and(|function| function.signature().volatility != Volatility::Immutable);
         }
@@ -359,9 +381,11 @@ fn is_volatile(state: &SessionState, part: &impl Visit) -> bool {
 
 /// A clause must stand behind a table, and that table must not be a name WITH brought.
 fn check_places(references: &[Reference], relations: &[Relation]) -> Result<()> {
+    let single = |relation: &'_ Relation| relation.name.len() == 1;
+    let by_name: HashMap<&str, &Relation> =
+        relations.iter().filter(|r| single(r)).map(|relation| (relation.name[0].as_str(), relation)).collect();
     for reference in references {
-        let relation = relations.iter().find(|relation| relation.name[..] == [reference.private_name.clone()]);
-        let Some(relation) = relation else {
+        let Some(relation) = by_name.get(reference.private_name.as_str()) else {
             let message = "a temporal clause stands behind the name of a dataset or its alias, in FROM or JOIN";
             return Err(Error::new(ErrorKind::Syntax, message).at(reference.clause_location));
         };
@@ -395,10 +419,13 @@ fn is_system_table(name: &[String]) -> bool {
 struct PrivateNames(Vec<(String, String)>);
 
 impl PrivateNames {
-    fn of(references: &[Reference]) -> PrivateNames {
-        // The last first: gdp@1 is a part of gdp@10.
-        let pairs = references.iter().rev();
-        PrivateNames(pairs.map(|reference| (reference.private_name.clone(), reference.name.join("."))).collect())
+    fn of<'a>(references: &[Reference], calls: impl Iterator<Item = &'a String>) -> PrivateNames {
+        let tables = references.iter().map(|reference| (reference.private_name.clone(), reference.name.join(".")));
+        let calls = calls.map(|name| (name.clone(), name.split('@').next().unwrap_or_default().to_owned()));
+        let mut names: Vec<(String, String)> = tables.chain(calls).collect();
+        // The longer first: gdp@1 is a part of gdp@10.
+        names.sort_by_key(|(private, _)| std::cmp::Reverse(private.len()));
+        PrivateNames(names)
     }
 
     fn hide(&self, error: impl Into<Error>) -> Error {

@@ -9,19 +9,24 @@ use datafusion::arrow::{
 };
 use lake::model::{Instant, arrow_layout::timestamp_type};
 
-/// Rows a series may have.
-const MOST_ROWS: usize = 1_000_000;
+/// Rows the series of one statement may have together.
+pub(crate) const MOST_ROWS: usize = 1_000_000;
 
 /// `from`, `from + step`, … before `to`. The n-th is n steps from `from`, so months keep their day where they have it.
 ///
 /// Fails when the step does not go forward, when there would be too many rows, and outside the range of timestamps.
-pub(crate) fn instants(from: Instant, to: Instant, step: IntervalMonthDayNano) -> Result<Vec<i64>, String> {
+pub(crate) fn instants(
+    from: Instant,
+    to: Instant,
+    step: IntervalMonthDayNano,
+    most_rows: usize,
+) -> Result<Vec<i64>, String> {
     let utc = "+00:00".parse().map_err(|_| "the time zone is not known".to_owned())?;
     let mut instants = Vec::new();
     let mut at = from.micros();
     while at < to.micros() {
-        if instants.len() == MOST_ROWS {
-            return Err(format!("this makes more than {MOST_ROWS} rows; use a longer step or a shorter range"));
+        if instants.len() == most_rows {
+            return Err(format!("this makes more than {MOST_ROWS} rows in all; use a longer step or a shorter range"));
         }
         instants.push(at);
         let next = times(step, instants.len())
@@ -69,7 +74,7 @@ mod tests {
 
     fn texts(from: &str, to: &str, step: IntervalMonthDayNano) -> Result<Vec<String>, String> {
         let (from, to) = (Instant::parse(from).unwrap(), Instant::parse(to).unwrap());
-        Ok(instants(from, to, step)?.into_iter().map(|micros| Instant(micros).to_string()).collect())
+        Ok(instants(from, to, step, MOST_ROWS)?.into_iter().map(|micros| Instant(micros).to_string()).collect())
     }
 
     #[test]

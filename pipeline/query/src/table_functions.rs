@@ -39,7 +39,7 @@ pub(crate) struct Calls<'a> {
 
 /// Puts private names in the place of calls; gives what each name is bound to.
 pub(crate) fn replace(statement: &mut Statement, calls: &Calls<'_>) -> Result<HashMap<String, Bound>> {
-    let mut replacer = Replacer { calls, bound: HashMap::new() };
+    let mut replacer = Replacer { calls, bound: HashMap::new(), rows_left: series::MOST_ROWS };
     match statement.visit(&mut replacer) {
         ControlFlow::Continue(()) => Ok(replacer.bound),
         ControlFlow::Break(error) => Err(error),
@@ -49,6 +49,8 @@ pub(crate) fn replace(statement: &mut Statement, calls: &Calls<'_>) -> Result<Ha
 struct Replacer<'a> {
     calls: &'a Calls<'a>,
     bound: HashMap<String, Bound>,
+    /// Rows that further series may have.
+    rows_left: usize,
 }
 
 impl VisitorMut for Replacer<'_> {
@@ -64,10 +66,13 @@ impl VisitorMut for Replacer<'_> {
             return ControlFlow::Continue(());
         }
         let location = name.span().start;
-        let bound = match self.calls.bind(&function, arguments, location) {
+        let bound = match self.calls.bind(&function, arguments, location, self.rows_left) {
             Ok(bound) => bound,
             Err(error) => return ControlFlow::Break(error.at(location)),
         };
+        if let Bound::Rows(rows) = &bound {
+            self.rows_left = self.rows_left.saturating_sub(rows.num_rows());
+        }
         let private_name = format!("{function}()@{}", self.bound.len() + 1);
         let span = name.span();
         *name = ObjectName::from(vec![Ident::with_quote_and_span('"', span, private_name.clone())]);
@@ -83,7 +88,13 @@ impl VisitorMut for Replacer<'_> {
 }
 
 impl Calls<'_> {
-    fn bind(&self, function: &str, arguments: &TableFunctionArgs, location: Location) -> Result<Bound> {
+    fn bind(
+        &self,
+        function: &str,
+        arguments: &TableFunctionArgs,
+        location: Location,
+        most_rows: usize,
+    ) -> Result<Bound> {
         let arguments = arguments.args.iter().map(|argument| plain(argument, location)).collect::<Result<Vec<_>>>()?;
         match (function, arguments.as_slice()) {
             ("history", [dataset]) => {
@@ -102,11 +113,11 @@ impl Calls<'_> {
                 Ok(Bound::Diff { dataset, before: side(before, valid.first())?, after: side(after, valid.last())? })
             }
             ("instants", [from, to, step]) => {
-                let (instants, _) = self.series(from, to, step)?;
+                let (instants, _) = self.series(from, to, step, most_rows)?;
                 series::instants_batch(instants).map(Bound::Rows).map_err(internal)
             }
             ("periods", [from, to, step]) => {
-                let (instants, to) = self.series(from, to, step)?;
+                let (instants, to) = self.series(from, to, step, most_rows)?;
                 series::periods_batch(instants, to).map(Bound::Rows).map_err(internal)
             }
             _ => {
@@ -139,7 +150,13 @@ impl Calls<'_> {
         (self.dataset)(&parts, argument.location)
     }
 
-    fn series(&self, from: &Written, to: &Written, step: &Written) -> Result<(Vec<i64>, Instant)> {
+    fn series(
+        &self,
+        from: &Written,
+        to: &Written,
+        step: &Written,
+        most_rows: usize,
+    ) -> Result<(Vec<i64>, Instant)> {
         let (start, end) = (evaluate(self.state, from)?, evaluate(self.state, to)?);
         let invalid = |reason: String, location| Error::new(ErrorKind::InvalidTime, reason).at(location);
         if start > end {
@@ -147,7 +164,7 @@ impl Calls<'_> {
             return Err(invalid(message, from.location));
         }
         let interval = self.interval(step).map_err(|reason| invalid(reason, step.location))?;
-        let instants = series::instants(start, end, interval).map_err(|reason| invalid(reason, step.location))?;
+        let instants = series::instants(start, end, interval, most_rows).map_err(|reason| invalid(reason, step.location))?;
         Ok((instants, end))
     }
 

@@ -72,6 +72,7 @@ fn bind(given: &Parameters, statement: &mut Statement, times: Vec<&mut Written>)
     micros::name_precision(statement);
     binding.bind(statement)?;
     for time in times {
+        micros::name_precision(&mut time.expression);
         binding.bind(&mut time.expression).map_err(|error| error.at(time.location))?;
     }
     binding.finish()

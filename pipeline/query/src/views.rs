@@ -16,6 +16,7 @@ use lake::LakeSnapshot;
 
 use crate::{
     clause::{self, Clause, Reference},
+    coordinates::depends_on_rows,
     error::{Error, ErrorKind, Result},
     parameters::Parameters,
     planner::qualified,
@@ -202,12 +203,17 @@ impl Places<'_, '_> {
         };
         let (Some(crate::catalog::DATASETS), table) = qualified(&called) else { return Ok(()) };
         let Some(view) = self.expander.snapshot.view(table) else {
-            if index.is_none() && self.around.is_some_and(|around| around.0.is_some() || around.1.is_some()) {
-                self.bind_to_surroundings(factor, called, location);
+            // Inside a view every table is bound here: a WITH of the query around must not take its name.
+            if index.is_none() && self.around.is_some() {
+                self.bind_to_surroundings(factor, called);
             }
             return Ok(());
         };
         if let Some(index) = index {
+            if self.expander.references[index].times().any(|time| depends_on_rows(&time.expression)) {
+                let message = format!("the view '{table}' cannot be read AS OF another table's rows; write its query here");
+                return Err(unsupported(&message).at(location));
+            }
             self.expander.references.remove(index);
         }
         let statement = self.expander.query_of(&view.name, &view.sql, self.levels, &around).map_err(|e| e.at(location))?;
@@ -221,7 +227,7 @@ impl Places<'_, '_> {
     }
 
     /// A table of a view that names no coordinates has those of the view's reference.
-    fn bind_to_surroundings(&mut self, factor: &mut TableFactor, called: Vec<String>, location: Location) {
+    fn bind_to_surroundings(&mut self, factor: &mut TableFactor, called: Vec<String>) {
         let TableFactor::Table { name, alias, .. } = factor else { return };
         let Some((valid_time, system_time)) = self.around.cloned() else { return };
         let table = called.last().cloned().unwrap_or_default();
@@ -233,7 +239,7 @@ impl Places<'_, '_> {
             columns: Vec::new(),
         });
         *name = ObjectName::from(vec![Ident::with_quote('"', private_name.clone())]);
-        self.expander.references.push(Reference::made(private_name, called, location, valid_time, system_time));
+        self.expander.references.push(Reference::made(private_name, called, Location::empty(), valid_time, system_time));
     }
 }
 

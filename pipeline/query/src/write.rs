@@ -13,6 +13,7 @@ use datafusion::{
         datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType},
         util::display::{ArrayFormatter, FormatOptions},
     },
+    common::utils::memory::get_record_batch_memory_size,
     execution::SessionState,
     sql::sqlparser::{
         ast::{
@@ -37,8 +38,9 @@ use crate::{
     text::WritingText,
 };
 
-/// Rows one statement may concern.
+/// Rows one statement may concern, and their bytes in memory.
 const MOST_ROWS: usize = 1_000_000;
+const MOST_BYTES: usize = 256 << 20;
 
 /// Which statement it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,11 +274,14 @@ fn select(projection: Vec<SelectItem>, from: TableWithJoins, selection: Option<E
 
 /// Reads the rows a statement concerns, up to the limit.
 pub(crate) async fn collect(mut stream: BatchStream) -> Result<Vec<RecordBatch>> {
-    let (mut batches, mut rows) = (Vec::new(), 0);
+    let (mut batches, mut rows, mut bytes) = (Vec::new(), 0, 0);
     while let Some(batch) = stream.try_next().await? {
         rows += batch.num_rows();
-        if rows > MOST_ROWS {
-            let message = format!("the statement concerns more than {MOST_ROWS} rows; write in smaller parts");
+        bytes += get_record_batch_memory_size(&batch);
+        if rows > MOST_ROWS || bytes > MOST_BYTES {
+            let message = format!(
+                "the statement concerns more than {MOST_ROWS} rows or {MOST_BYTES} bytes; write in smaller parts"
+            );
             return Err(unsupported(&message));
         }
         batches.push(batch);
@@ -320,7 +325,7 @@ fn arranged(dataset: &Dataset, columns: &[String], rows: &RecordBatch, last: boo
     RecordBatch::try_new(schema, arrays).map_err(|e| internal("rows have other columns than they should").caused_by(e))
 }
 
-/// Casts to a column's type; a number that would lose digits is refused.
+/// Casts to a column's type. What would lose a digit or a time of day is refused, and what is of another kind.
 fn exact(array: &ArrayRef, wanted: &DataType, column: &str) -> Result<ArrayRef> {
     if array.data_type() == wanted {
         return Ok(array.clone());
@@ -329,8 +334,20 @@ fn exact(array: &ArrayRef, wanted: &DataType, column: &str) -> Result<ArrayRef> 
     let misfit = |reason: String| {
         Error::new(ErrorKind::Execution, format!("a value does not fit the column '{column}': {reason}"))
     };
+    let given = array.data_type();
+    if let (DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8, DataType::Decimal128(..)) = (given, wanted) {
+        // Read with every digit first: reading with fewer would round.
+        let whole = cast_with_options(array, &DataType::Decimal256(76, 38), &options);
+        return exact(&whole.map_err(|error| misfit(error.to_string()))?, wanted, column);
+    }
+    let kinds_differ = (is_time_type(wanted) && (given.is_numeric() || *given == DataType::Boolean))
+        || ((wanted.is_numeric() || *wanted == DataType::Boolean) && is_time_type(given))
+        || (wanted.is_numeric() != given.is_numeric() && (*given == DataType::Boolean || *wanted == DataType::Boolean));
+    if kinds_differ {
+        return Err(misfit(format!("it is a {given}, not a {wanted}")));
+    }
     let cast = cast_with_options(array, wanted, &options).map_err(|error| misfit(error.to_string()))?;
-    if array.data_type().is_numeric() && wanted.is_numeric() {
+    if (given.is_numeric() && wanted.is_numeric()) || (is_time_type(given) && is_time_type(wanted)) {
         let back = cast_with_options(&cast, array.data_type(), &options).map_err(|error| misfit(error.to_string()))?;
         let same = cmp::not_distinct(&back, array).map_err(|error| misfit(error.to_string()))?;
         if let Some(row) = (0..same.len()).find(|&row| !same.value(row)) {
@@ -339,6 +356,10 @@ fn exact(array: &ArrayRef, wanted: &DataType, column: &str) -> Result<ArrayRef> 
         }
     }
     Ok(cast)
+}
+
+fn is_time_type(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
 }
 
 /// Of each row the stretch inside the portion, with what is to hold there.

@@ -145,8 +145,9 @@ impl ExecutionPlan for IntervalJoinExec {
             let left = collect(left, &memory).await?;
             let right = collect(right, &memory).await?;
             let joining = SpawnedTask::spawn_blocking(move || {
+                let closed = || sender.is_closed();
                 let mut give = |batch: RecordBatch| sender.blocking_send(Ok(batch.record_output(&metrics))).is_ok();
-                let done = Joining::new(&join, &shape, left, right, &memory)?.run(&mut give);
+                let done = Joining::new(&join, &shape, left, right, &memory)?.run(&mut give, &closed);
                 metrics.done();
                 done
             });
@@ -212,7 +213,7 @@ impl<'a> Joining<'a> {
     }
 
     /// Ends early when nobody takes batches any more.
-    fn run(mut self, give: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()> {
+    fn run(mut self, give: &mut dyn FnMut(RecordBatch) -> bool, closed: &dyn Fn() -> bool) -> Result<()> {
         let (mut lefts, mut rights) = (Vec::with_capacity(PAIRS), Vec::with_capacity(PAIRS));
         let (mut left_entries, mut right_entries) =
             (std::mem::take(&mut self.left.entries), std::mem::take(&mut self.right.entries));
@@ -221,7 +222,8 @@ impl<'a> Joining<'a> {
             lefts.push(left);
             rights.push(right);
             if lefts.len() == PAIRS {
-                listened_to = self.settle(std::mem::take(&mut lefts), std::mem::take(&mut rights), give)?;
+                // Looked at for each lot, because none of its pairs may have to be given out.
+                listened_to = !closed() && self.settle(std::mem::take(&mut lefts), std::mem::take(&mut rights), give)?;
             }
             Ok::<bool, DataFusionError>(listened_to)
         })?;

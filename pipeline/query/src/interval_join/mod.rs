@@ -30,7 +30,7 @@ use datafusion::{
 
 pub(crate) use exec::IntervalJoinExec;
 
-use crate::period_functions::{CONTAINS_INSTANT, implies_overlap};
+use crate::period_functions::{CONTAINS_INSTANT, CONTAINS_KNOWN, implies_overlap};
 
 /// Puts the operator in the place of joins whose condition demands a common instant.
 #[derive(Debug)]
@@ -130,7 +130,9 @@ fn overlap_of(expression: &PhysicalExprRef, filter: &JoinFilter) -> Option<(Peri
     }
     let call = expression.as_any().downcast_ref::<ScalarFunctionExpr>().filter(|call| implies_overlap(call.name()))?;
     let (first, second) = match call.args() {
-        [from, to, instant] if call.name() == CONTAINS_INSTANT => {
+        [from, to, instant] | [from, to, instant, _]
+            if call.name() == CONTAINS_INSTANT || call.name() == CONTAINS_KNOWN =>
+        {
             (PeriodExpr::Bounds(from.clone(), to.clone()), PeriodExpr::Instant(instant.clone()))
         }
         [from1, to1, from2, to2] => {

@@ -2,14 +2,17 @@
 //!
 //! The grid has a cell for each key, epoch and day; what a query must answer is read off it cell by cell. The same
 //! history is asked three times: as it was appended, cut into needless pieces, and as exact rectangles of one day each
-//! with their `system_to` filled in, as upkeep may leave them.
+//! with their `system_to` filled in, as upkeep may leave them. Each history is asked at a few coordinates of its own:
+//! as of both times, over ranges of both, and for what differs between two.
+//!
+//! 60 histories; `PROPTEST_CASES=10000` asks for more. A failure prints its seed for `PROPTEST_RNG_SEED`.
 
 use std::fmt::Write;
 
 use proptest::{
     collection::vec,
     prelude::*,
-    test_runner::{Config, TestRunner},
+    test_runner::{Config, RngSeed, TestRunner},
 };
 use tokio::runtime::Runtime;
 
@@ -39,6 +42,10 @@ struct Row {
 #[derive(Debug, Clone)]
 struct History {
     epochs: Vec<Vec<Row>>,
+    /// Days to ask at, beyond the last one too.
+    days: (usize, usize),
+    /// Epochs to ask as of, counted modulo how many there are.
+    known: (usize, usize),
 }
 
 /// Disjoint rows of one key, made of cuts at random days, with neighbours that often touch.
@@ -71,7 +78,11 @@ fn rows_of_key(key: usize) -> impl Strategy<Value = Vec<Row>> {
 
 fn histories() -> impl Strategy<Value = History> {
     let epoch = (0..KEYS).map(rows_of_key).collect::<Vec<_>>().prop_map(|keys| keys.concat());
-    vec(epoch, 1..5).prop_map(|epochs| History { epochs })
+    let days = (0..DAYS + 2, 0..DAYS + 2);
+    (vec(epoch, 1..5), days, (0..4_usize, 0..4_usize)).prop_map(|(epochs, days, (a, b))| {
+        let known = (a % epochs.len(), b % epochs.len());
+        History { epochs, days, known }
+    })
 }
 
 fn day(day: usize) -> String {
@@ -157,6 +168,86 @@ impl History {
     }
 }
 
+/// What a cell held, and from which epoch until which, as of a last one.
+type Strip = (Said, usize, Option<usize>);
+
+impl History {
+    /// All that a key's day ever held as of an epoch, in the order in which it became known.
+    fn strips(&self, key: usize, day: usize, last: usize) -> Vec<Strip> {
+        let mut strips: Vec<Strip> = Vec::new();
+        for epoch in 0..=last {
+            let held = self.cell(key, day, epoch);
+            let open = strips.last_mut().filter(|strip| strip.2.is_none());
+            if open.as_ref().map(|strip| strip.0) == held {
+                continue;
+            }
+            open.into_iter().for_each(|strip| strip.2 = Some(epoch));
+            strips.extend(held.map(|said| (said, epoch, None)));
+        }
+        strips
+    }
+
+    /// Rectangles as of epoch `last` that were known in epoch `first` or later and share a day with `days`, as rows:
+    /// `key number letter from to known_from known_to`, by key, start and epoch.
+    fn rectangles_known(&self, first: usize, last: usize, days: (usize, usize)) -> Vec<String> {
+        let mut rows: Vec<(usize, usize, usize, String)> = Vec::new();
+        for key in 0..KEYS {
+            for epoch in 0..=last {
+                let strip_of = |day: usize| {
+                    let strips = if day < DAYS { self.strips(key, day, last) } else { Vec::new() };
+                    strips.into_iter().find(|strip| strip.1 == epoch)
+                };
+                let mut from = 0;
+                while from < DAYS {
+                    let strip = strip_of(from);
+                    let to = (from + 1..=DAYS).find(|&to| to == DAYS || strip_of(to) != strip).unwrap_or(DAYS);
+                    // The last day stands for all days from there on.
+                    let shares = from < days.1 && (to > days.0 || to == DAYS);
+                    if let Some((said, known_from, known_to)) = strip.filter(|_| shares)
+                        && known_to.is_none_or(|until| until > first)
+                    {
+                        let version = Version { key, from, to, cell: said };
+                        let until = known_to.map_or("NULL".to_owned(), known);
+                        let end = if to == DAYS { "NULL".to_owned() } else { day(to) };
+                        let row = format!("{} {} {end} {until}", version.values(), day(from));
+                        rows.push((key, from, known_from, row));
+                    }
+                    from = to;
+                }
+            }
+        }
+        rows.sort();
+        rows.into_iter().map(|row| row.3).collect()
+    }
+
+    /// What differs between two epochs, by key and start: `key from to change before after`, values only.
+    fn differences(&self, before: usize, after: usize) -> Vec<String> {
+        let text = |cell: Cell| {
+            let values = cell.map(|(_, number, letter)| (number.map_or("NULL".to_owned(), |n| n.to_string()), letter));
+            values.map_or("NULL NULL".to_owned(), |(number, letter)| format!("{number} {letter}"))
+        };
+        let mut rows = Vec::new();
+        for key in 0..KEYS {
+            let pair = |day: usize| (self.cell(key, day, before), self.cell(key, day, after));
+            let mut from = 0;
+            while from < DAYS {
+                let (was, is) = pair(from);
+                let to = (from + 1..=DAYS).find(|&to| to == DAYS || pair(to) != (was, is)).unwrap_or(DAYS);
+                let change = match (was, is) {
+                    (None, Some(_)) => Some("added"),
+                    (Some(_), None) => Some("removed"),
+                    (Some(was), Some(is)) if (was.1, was.2) != (is.1, is.2) => Some("changed"),
+                    _ => None,
+                };
+                let end = if to == DAYS { "NULL".to_owned() } else { day(to) };
+                rows.extend(change.map(|change| format!("key {key} {} {end} {change} {} {}", day(from), text(was), text(is))));
+                from = to;
+            }
+        }
+        rows
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Version {
     key: usize,
@@ -214,19 +305,47 @@ async fn check(history: &History) {
         harness.commit(&known(epoch), &rows, seal).await;
         tokens.push(harness.ask("SELECT 1").await.unwrap().token);
     }
-    for (epoch, token) in tokens.iter().enumerate() {
+    let (one, other) = history.known;
+    for epoch in [one, other] {
         let versions = history.versions(epoch);
         for table in TABLES {
             check_all(&harness, table, epoch, &versions).await;
-            for at in 0..DAYS + 2 {
+            for at in [history.days.0, history.days.1] {
                 check_at(&harness, table, epoch, at, &versions).await;
             }
         }
         let sql = "SELECT * FROM appended".to_owned();
-        let early =
-            harness.request(query::QueryRequest { sql, snapshot: Some(token.to_string()), ..Default::default() });
+        let snapshot = Some(tokens[epoch].to_string());
+        let early = harness.request(query::QueryRequest { sql, snapshot, ..Default::default() });
         assert_eq!(early.await.unwrap().rows.len(), versions.len(), "as of token {epoch}");
     }
+    for table in TABLES {
+        check_ranges(&harness, table, history).await;
+    }
+}
+
+/// Ranges of both times, and the difference between their ends.
+async fn check_ranges(harness: &Harness, table: &str, history: &History) {
+    let columns = "k, number, letter, system_from, valid_from, valid_to, system_to";
+    let (first, last) = (history.known.0.min(history.known.1), history.known.0.max(history.known.1));
+    let (from, to) = (history.days.0.min(history.days.1), history.days.0.max(history.days.1));
+    let between = format!(
+        "SELECT {columns} FROM {table} FOR SYSTEM_TIME BETWEEN '{}' AND '{}' FOR VALID_TIME FROM '{}' TO '{}'",
+        known(first), known(last), day(from), day(to)
+    );
+    let expected = if from == to { Vec::new() } else { history.rectangles_known(first, last, (from, to)) };
+    assert_eq!(harness.rows(&between).await, expected, "{between}");
+    let counted = between.replace(columns, "count(*)");
+    assert_eq!(harness.rows(&counted).await, [expected.len().to_string()], "{counted}");
+    let all = format!("SELECT {columns} FROM history({table})");
+    let expected = history.rectangles_known(0, history.epochs.len() - 1, (0, DAYS));
+    assert_eq!(harness.rows(&all).await, expected, "{all}");
+    let diff = format!(
+        "SELECT k, valid_from, valid_to, change, number_before, letter_before, number_after, letter_after
+         FROM diff({table}, '{}', '{}')",
+        known(history.known.0), known(history.known.1)
+    );
+    assert_eq!(harness.rows(&diff).await, history.differences(history.known.0, history.known.1), "{diff}");
 }
 
 async fn check_all(harness: &Harness, table: &str, epoch: usize, versions: &[Version]) {
@@ -257,7 +376,14 @@ async fn check_at(harness: &Harness, table: &str, epoch: usize, at: usize, versi
 #[test]
 fn versions_are_those_of_the_grid() {
     let runtime = Runtime::new().unwrap();
-    let config = Config { cases: 24, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let cases = given("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(60);
+    let seed = given("PROPTEST_RNG_SEED").unwrap_or_else(|| {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+    });
+    eprintln!("{cases} cases; to play them again: PROPTEST_CASES={cases} PROPTEST_RNG_SEED={seed}");
+    let rng_seed = RngSeed::Fixed(seed);
+    let config = Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     TestRunner::new(config)
         .run(&histories(), |history| {
             runtime.block_on(check(&history));

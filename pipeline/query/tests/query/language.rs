@@ -91,6 +91,31 @@ async fn periods_that_overlap_are_joined_by_sweeping() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_join_that_gives_nothing_ends_with_its_asker() {
+    let harness = Harness::new().await;
+    let side = "periods('2000-01-01', '2000-01-06', INTERVAL '1 second')";
+    let sql = format!(
+        "SELECT count(*) FROM {side} a JOIN {side} b ON PERIOD(a.valid_from, NULL) OVERLAPS PERIOD(b.valid_from, NULL)
+         AND allen(PERIOD(a.valid_from, NULL), PERIOD(b.valid_from, NULL)) = 'before'"
+    );
+    let mut answer = harness.engine.query(request(&sql, &[])).await.unwrap();
+    let first = tokio::time::timeout(std::time::Duration::from_millis(300), futures::StreamExt::next(&mut answer.stream));
+    assert!(first.await.is_err(), "so many pairs cannot be looked at so quickly");
+    drop(answer);
+    // The runtime waits for threads that work when it is dropped; this one ends by itself.
+    assert_eq!(harness.rows("SELECT 1").await, ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_texts_of_clauses_and_periods_are_read_in_one_pass() {
+    let harness = Harness::new().await;
+    for piece in ["t FOR VALID_TIME FROM 1 TO 2, ", "PERIOD(", "PERIOD(1, PERIOD("] {
+        let sql = format!("SELECT * FROM {}", piece.repeat((1 << 20) / piece.len() - 100));
+        assert!(harness.ask(&sql).await.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plans_tell_what_each_axis_prunes() {
     let harness = fixture::history().await;
     let sql = "EXPLAIN SELECT value FROM gdp FOR VALID_TIME AS OF '2008-02-01' FOR SYSTEM_TIME AS OF '2026-03-02T12:00:00Z'
@@ -110,6 +135,7 @@ async fn only_what_cannot_change_is_not_volatile() {
         ("SELECT random() FROM gdp", true),
         ("SELECT * FROM system.greetings", true),
         ("EXPLAIN SELECT * FROM gdp", true),
+        ("SELECT \"now\"()", true),
     ] {
         let answer = harness.engine.query(request(sql, &[])).await.unwrap();
         assert_eq!(answer.volatile, volatile, "{sql}");
@@ -172,6 +198,10 @@ async fn coordinates_hold_inside_views() {
         harness.rows("WITH plain AS (SELECT 1 AS one) SELECT * FROM plain").await, ["1"],
         "a WITH name hides a view"
     );
+    let around = "WITH gdp AS (SELECT 'X' AS country, 1 AS value, 2 AS valid_from) SELECT count(*) FROM plain";
+    assert_eq!(harness.rows(around).await, ["7"], "and no table inside one");
+    let per_row = "SELECT * FROM rates t JOIN plain FOR VALID_TIME AS OF t.valid_from p ON true";
+    assert_eq!(harness.ask(per_row).await.unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,6 +305,16 @@ async fn writes_that_cannot_be_are_refused_with_their_place() {
         ("INSERT INTO gdp (country, value, valid_from) VALUES ('A', 1.5, DATE '2020-01-01')", "a value does not fit the column 'value': 1.5", None),
         ("INSERT INTO unsealed (id, value, at) VALUES (1, 1, now())", "history import of 'unsealed' is not sealed", Some(13)),
         ("DELETE FROM gdp USING rates", "of DELETE only", None),
+        (
+            "UPDATE gdp SET value = 1 WHERE country IN (SELECT country FROM gdp FOR PORTION OF VALID_TIME FROM '2008-01-01' TO NULL)",
+            "FOR PORTION OF stands behind", Some(68),
+        ),
+        ("INSERT INTO gdp (country, value, valid_from) VALUES ('A', 1, 2020)", "a value does not fit the column 'valid_from'", None),
+        ("INSERT INTO gdp (country, value, valid_from) VALUES ('A', true, '2020-01-01')", "a value does not fit the column 'value'", None),
+        (
+            "INSERT INTO rates (bond, tenor, rate, valid_from) VALUES ('A', 1, '1.23456789012', '2020-01-01')",
+            "a value does not fit the column 'rate'", None,
+        ),
         ("UPDATE gdp SET value = 1 RETURNING *", "of UPDATE only", Some(8)),
     ] {
         let error = harness.engine.write(request(sql, &[])).await.unwrap_err();
