@@ -111,7 +111,7 @@ test("an example can be copied, linked to and run", async ({ page, context, requ
   const example = page.locator("#example-valid-as-of");
   const code = await example.locator("code").innerText();
   expect(code).toContain("FOR VALID_TIME AS OF");
-  const button = example.getByRole("button", { name: /^Copy/ });
+  const button = example.locator("button[data-copy]");
   await button.click();
   await expect(button).toContainText("Copied");
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code);

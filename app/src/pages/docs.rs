@@ -82,7 +82,7 @@ pub fn Docs() -> impl IntoView {
         let wanted = address.get();
         let element = text.get()?;
         let shown = shown.flatten();
-        let is_there = shown.as_ref() == Some(&wanted) || (shown.is_none() && element.has_child_nodes());
+        let is_there = shown.as_ref() == Some(&wanted) || (shown.is_none() && element.child_element_count() > 0);
         if !is_there && path.with_untracked(|path| slug_of(path).is_some()) {
             state.set("loading");
             let asked = wanted.clone();

@@ -11,7 +11,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
     time::Duration,
@@ -25,12 +25,14 @@ use engine::{
 };
 use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Partitions of a new stream.
 pub const PARTITIONS: u16 = 8;
-/// Requests that may wait to be written; then whoever appends waits.
-const WAITING_REQUESTS_MAX: usize = 1_024;
+/// What may wait to be written, in KiB; then whoever appends waits.
+const WAITING_KIB_MAX: u32 = 256 << 10;
+/// What a request counts at least, so that there are never many.
+const REQUEST_KIB_MIN: u32 = 256;
 /// Bytes taken into one write.
 const WRITE_BYTES_MAX: usize = 32 << 20;
 
@@ -101,6 +103,13 @@ impl Request {
         self.refused.push(Refused { dataset_id, line, reason, raw });
     }
 
+    /// What it takes in memory, as it is counted while it waits.
+    fn kib(&self) -> u32 {
+        let refused: usize = self.refused.iter().map(|refused| refused.raw.len() + refused.reason.len()).sum();
+        let kib = (self.bytes + refused as u64) >> 10;
+        u32::try_from(kib).unwrap_or(u32::MAX).clamp(REQUEST_KIB_MIN, WAITING_KIB_MAX)
+    }
+
     /// Whether it holds anything for the pipeline; what was refused alone is in quarantine once it is written.
     pub fn has_content(&self) -> bool {
         !self.chunks.is_empty() || self.seal.is_some() || self.mark
@@ -155,13 +164,16 @@ struct IndexEntry {
 struct Waiting {
     request: Request,
     reply: oneshot::Sender<Result<Appended>>,
+    /// Given back when the request is taken to be written.
+    _room: OwnedSemaphorePermit,
 }
 
 /// The embedded stream.
 pub struct EmbeddedStream {
     shared: Arc<Shared>,
     /// Taken away when the stream closes, which ends the writer.
-    appends: Option<SyncSender<Waiting>>,
+    appends: Option<Sender<Waiting>>,
+    room: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -212,30 +224,22 @@ impl EmbeddedStream {
         };
         shared.restore()?;
         let shared = Arc::new(shared);
-        let (appends, waiting) = sync_channel(WAITING_REQUESTS_MAX);
+        let (appends, waiting) = channel();
         let writing = Arc::clone(&shared);
         let writer = std::thread::Builder::new()
             .name("stream-writer".to_owned())
             .spawn(move || writing.write_all(&waiting))
             .map_err(|e| Error::new(ErrorKind::Io, "the stream's writer cannot be started").because(e))?;
-        Ok(EmbeddedStream { shared, appends: Some(appends), writer: Some(writer) })
+        let room = Arc::new(Semaphore::new(WAITING_KIB_MAX as usize));
+        Ok(EmbeddedStream { shared, appends: Some(appends), room, writer: Some(writer) })
     }
 
     /// Appends a request and returns once it is on disk. Waits when many others do.
     pub async fn append(&self, request: Request) -> Result<Appended> {
+        let room = Arc::clone(&self.room).acquire_many_owned(request.kib()).await.map_err(|_| writer_gone())?;
         let (reply, answer) = oneshot::channel();
-        let mut waiting = Waiting { request, reply };
-        loop {
-            let Some(appends) = &self.appends else { return Err(writer_gone()) };
-            match appends.try_send(waiting) {
-                Ok(()) => break,
-                Err(std::sync::mpsc::TrySendError::Full(back)) => {
-                    waiting = back;
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-                Err(std::sync::mpsc::TrySendError::Disconnected(_)) => return Err(writer_gone()),
-            }
-        }
+        let Some(appends) = &self.appends else { return Err(writer_gone()) };
+        appends.send(Waiting { request, reply, _room: room }).map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
     }
 
