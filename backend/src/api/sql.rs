@@ -127,7 +127,10 @@ fn entity_tag(asked: &QueryRequest, answer: &QueryAnswer, format: Format) -> Str
 /// Whether the asker has the answer already (RFC 9110, 13.1.2).
 fn has(headers: &HeaderMap, tag: &str) -> bool {
     let given = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    given.flat_map(|list| list.split(',')).map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    given
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }
 
 async fn respond(answer: QueryAnswer, format: Format, tag: Option<String>) -> Result<Response> {

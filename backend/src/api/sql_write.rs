@@ -14,8 +14,7 @@ use arrow::{
 use futures::{StreamExt, stream};
 use lake::Dataset;
 use model::{
-    ColumnType, DatasetDefinition, Instant, Mode, SnapshotToken, arrow_layout::timestamp_type,
-    definition::EXACT_END,
+    ColumnType, DatasetDefinition, Instant, Mode, SnapshotToken, arrow_layout::timestamp_type, definition::EXACT_END,
 };
 use query::{QueryAnswer, RowChange, ViewChange, WriteOperation, WritePlan};
 use serde::Serialize;
@@ -171,7 +170,8 @@ fn event(plan: &WritePlan, delete: bool, mut row: Row) -> Result<Members> {
     let dataset = &plan.dataset;
     let definition = &dataset.definition;
     if delete && definition.operation.is_none() {
-        let message = "the definition of '{}' names no operation column, so its events cannot delete; nothing was written";
+        let message =
+            "the definition of '{}' names no operation column, so its events cannot delete; nothing was written";
         return Err(Error::new(ErrorKind::Unprocessable, message.replace("{}", &dataset.name)));
     }
     let (mut root, mut element) = (Members::new(), Members::new());

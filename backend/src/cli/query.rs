@@ -61,9 +61,10 @@ enum Format {
 pub fn run(arguments: QueryArguments) -> Result<()> {
     block_on(async {
         let QueryArguments { sql, url, format, valid_time, system_time, snapshot, parameters } = arguments;
-        let parameters: Option<Box<RawValue>> = parameters.map(RawValue::from_string).transpose().map_err(|e| {
-            Error::new(ErrorKind::BadRequest, format!("--parameters is not JSON: {e}"))
-        })?;
+        let parameters: Option<Box<RawValue>> = parameters
+            .map(RawValue::from_string)
+            .transpose()
+            .map_err(|e| Error::new(ErrorKind::BadRequest, format!("--parameters is not JSON: {e}")))?;
         let accept = match format {
             Format::Table | Format::Arrow => "application/vnd.apache.arrow.stream",
             Format::Csv => "text/csv",

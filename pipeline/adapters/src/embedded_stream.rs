@@ -392,7 +392,8 @@ impl Shared {
     fn put_request(&self, batch: &mut WriteBatch, request: Request, position: u64, arrival: Instant) -> Result<()> {
         if request.has_content() {
             let Request { records, bytes, seal, mark, .. } = request;
-            let entry = IndexEntry { records, bytes, arrival_micros: arrival.micros(), control: seal.is_some() || mark };
+            let entry =
+                IndexEntry { records, bytes, arrival_micros: arrival.micros(), control: seal.is_some() || mark };
             batch.put_cf(self.family(INDEX)?, position.to_be_bytes(), to_json(&entry)?);
         }
         if let Some(dataset_id) = request.seal {

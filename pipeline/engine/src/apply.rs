@@ -203,12 +203,7 @@ impl<'a> SlotPass<'a> {
         pages.map(|(address, value)| Ok((page_start(head_address, &address)?, Page::decode(&value)?))).collect()
     }
 
-    fn apply_by_carried_time(
-        &mut self,
-        timeline: &mut Timeline,
-        rows: &[RowRef],
-        before: &[Segment],
-    ) -> Result<()> {
+    fn apply_by_carried_time(&mut self, timeline: &mut Timeline, rows: &[RowRef], before: &[Segment]) -> Result<()> {
         let carried = |row: &RowRef| self.batches[row.batch as usize].system_times[row.row as usize];
         let mut by_time: Vec<(i64, RowRef)> = rows.iter().map(|row| (carried(row), *row)).collect();
         by_time.sort_by_key(|(time, _)| *time);

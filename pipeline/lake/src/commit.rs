@@ -115,7 +115,10 @@ async fn settle_doubt(shared: &Shared) -> Result<()> {
         return Ok(());
     }
     shared.set_state(recorded);
-    Err(Error::new(ErrorKind::Io, "a commit that reported an error had taken place; what follows it is worked out anew"))
+    Err(Error::new(
+        ErrorKind::Io,
+        "a commit that reported an error had taken place; what follows it is worked out anew",
+    ))
 }
 
 /// The epoch as it was committed, if this one was.

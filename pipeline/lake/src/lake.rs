@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, atomic::AtomicBool},
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -316,7 +316,9 @@ fn token_of(lake: u32, head: Option<&EpochRecord>) -> SnapshotToken {
 }
 
 /// Runs a change to its end on a task of its own, so that memory and disk agree even when the caller goes away.
-pub(crate) async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
     match tokio::spawn(change).await {
         Ok(result) => result,
         Err(join) => Err(Error::internal("a change of the lake did not end").because(join)),
@@ -334,7 +336,10 @@ async fn define(shared: &Shared, name: &str, definition: DatasetDefinition) -> R
         return Err(Error::new(ErrorKind::DefinitionDiffers, message));
     }
     if state.standing_view(name).is_some() {
-        return Err(Error::new(ErrorKind::DefinitionDiffers, format!("'{name}' is a view; a dataset needs another name")));
+        return Err(Error::new(
+            ErrorKind::DefinitionDiffers,
+            format!("'{name}' is a view; a dataset needs another name"),
+        ));
     }
     let folders = TableFolders::of(&shared.warehouse, name);
     let location = folders.location()?;

@@ -98,7 +98,10 @@ async fn put(shared: &Shared, name: &str, sql: &str, replace: bool) -> Result<u6
     let _changing = shared.changing.lock().await;
     let mut next = State::clone(&shared.state());
     if next.table(name).is_some() {
-        return Err(Error::new(ErrorKind::DefinitionDiffers, format!("'{name}' is a dataset; a view needs another name")));
+        return Err(Error::new(
+            ErrorKind::DefinitionDiffers,
+            format!("'{name}' is a dataset; a view needs another name"),
+        ));
     }
     if !replace && next.standing_view(name).is_some() {
         let message = format!("there is a view '{name}' already; CREATE OR REPLACE VIEW replaces it");

@@ -19,11 +19,7 @@ pub struct Difference {
 ///
 /// `same_values` tells from an index of the first and one of the second whether both say the same; where they do,
 /// nothing differs, whenever it became known. Takes as many steps as there are pieces.
-pub fn differences(
-    before: &[Piece],
-    after: &[Piece],
-    same_values: impl Fn(usize, usize) -> bool,
-) -> Vec<Difference> {
+pub fn differences(before: &[Piece], after: &[Piece], same_values: impl Fn(usize, usize) -> bool) -> Vec<Difference> {
     let mut found = Vec::new();
     let (mut old, mut new) = (Walk(before), Walk(after));
     let mut at = i64::MIN;
@@ -83,7 +79,13 @@ mod tests {
         let open = OPEN.to_string();
         assert_eq!(
             shown(&before, &after, |was, is| (was, is) == (1, 2)),
-            ["0..5 0 -".to_owned(), "5..10 0 2".into(), "10..20 - 2".into(), "25..30 1 3".into(), format!("30..{open} 1 -")]
+            [
+                "0..5 0 -".to_owned(),
+                "5..10 0 2".into(),
+                "10..20 - 2".into(),
+                "25..30 1 3".into(),
+                format!("30..{open} 1 -")
+            ]
         );
     }
 

@@ -223,13 +223,8 @@ impl Timeline {
         let said = said_by(event);
         let start = self.count_while(0, |segment| segment.from < event.from);
         let end = self.count_while(start, |segment| segment.from < event.to);
-        let spoken = Segment {
-            from: event.from,
-            to: event.to,
-            sequence: event.sequence,
-            fingerprint: said,
-            retracted: false,
-        };
+        let spoken =
+            Segment { from: event.from, to: event.to, sequence: event.sequence, fingerprint: said, retracted: false };
         let (mut pieces, mut effect, mut speaking): (Vec<Segment>, _, _) = (Vec::new(), Effect::Unchanged, false);
         if self.segments.get(start).is_none_or(|first| first.from > event.from) {
             (pieces, speaking) = (vec![spoken], true);
@@ -269,7 +264,8 @@ impl Timeline {
             // What it repeats is no longer what holds before it.
             Some(next) => next.retracted = false,
             None => {
-                let nothing = Segment { from: to, to, sequence: i64::MIN, fingerprint: Fingerprint::NOTHING, retracted: false };
+                let nothing =
+                    Segment { from: to, to, sequence: i64::MIN, fingerprint: Fingerprint::NOTHING, retracted: false };
                 let held = held.unwrap_or(nothing);
                 pieces.push(Segment { from: to, retracted: false, ..held });
             }

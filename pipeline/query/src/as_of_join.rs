@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::{
     ast::{
         BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-        JoinConstraint, JoinOperator, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins, Value,
-        VisitMut, VisitorMut, visit_expressions,
+        JoinConstraint, JoinOperator, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins,
+        Value, VisitMut, VisitorMut, visit_expressions,
     },
     tokenizer::Location,
 };
@@ -114,7 +114,9 @@ impl Joiner<'_> {
                 self.add_to_join(&join.relation, &mut join.join_operator, condition)?;
             }
             if !for_where.is_empty() && keeps_unmatched_right(&join.join_operator) {
-                return Err(self.refuse(&from.relation, "a table AS OF another's rows cannot stand left of RIGHT or FULL JOIN"));
+                return Err(
+                    self.refuse(&from.relation, "a table AS OF another's rows cannot stand left of RIGHT or FULL JOIN")
+                );
             }
         }
         Ok(for_where)
@@ -153,7 +155,8 @@ impl Joiner<'_> {
         let TableFactor::Table { alias: Some(alias), .. } = relation else { return Ok(Vec::new()) };
         let condition = |table: &PerRow| {
             if names_table(&table.time.expression, &alias.name) {
-                let message = format!("the time {} is of the table itself, not of another's rows", table.time.expression);
+                let message =
+                    format!("the time {} is of the table itself, not of another's rows", table.time.expression);
                 return Err(Error::new(ErrorKind::InvalidTime, message).at(table.time.location));
             }
             Ok(contains(&alias.name, table, self.last_committed))

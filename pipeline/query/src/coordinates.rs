@@ -172,11 +172,7 @@ fn valid_range(state: &SessionState, time: &Time) -> Result<ValidTime> {
 }
 
 /// The bounds of a range, `None` for null, which is unbounded.
-pub(crate) fn bounds(
-    state: &SessionState,
-    from: &Written,
-    to: &Written,
-) -> Result<(Option<Instant>, Option<Instant>)> {
+pub(crate) fn bounds(state: &SessionState, from: &Written, to: &Written) -> Result<(Option<Instant>, Option<Instant>)> {
     let (start, end) = (evaluate_or_null(state, from)?, evaluate_or_null(state, to)?);
     match (start, end) {
         (Some(start), Some(end)) if start > end => {
@@ -221,8 +217,7 @@ pub(crate) fn evaluate(state: &SessionState, written: &Written) -> Result<Instan
 pub(crate) fn evaluate_or_null(state: &SessionState, written: &Written) -> Result<Option<Instant>> {
     let instant = match literal_text(&written.expression) {
         Some(text) => Instant::parse(text).map(Some),
-        None => constant(state, &written.expression)
-            .and_then(|value| to_instant(&value, &written.expression)),
+        None => constant(state, &written.expression).and_then(|value| to_instant(&value, &written.expression)),
     };
     instant.map_err(|reason| Error::new(ErrorKind::InvalidTime, reason).at(written.location))
 }

@@ -270,10 +270,7 @@ fn from_schema(schema: &SchemaError) -> Error {
     let (field, valid_fields) = match schema {
         SchemaError::FieldNotFound { field, valid_fields } => (field, valid_fields),
         SchemaError::AmbiguousReference { field } => {
-            let message = format!(
-                "the column '{0}' is in several tables; write which, such as t.{0}",
-                field.name
-            );
+            let message = format!("the column '{0}' is in several tables; write which, such as t.{0}", field.name);
             return Error::new(ErrorKind::UnknownColumn, message);
         }
         _ => return Error::new(ErrorKind::Syntax, one_line(&schema.to_string())),

@@ -13,9 +13,7 @@ use datafusion::{
         tree_node::{Transformed, TransformedResult, TreeNode},
     },
     logical_expr::{
-        Between, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan,
-        expr::InList,
-        expr_rewriter::NamePreserver,
+        Between, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, expr::InList, expr_rewriter::NamePreserver,
         utils::merge_schema,
     },
     optimizer::{Analyzer, AnalyzerRule},
@@ -105,8 +103,7 @@ fn in_micros(expression: Expr, schema: &DFSchema) -> Result<Expr> {
     if let Expr::Literal(value, metadata) = &expression
         && let Some(Some(text)) = value.try_as_str()
     {
-        let instant = Instant::parse(text)
-            .map_err(|reason| external(Error::new(ErrorKind::InvalidTime, reason)))?;
+        let instant = Instant::parse(text).map_err(|reason| external(Error::new(ErrorKind::InvalidTime, reason)))?;
         let value = ScalarValue::TimestampMicrosecond(Some(instant.micros()), Some("+00:00".into()));
         return Ok(Expr::Literal(value, metadata.clone()));
     }

@@ -151,7 +151,8 @@ pub(crate) fn implies_overlap(function: &str) -> bool {
 /// All functions on periods.
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
     let relation = Computes::Relation;
-    let predicates = PREDICATES.iter().enumerate().map(|(index, predicate)| (predicate.name, Computes::Predicate(index)));
+    let predicates =
+        PREDICATES.iter().enumerate().map(|(index, predicate)| (predicate.name, Computes::Predicate(index)));
     let others = [
         (CONTAINS_INSTANT, Computes::ContainsInstant),
         (CONTAINS_KNOWN, Computes::ContainsKnown),
@@ -227,7 +228,8 @@ impl ScalarUDFImpl for PeriodFunction {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let scalar = arguments.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
         let rows = if scalar { 1 } else { arguments.number_rows };
-        let arrays = arguments.args.into_iter().map(|argument| argument.into_array(rows)).collect::<Result<Vec<_>>>()?;
+        let arrays =
+            arguments.args.into_iter().map(|argument| argument.into_array(rows)).collect::<Result<Vec<_>>>()?;
         if arrays.iter().any(|array| array.data_type() != &timestamp_type()) {
             return exec_err!("{} was given other types than it asked for", self.name);
         }
@@ -250,7 +252,9 @@ impl PeriodFunction {
         match self.computes {
             Computes::Predicate(index) => {
                 let holds = PREDICATES[index].holds;
-                Arc::new((0..rows).map(|row| relation(row).map(|found| holds.contains(&found))).collect::<BooleanArray>())
+                Arc::new(
+                    (0..rows).map(|row| relation(row).map(|found| holds.contains(&found))).collect::<BooleanArray>(),
+                )
             }
             Computes::Relation => {
                 Arc::new((0..rows).map(|row| relation(row).map(Allen::word)).collect::<StringArray>())

@@ -288,9 +288,15 @@ mod tests {
                 "NOT VALID_TIME CONTAINS now() - INTERVAL '1 day' OR y",
                 "NOT period_contains_instant ( valid_from , valid_to , now ( ) - INTERVAL '1 day' ) OR y",
             ),
-            ("s.t.VALID_TIME contains u.at = true", "period_contains_instant ( s . t . valid_from , s . t . valid_to , u . at ) = true"),
+            (
+                "s.t.VALID_TIME contains u.at = true",
+                "period_contains_instant ( s . t . valid_from , s . t . valid_to , u . at ) = true",
+            ),
             ("allen(VALID_TIME, PERIOD(a, NULL))", "allen ( valid_from , valid_to , a , NULL )"),
-            ("(PERIOD(a, b) IMMEDIATELY PRECEDES VALID_TIME)", "( period_immediately_precedes ( a , b , valid_from , valid_to ) )"),
+            (
+                "(PERIOD(a, b) IMMEDIATELY PRECEDES VALID_TIME)",
+                "( period_immediately_precedes ( a , b , valid_from , valid_to ) )",
+            ),
         ] {
             assert_eq!(rewritten(sql).unwrap(), expected, "{sql}");
         }

@@ -110,11 +110,14 @@ impl Planner {
     pub(crate) async fn view_change(&self, request: &QueryRequest) -> Result<Option<ViewChange>> {
         let Some(change) = views::read_change(&request.sql)? else { return Ok(None) };
         if let ViewChange::Put { name, sql, .. } = &change {
-            let in_view = |error: Error| error.without_place().map_message(|message| format!("in the view's query: {message}"));
+            let in_view =
+                |error: Error| error.without_place().map_message(|message| format!("in the view's query: {message}"));
             let text = text::read(sql, &Parameters::default()).map_err(in_view)?;
             let itself = |relation: &Relation| qualified(&relation.name) == (Some(DATASETS), name.as_str());
             let by_clause = text.references.iter().any(|r| qualified(&r.name) == (Some(DATASETS), name.as_str()));
-            if by_clause || statement::relations(&text.statement).iter().any(|r| !r.in_scope.contains(name) && itself(r)) {
+            if by_clause
+                || statement::relations(&text.statement).iter().any(|r| !r.in_scope.contains(name) && itself(r))
+            {
                 return Err(Error::new(ErrorKind::Unsupported, format!("the view '{name}' cannot be made of itself")));
             }
             if !matches!(text.statement, Statement::Query(_)) {
@@ -220,8 +223,10 @@ impl Planner {
             let (valid, system) = (reference.valid_time.as_ref(), reference.system_time.as_ref());
             let Evaluated { coordinates, per_row } = defaults.overridden(state, valid, system, committed)?;
             let private_name = reference.private_name.clone();
-            tables.extend(per_row.into_iter().map(|(axis, time)| {
-                PerRow { private_name: private_name.clone(), axis, time }
+            tables.extend(per_row.into_iter().map(|(axis, time)| PerRow {
+                private_name: private_name.clone(),
+                axis,
+                time,
             }));
             bound.insert(private_name, Bound::Dataset { dataset, coordinates });
         }
@@ -370,7 +375,8 @@ fn is_volatile(state: &SessionState, part: &impl Visit) -> bool {
     let mut volatile = false;
     let _ = visit_expressions(part, |expression| {
         if let Expr::Function(function) = expression {
-            let name = function.name.0.last().and_then(|part| part.as_ident()).map(statement::normalise).unwrap_or_default();
+            let name =
+                function.name.0.last().and_then(|part| part.as_ident()).map(statement::normalise).unwrap_or_default();
             let known = state.scalar_functions().get(&name);
             volatile |= known.is_some_and(|function| function.signature().volatility != Volatility::Immutable);
         }
@@ -439,7 +445,9 @@ impl PrivateNames {
     /// In the texts of a plan.
     fn hide_in(&self, plan: &RecordBatch) -> Result<RecordBatch> {
         let column = |column: &ArrayRef| match column.as_string_opt::<i32>() {
-            Some(texts) => Arc::new(texts.iter().map(|t| t.map(|t| self.public(t))).collect::<StringArray>()) as ArrayRef,
+            Some(texts) => {
+                Arc::new(texts.iter().map(|t| t.map(|t| self.public(t))).collect::<StringArray>()) as ArrayRef
+            }
             None => column.clone(),
         };
         let columns = plan.columns().iter().map(column).collect();

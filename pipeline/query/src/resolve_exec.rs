@@ -118,10 +118,9 @@ impl DisplayAs for ResolveExec {
             },
         )?;
         match &self.pruning {
-            Some(Pruning { files, known, valid, keys }) => write!(
-                f,
-                ", files={files}, after_system_time={known}, after_valid_time={valid}, after_keys={keys}"
-            ),
+            Some(Pruning { files, known, valid, keys }) => {
+                write!(f, ", files={files}, after_system_time={known}, after_valid_time={valid}, after_keys={keys}")
+            }
             None => Ok(()),
         }
     }

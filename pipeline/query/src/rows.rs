@@ -109,9 +109,8 @@ impl Collector {
         let times = Times::of(batch, &self.layout);
         let system = self.layout.known.micros();
         let as_of = matches!(self.layout.reading, Reading::Latest | Reading::Versions(_));
-        let known = |row: usize| {
-            times.system_from.value(row) <= system && (!as_of || end(&times.system_to, row) > system)
-        };
+        let known =
+            |row: usize| times.system_from.value(row) <= system && (!as_of || end(&times.system_to, row) > system);
         let valid = |row: usize| match self.layout.valid_overlap {
             Some((from, to)) => times.valid_from.value(row) < to && end(&times.valid_to, row) > from,
             None => true,

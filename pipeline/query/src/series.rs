@@ -62,9 +62,9 @@ pub(crate) fn periods_batch(instants: Vec<i64>, to: Instant) -> Result<RecordBat
 
 fn batch(names: &[&str], columns: Vec<Vec<i64>>) -> Result<RecordBatch, String> {
     let fields: Vec<Field> = names.iter().map(|name| Field::new(*name, timestamp_type(), false)).collect();
-    let arrays = columns.into_iter().map(|micros| {
-        Arc::new(TimestampMicrosecondArray::from(micros).with_data_type(timestamp_type())) as _
-    });
+    let arrays = columns
+        .into_iter()
+        .map(|micros| Arc::new(TimestampMicrosecondArray::from(micros).with_data_type(timestamp_type())) as _);
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect()).map_err(|error| error.to_string())
 }
 
@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn months_are_counted_from_the_first() {
         let found = texts("2024-01-31", "2024-05-01", IntervalMonthDayNano::new(1, 0, 0)).unwrap();
-        assert_eq!(found, ["2024-01-31T00:00:00Z", "2024-02-29T00:00:00Z", "2024-03-31T00:00:00Z", "2024-04-30T00:00:00Z"]);
+        assert_eq!(
+            found,
+            ["2024-01-31T00:00:00Z", "2024-02-29T00:00:00Z", "2024-03-31T00:00:00Z", "2024-04-30T00:00:00Z"]
+        );
     }
 
     #[test]
@@ -92,7 +95,11 @@ mod tests {
 
     #[test]
     fn what_does_not_end_is_refused() {
-        for step in [IntervalMonthDayNano::new(0, 0, 0), IntervalMonthDayNano::new(0, -1, 0), IntervalMonthDayNano::new(0, 0, 10)] {
+        for step in [
+            IntervalMonthDayNano::new(0, 0, 0),
+            IntervalMonthDayNano::new(0, -1, 0),
+            IntervalMonthDayNano::new(0, 0, 10),
+        ] {
             assert!(texts("2024-01-01", "2024-02-01", step).is_err(), "{step:?}");
         }
     }

@@ -100,7 +100,10 @@ impl Calls<'_> {
             ("history", [dataset]) => {
                 let dataset = self.dataset_named(dataset)?;
                 let system = SystemTime::Within { from: i64::MIN, until: self.last_committed };
-                Ok(Bound::Dataset { dataset, coordinates: Coordinates { valid: ValidTime::All, system, nothing: false } })
+                Ok(Bound::Dataset {
+                    dataset,
+                    coordinates: Coordinates { valid: ValidTime::All, system, nothing: false },
+                })
             }
             ("diff", [dataset, before, after, valid @ ..]) if valid.len() <= 2 => {
                 let dataset = self.dataset_named(dataset)?;
@@ -150,13 +153,7 @@ impl Calls<'_> {
         (self.dataset)(&parts, argument.location)
     }
 
-    fn series(
-        &self,
-        from: &Written,
-        to: &Written,
-        step: &Written,
-        most_rows: usize,
-    ) -> Result<(Vec<i64>, Instant)> {
+    fn series(&self, from: &Written, to: &Written, step: &Written, most_rows: usize) -> Result<(Vec<i64>, Instant)> {
         let (start, end) = (evaluate(self.state, from)?, evaluate(self.state, to)?);
         let invalid = |reason: String, location| Error::new(ErrorKind::InvalidTime, reason).at(location);
         if start > end {
@@ -164,7 +161,8 @@ impl Calls<'_> {
             return Err(invalid(message, from.location));
         }
         let interval = self.interval(step).map_err(|reason| invalid(reason, step.location))?;
-        let instants = series::instants(start, end, interval, most_rows).map_err(|reason| invalid(reason, step.location))?;
+        let instants =
+            series::instants(start, end, interval, most_rows).map_err(|reason| invalid(reason, step.location))?;
         Ok((instants, end))
     }
 

@@ -64,7 +64,9 @@ pub(crate) fn read_change(sql: &str) -> Result<Option<ViewChange>> {
         Statement::CreateView(create) => {
             let name = plain_name(&create.name)?;
             check_plain(&create)?;
-            let sql = body.and_then(|body| text_from(sql, body)).ok_or_else(|| unsupported("CREATE VIEW needs AS and a query"))?;
+            let sql = body
+                .and_then(|body| text_from(sql, body))
+                .ok_or_else(|| unsupported("CREATE VIEW needs AS and a query"))?;
             let sql = sql.trim_end().trim_end_matches(';').trim_end().to_owned();
             Ok(Some(ViewChange::Put { name, sql, replace: create.or_replace }))
         }
@@ -77,8 +79,12 @@ pub(crate) fn read_change(sql: &str) -> Result<Option<ViewChange>> {
 }
 
 fn check_plain(create: &CreateView) -> Result<()> {
-    let extras = create.materialized || create.temporary || create.if_not_exists || !create.columns.is_empty()
-        || create.to.is_some() || create.comment.is_some();
+    let extras = create.materialized
+        || create.temporary
+        || create.if_not_exists
+        || !create.columns.is_empty()
+        || create.to.is_some()
+        || create.comment.is_some();
     match extras {
         true => Err(unsupported("of CREATE VIEW only CREATE [OR REPLACE] VIEW name AS query is offered")),
         false => Ok(()),
@@ -136,7 +142,8 @@ impl Expander<'_> {
 
     /// The query of a view, read, with everything in it expanded.
     fn query_of(&mut self, name: &str, sql: &str, levels: usize, around: &Coordinates) -> Result<Statement> {
-        let in_view = |error: Error| error.map_message(|message| format!("in the view '{name}': {message}")).without_place();
+        let in_view =
+            |error: Error| error.map_message(|message| format!("in the view '{name}': {message}")).without_place();
         let Text { mut statement, references, .. } = text::read(sql, &Parameters::default()).map_err(in_view)?;
         self.found += 1;
         if levels == 0 || self.found > MOST_VIEWS {
@@ -211,12 +218,14 @@ impl Places<'_, '_> {
         };
         if let Some(index) = index {
             if self.expander.references[index].times().any(|time| depends_on_rows(&time.expression)) {
-                let message = format!("the view '{table}' cannot be read AS OF another table's rows; write its query here");
+                let message =
+                    format!("the view '{table}' cannot be read AS OF another table's rows; write its query here");
                 return Err(unsupported(&message).at(location));
             }
             self.expander.references.remove(index);
         }
-        let statement = self.expander.query_of(&view.name, &view.sql, self.levels, &around).map_err(|e| e.at(location))?;
+        let statement =
+            self.expander.query_of(&view.name, &view.sql, self.levels, &around).map_err(|e| e.at(location))?;
         let Statement::Query(subquery) = statement else {
             return Err(unsupported(&format!("the view '{}' is not a query", view.name)).at(location));
         };
@@ -239,7 +248,13 @@ impl Places<'_, '_> {
             columns: Vec::new(),
         });
         *name = ObjectName::from(vec![Ident::with_quote('"', private_name.clone())]);
-        self.expander.references.push(Reference::made(private_name, called, Location::empty(), valid_time, system_time));
+        self.expander.references.push(Reference::made(
+            private_name,
+            called,
+            Location::empty(),
+            valid_time,
+            system_time,
+        ));
     }
 }
 

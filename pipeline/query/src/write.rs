@@ -26,7 +26,10 @@ use datafusion::{
 use futures::TryStreamExt;
 use lake::{
     Dataset, TableSnapshot,
-    model::{OPEN, arrow_layout::{timestamp_type, version_schema}},
+    model::{
+        OPEN,
+        arrow_layout::{timestamp_type, version_schema},
+    },
 };
 
 use crate::{
@@ -102,13 +105,19 @@ pub(crate) fn prepare(
     table: FindTable<'_>,
 ) -> Result<Prepared> {
     if request.snapshot.is_some() || request.system_time.is_some() || request.valid_time.is_some() {
-        return Err(unsupported("what is written acts on the last committed state; send no snapshot and no times with it"));
+        return Err(unsupported(
+            "what is written acts on the last committed state; send no snapshot and no times with it",
+        ));
     }
     let WritingText { statement, references, portion } = text;
     let bounds = portion_bounds(state, portion.as_ref())?;
     let (rows_wanted, mut target) = match statement {
         Statement::Insert(insert) => match &portion {
-            Some(portion) => return Err(unsupported("INSERT has no FOR PORTION OF; give valid_from and valid_to").at(portion.location)),
+            Some(portion) => {
+                return Err(
+                    unsupported("INSERT has no FOR PORTION OF; give valid_from and valid_to").at(portion.location)
+                );
+            }
             None => insert_rows(insert, table)?,
         },
         Statement::Update(update) => update_rows(update, table)?,
@@ -135,10 +144,18 @@ fn system_axis() -> Error {
 fn insert_rows(insert: Insert, table: FindTable<'_>) -> Result<(Statement, Target)> {
     let TableObject::TableName(name) = &insert.table else { return Err(unsupported("INSERT writes to a dataset")) };
     let location = name.span().start;
-    let extras = insert.on.is_some() || insert.returning.is_some() || insert.overwrite || insert.replace_into
-        || insert.or.is_some() || insert.ignore || !insert.assignments.is_empty() || insert.partitioned.is_some();
+    let extras = insert.on.is_some()
+        || insert.returning.is_some()
+        || insert.overwrite
+        || insert.replace_into
+        || insert.or.is_some()
+        || insert.ignore
+        || !insert.assignments.is_empty()
+        || insert.partitioned.is_some();
     if extras {
-        return Err(unsupported("of INSERT only INSERT INTO dataset (columns) VALUES … or SELECT … is offered").at(location));
+        return Err(
+            unsupported("of INSERT only INSERT INTO dataset (columns) VALUES … or SELECT … is offered").at(location)
+        );
     }
     let dataset = table(&parts(name), location)?.dataset().clone();
     let Some(source) = insert.source else { return Err(unsupported("INSERT needs VALUES or a query").at(location)) };
@@ -163,7 +180,9 @@ fn update_rows(update: Update, table: FindTable<'_>) -> Result<(Statement, Targe
     let location = update.table.relation.span().start;
     let extras = update.from.is_some() || update.returning.is_some() || update.limit.is_some() || update.or.is_some();
     if extras {
-        return Err(unsupported("of UPDATE only UPDATE dataset [FOR PORTION OF …] SET … [WHERE …] is offered").at(location));
+        return Err(
+            unsupported("of UPDATE only UPDATE dataset [FOR PORTION OF …] SET … [WHERE …] is offered").at(location)
+        );
     }
     let (dataset, qualifier) = target_table(&update.table, table)?;
     let mut columns: Vec<String> = writable(&dataset).iter().map(|field| field.name().clone()).collect();
@@ -180,7 +199,8 @@ fn update_rows(update: Update, table: FindTable<'_>) -> Result<(Statement, Targe
             return Err(unsupported(message).at(column.span.start));
         }
         if dataset.definition.key.contains(&name) {
-            let message = format!("'{name}' is part of the key, which says what a row is about; DELETE and INSERT instead");
+            let message =
+                format!("'{name}' is part of the key, which says what a row is about; DELETE and INSERT instead");
             return Err(unsupported(&message).at(column.span.start));
         }
         if columns[kept..].contains(&name) {
@@ -195,8 +215,11 @@ fn update_rows(update: Update, table: FindTable<'_>) -> Result<(Statement, Targe
 }
 
 fn delete_rows(delete: Delete, table: FindTable<'_>) -> Result<(Statement, Target)> {
-    let extras = delete.using.is_some() || delete.returning.is_some() || delete.limit.is_some()
-        || !delete.order_by.is_empty() || !delete.tables.is_empty();
+    let extras = delete.using.is_some()
+        || delete.returning.is_some()
+        || delete.limit.is_some()
+        || !delete.order_by.is_empty()
+        || !delete.tables.is_empty();
     let FromTable::WithFromKeyword(mut from) = delete.from else {
         return Err(unsupported("DELETE needs FROM"));
     };
@@ -236,7 +259,12 @@ fn parts(name: &ObjectName) -> Vec<String> {
 /// The columns that can be written: key, values and valid time.
 fn writable(dataset: &Dataset) -> Vec<Arc<Field>> {
     let versions = version_schema(&dataset.definition);
-    versions.fields().iter().filter(|field| !field.name().starts_with("system_") || !is_time(field.name())).cloned().collect()
+    versions
+        .fields()
+        .iter()
+        .filter(|field| !field.name().starts_with("system_") || !is_time(field.name()))
+        .cloned()
+        .collect()
 }
 
 fn is_time(name: &str) -> bool {

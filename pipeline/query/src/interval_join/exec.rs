@@ -114,9 +114,8 @@ impl ExecutionPlan for IntervalJoinExec {
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        let [left, right] = children.try_into().map_err(|_| {
-            DataFusionError::Internal("a join has two sides".to_owned())
-        })?;
+        let [left, right] =
+            children.try_into().map_err(|_| DataFusionError::Internal("a join has two sides".to_owned()))?;
         let Join { on, null_equality, filter, join_type, projection, left_period, right_period, .. } =
             self.join.as_ref();
         let join = Join {
@@ -223,7 +222,8 @@ impl<'a> Joining<'a> {
             rights.push(right);
             if lefts.len() == PAIRS {
                 // Looked at for each lot, because none of its pairs may have to be given out.
-                listened_to = !closed() && self.settle(std::mem::take(&mut lefts), std::mem::take(&mut rights), give)?;
+                listened_to =
+                    !closed() && self.settle(std::mem::take(&mut lefts), std::mem::take(&mut rights), give)?;
             }
             Ok::<bool, DataFusionError>(listened_to)
         })?;
@@ -295,12 +295,7 @@ impl<'a> Joining<'a> {
     }
 
     /// Rows of one side, with nulls for the other.
-    fn give_side(
-        &self,
-        rows: &[Option<u32>],
-        side: JoinSide,
-        give: &mut dyn FnMut(RecordBatch) -> bool,
-    ) -> Result<()> {
+    fn give_side(&self, rows: &[Option<u32>], side: JoinSide, give: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()> {
         for rows in rows.chunks(PAIRS) {
             let nothing = UInt32Array::new_null(rows.len());
             let given = UInt32Array::from(rows.to_vec());

@@ -94,11 +94,14 @@ mod tests {
 
     #[test]
     fn stops_when_told() {
-        let side = |count: u32| -> Vec<Entry> {
-            (0..count).map(|row| Entry { group: 0, from: 0, row, to: 1 }).collect()
-        };
+        let side =
+            |count: u32| -> Vec<Entry> { (0..count).map(|row| Entry { group: 0, from: 0, row, to: 1 }).collect() };
         let mut pairs = 0;
-        sweep::<()>(&mut side(100), &mut side(100), |_, _| { pairs += 1; Ok(pairs < 10) }).unwrap();
+        sweep::<()>(&mut side(100), &mut side(100), |_, _| {
+            pairs += 1;
+            Ok(pairs < 10)
+        })
+        .unwrap();
         assert_eq!(pairs, 10);
     }
 }

@@ -240,7 +240,9 @@ impl History {
                     _ => None,
                 };
                 let end = if to == DAYS { "NULL".to_owned() } else { day(to) };
-                rows.extend(change.map(|change| format!("key {key} {} {end} {change} {} {}", day(from), text(was), text(is))));
+                rows.extend(
+                    change.map(|change| format!("key {key} {} {end} {change} {} {}", day(from), text(was), text(is))),
+                );
                 from = to;
             }
         }
@@ -331,7 +333,10 @@ async fn check_ranges(harness: &Harness, table: &str, history: &History) {
     let (from, to) = (history.days.0.min(history.days.1), history.days.0.max(history.days.1));
     let between = format!(
         "SELECT {columns} FROM {table} FOR SYSTEM_TIME BETWEEN '{}' AND '{}' FOR VALID_TIME FROM '{}' TO '{}'",
-        known(first), known(last), day(from), day(to)
+        known(first),
+        known(last),
+        day(from),
+        day(to)
     );
     let expected = if from == to { Vec::new() } else { history.rectangles_known(first, last, (from, to)) };
     assert_eq!(harness.rows(&between).await, expected, "{between}");
@@ -343,7 +348,8 @@ async fn check_ranges(harness: &Harness, table: &str, history: &History) {
     let diff = format!(
         "SELECT k, valid_from, valid_to, change, number_before, letter_before, number_after, letter_after
          FROM diff({table}, '{}', '{}')",
-        known(history.known.0), known(history.known.1)
+        known(history.known.0),
+        known(history.known.1)
     );
     assert_eq!(harness.rows(&diff).await, history.differences(history.known.0, history.known.1), "{diff}");
 }

@@ -40,10 +40,19 @@ async fn parameters_are_values_wherever_they_stand() {
     assert!(rows(&harness, "SELECT * FROM gdp WHERE country = $who", &hostile).await.is_empty());
 
     let list = [("1", Parameter::List(vec![text("GER"), text("ESP")]))];
-    assert_eq!(rows(&harness, "SELECT DISTINCT country FROM gdp WHERE country IN ($1) ORDER BY 1", &list).await, ["ESP", "GER"]);
-    assert_eq!(rows(&harness, "SELECT $1 IS NULL, -$2, NOT $3", &[
-        ("1", Parameter::Null), ("2", number("-7")), ("3", Parameter::Boolean(false))
-    ]).await, ["true 7 true"]);
+    assert_eq!(
+        rows(&harness, "SELECT DISTINCT country FROM gdp WHERE country IN ($1) ORDER BY 1", &list).await,
+        ["ESP", "GER"]
+    );
+    assert_eq!(
+        rows(
+            &harness,
+            "SELECT $1 IS NULL, -$2, NOT $3",
+            &[("1", Parameter::Null), ("2", number("-7")), ("3", Parameter::Boolean(false))]
+        )
+        .await,
+        ["true 7 true"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +108,8 @@ async fn a_join_that_gives_nothing_ends_with_its_asker() {
          AND allen(PERIOD(a.valid_from, NULL), PERIOD(b.valid_from, NULL)) = 'before'"
     );
     let mut answer = harness.engine.query(request(&sql, &[])).await.unwrap();
-    let first = tokio::time::timeout(std::time::Duration::from_millis(300), futures::StreamExt::next(&mut answer.stream));
+    let first =
+        tokio::time::timeout(std::time::Duration::from_millis(300), futures::StreamExt::next(&mut answer.stream));
     assert!(first.await.is_err(), "so many pairs cannot be looked at so quickly");
     drop(answer);
     // The runtime waits for threads that work when it is dropped; this one ends by itself.
@@ -118,7 +128,8 @@ async fn long_texts_of_clauses_and_periods_are_read_in_one_pass() {
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_tell_what_each_axis_prunes() {
     let harness = fixture::history().await;
-    let sql = "EXPLAIN SELECT value FROM gdp FOR VALID_TIME AS OF '2008-02-01' FOR SYSTEM_TIME AS OF '2026-03-02T12:00:00Z'
+    let sql =
+        "EXPLAIN SELECT value FROM gdp FOR VALID_TIME AS OF '2008-02-01' FOR SYSTEM_TIME AS OF '2026-03-02T12:00:00Z'
                WHERE country = 'GER'";
     let plan = harness.rows(sql).await.join("\n");
     assert!(plan.contains("files=3, after_system_time=2, after_valid_time=1, after_keys=1"), "{plan}");
@@ -155,7 +166,10 @@ async fn a_view_is_what_it_was_under_each_token() {
     harness.commit("2026-03-05T12:00:00Z", &[], &[]).await;
     assert_eq!(harness.rows("SELECT DISTINCT country FROM big").await, ["GER"]);
 
-    let under = |token: &str| QueryRequest { snapshot: Some(token.to_owned()), ..request("SELECT DISTINCT country FROM big ORDER BY 1", &[]) };
+    let under = |token: &str| QueryRequest {
+        snapshot: Some(token.to_owned()),
+        ..request("SELECT DISTINCT country FROM big ORDER BY 1", &[])
+    };
     assert_eq!(harness.request(under(&first.token.to_string())).await.unwrap().rows, first.rows);
     assert_eq!(harness.request(under(&before)).await.unwrap_err().kind(), ErrorKind::UnknownTable);
 
@@ -179,23 +193,40 @@ async fn create(harness: &Harness, sql: &str, expected_replace: bool) {
 async fn coordinates_hold_inside_views() {
     let mut harness = fixture::history().await;
     create(&harness, "CREATE VIEW plain AS SELECT country, value, valid_from FROM gdp", false).await;
-    create(&harness, "CREATE VIEW first_known AS SELECT * FROM gdp FOR SYSTEM_TIME AS OF '2026-03-01T12:00:00Z'", false).await;
+    create(
+        &harness,
+        "CREATE VIEW first_known AS SELECT * FROM gdp FOR SYSTEM_TIME AS OF '2026-03-01T12:00:00Z'",
+        false,
+    )
+    .await;
     harness.commit("2026-03-04T12:00:00Z", &[], &[]).await;
-    create(&harness, "CREATE VIEW both AS SELECT a.country, a.value AS now, b.value AS then FROM plain a
-        JOIN first_known b ON a.country = b.country AND a.valid_from = b.valid_from", false).await;
+    create(
+        &harness,
+        "CREATE VIEW both AS SELECT a.country, a.value AS now, b.value AS then FROM plain a
+        JOIN first_known b ON a.country = b.country AND a.valid_from = b.valid_from",
+        false,
+    )
+    .await;
     harness.commit("2026-03-05T12:00:00Z", &[], &[]).await;
     let of = |from: &str| format!("SELECT country, value FROM {from} ORDER BY country, value");
     assert_eq!(
         harness.rows(&of("plain FOR VALID_TIME AS OF '2008-05-01' FOR SYSTEM_TIME AS OF '2026-03-02T12:00:00Z'")).await,
         ["FRA 80", "GER 105", "ITA NULL"]
     );
-    assert_eq!(harness.rows(&of("first_known FOR VALID_TIME AS OF '2008-05-01' AS f")).await, ["FRA 80", "GER 100", "ITA NULL"]);
+    assert_eq!(
+        harness.rows(&of("first_known FOR VALID_TIME AS OF '2008-05-01' AS f")).await,
+        ["FRA 80", "GER 100", "ITA NULL"]
+    );
     let at = QueryRequest { valid_time: Some("2008-05-01".into()), ..request(&of("plain"), &[]) };
     let answer = harness.request(at).await.unwrap();
     assert_eq!(answer.rows, [["ESP", "60"], ["GER", "105"], ["ITA", "NULL"]]);
-    assert_eq!(harness.rows("SELECT * FROM both WHERE country = 'GER' ORDER BY 2, 3").await, ["GER 100 100", "GER 110 110"]);
     assert_eq!(
-        harness.rows("WITH plain AS (SELECT 1 AS one) SELECT * FROM plain").await, ["1"],
+        harness.rows("SELECT * FROM both WHERE country = 'GER' ORDER BY 2, 3").await,
+        ["GER 100 100", "GER 110 110"]
+    );
+    assert_eq!(
+        harness.rows("WITH plain AS (SELECT 1 AS one) SELECT * FROM plain").await,
+        ["1"],
         "a WITH name hides a view"
     );
     let around = "WITH gdp AS (SELECT 'X' AS country, 1 AS value, 2 AS valid_from) SELECT count(*) FROM plain";
@@ -249,9 +280,14 @@ async fn writes_cut_at_the_portion_and_leave_what_is_outside() {
             "put GER 101 flash 2008-07-01T00:00:00Z 2008-08-01T00:00:00Z"
         ]
     );
-    let (_, _, lines) = written(&harness, "DELETE FROM gdp FOR PORTION OF VALID_TIME FROM '2009-01-01' TO NULL g WHERE g.country = 'GER'").await;
+    let (_, _, lines) = written(
+        &harness,
+        "DELETE FROM gdp FOR PORTION OF VALID_TIME FROM '2009-01-01' TO NULL g WHERE g.country = 'GER'",
+    )
+    .await;
     assert_eq!(lines, ["delete GER 110 NULL 2009-01-01T00:00:00Z NULL"]);
-    let (_, versions, lines) = written(&harness, "UPDATE gdp FOR PORTION OF VALID_TIME FROM '2008-06-01' TO '2008-06-01' SET value = 0").await;
+    let (_, versions, lines) =
+        written(&harness, "UPDATE gdp FOR PORTION OF VALID_TIME FROM '2008-06-01' TO '2008-06-01' SET value = 0").await;
     assert_eq!((versions, lines.len()), (0, 0), "equal bounds do nothing");
     let (_, versions, _) = written(&harness, "DELETE FROM gdp WHERE value > 100").await;
     assert_eq!(versions, 2);
@@ -266,12 +302,7 @@ async fn where_rows_hold_until_the_next_change_the_portion_is_cut_as_well() {
     )
     .await;
     assert_eq!(versions, 1);
-    assert_eq!(
-        lines,
-        [
-            "put X1 10 2.0000000000 true 2020-01-01 2020-03-01T00:00:00Z 2020-04-01T00:00:00Z"
-        ]
-    );
+    assert_eq!(lines, ["put X1 10 2.0000000000 true 2020-01-01 2020-03-01T00:00:00Z 2020-04-01T00:00:00Z"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -284,7 +315,8 @@ async fn inserts_keep_every_digit() {
     .await;
     assert_eq!((operation, versions), (WriteOperation::Insert, 1));
     assert_eq!(lines, ["put Y 1 1234567890123456789012345678.0123456789 NULL NULL 2021-01-01T00:00:00Z NULL"]);
-    let (_, versions, _) = written(&harness, "INSERT INTO gdp SELECT country || '2', value, note, valid_from, valid_to FROM gdp").await;
+    let (_, versions, _) =
+        written(&harness, "INSERT INTO gdp SELECT country || '2', value, note, valid_from, valid_to FROM gdp").await;
     assert_eq!(versions, 7);
 }
 
@@ -292,28 +324,58 @@ async fn inserts_keep_every_digit() {
 async fn writes_that_cannot_be_are_refused_with_their_place() {
     let harness = fixture::history().await;
     for (sql, message, column) in [
-        ("UPDATE gdp FOR PORTION OF VALID_TIME FROM '2009-01-01' TO '2008-01-01' SET value = 1", "the range begins at", Some(43)),
-        ("UPDATE gdp FOR PORTION OF SYSTEM_TIME FROM '2009-01-01' TO NULL SET value = 1", "system time is written by commits", Some(12)),
+        (
+            "UPDATE gdp FOR PORTION OF VALID_TIME FROM '2009-01-01' TO '2008-01-01' SET value = 1",
+            "the range begins at",
+            Some(43),
+        ),
+        (
+            "UPDATE gdp FOR PORTION OF SYSTEM_TIME FROM '2009-01-01' TO NULL SET value = 1",
+            "system time is written by commits",
+            Some(12),
+        ),
         ("UPDATE gdp SET system_from = now()", "system time is written by commits", Some(16)),
-        ("INSERT INTO gdp (country, valid_from, system_to) VALUES ('A', now(), now())", "system time is written by commits", Some(39)),
+        (
+            "INSERT INTO gdp (country, valid_from, system_to) VALUES ('A', now(), now())",
+            "system time is written by commits",
+            Some(39),
+        ),
         ("UPDATE gdp SET country = 'X'", "'country' is part of the key", Some(16)),
         ("UPDATE gdp SET valid_to = now()", "valid time is not assigned", Some(16)),
         ("UPDATE gdp SET nothing = 1", "'gdp' has no column 'nothing'", Some(16)),
         ("UPDATE nowhere SET value = 1", "there is no table 'nowhere'", Some(8)),
         ("INSERT INTO gdp (country) VALUES ('A')", "INSERT has to say since when it holds", Some(13)),
         ("INSERT INTO gdp (country, valid_from) VALUES ('A', now(), 1)", "INSERT names 2 columns and is given 3", None),
-        ("INSERT INTO gdp (country, value, valid_from) VALUES ('A', 1.5, DATE '2020-01-01')", "a value does not fit the column 'value': 1.5", None),
-        ("INSERT INTO unsealed (id, value, at) VALUES (1, 1, now())", "history import of 'unsealed' is not sealed", Some(13)),
+        (
+            "INSERT INTO gdp (country, value, valid_from) VALUES ('A', 1.5, DATE '2020-01-01')",
+            "a value does not fit the column 'value': 1.5",
+            None,
+        ),
+        (
+            "INSERT INTO unsealed (id, value, at) VALUES (1, 1, now())",
+            "history import of 'unsealed' is not sealed",
+            Some(13),
+        ),
         ("DELETE FROM gdp USING rates", "of DELETE only", None),
         (
             "UPDATE gdp SET value = 1 WHERE country IN (SELECT country FROM gdp FOR PORTION OF VALID_TIME FROM '2008-01-01' TO NULL)",
-            "FOR PORTION OF stands behind", Some(68),
+            "FOR PORTION OF stands behind",
+            Some(68),
         ),
-        ("INSERT INTO gdp (country, value, valid_from) VALUES ('A', 1, 2020)", "a value does not fit the column 'valid_from'", None),
-        ("INSERT INTO gdp (country, value, valid_from) VALUES ('A', true, '2020-01-01')", "a value does not fit the column 'value'", None),
+        (
+            "INSERT INTO gdp (country, value, valid_from) VALUES ('A', 1, 2020)",
+            "a value does not fit the column 'valid_from'",
+            None,
+        ),
+        (
+            "INSERT INTO gdp (country, value, valid_from) VALUES ('A', true, '2020-01-01')",
+            "a value does not fit the column 'value'",
+            None,
+        ),
         (
             "INSERT INTO rates (bond, tenor, rate, valid_from) VALUES ('A', 1, '1.23456789012', '2020-01-01')",
-            "a value does not fit the column 'rate'", None,
+            "a value does not fit the column 'rate'",
+            None,
         ),
         ("UPDATE gdp SET value = 1 RETURNING *", "of UPDATE only", Some(8)),
     ] {
