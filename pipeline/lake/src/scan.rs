@@ -40,7 +40,7 @@ const READ_AHEAD_BATCHES: usize = 2;
 const LOADED_AT_ONCE: usize = 8;
 
 /// What to read of a table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ScanRequest {
     /// Columns of the assertion rows, in the order in which batches will have them. May be none: batches then only
     /// count rows.
@@ -198,7 +198,7 @@ pub(crate) async fn count_files(shared: &Shared, table: &TableState) -> Result<S
     Ok(counted)
 }
 
-async fn live_files<T>(
+pub(crate) async fn live_files<T>(
     shared: &Shared,
     table: &TableState,
     mut pick: impl FnMut(&DataFile) -> Option<T>,
