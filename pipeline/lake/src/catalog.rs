@@ -180,6 +180,14 @@ impl Catalog {
         Ok(())
     }
 
+    /// Moves one table to other metadata, and changes nothing else.
+    pub(crate) async fn move_alone(&self, table: &TableMove<'_>) -> Result<()> {
+        let mut transaction = self.writing().await?;
+        move_table(&mut transaction, table).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// One epoch.
     pub(crate) async fn epoch(&self, epoch: u64) -> Result<Option<EpochRecord>> {
         let Ok(epoch) = signed(epoch) else { return Ok(None) };

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{Arc, Mutex as StdMutex, PoisonError, RwLock, Weak, atomic::AtomicBool},
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -27,7 +27,7 @@ use crate::{
     manifests::{ManifestCache, load_list},
     upkeep,
     views::View,
-    writer::FileShape,
+    writer::{FileShape, Staging},
 };
 
 const TABLES_LOADED_AT_ONCE: usize = 8;
@@ -112,7 +112,10 @@ pub(crate) struct Shared {
     pub(crate) in_doubt: AtomicBool,
     /// Held while upkeep runs: one piece at a time.
     pub(crate) upkeep: Mutex<()>,
+    pub(crate) staging: Staging,
     folder: PathBuf,
+    /// The tables that somebody may be reading, by dataset, the latest last.
+    in_use: StdMutex<HashMap<u32, Vec<Weak<TableState>>>>,
     state: RwLock<Arc<State>>,
     announce: watch::Sender<Option<EpochRecord>>,
 }
@@ -172,6 +175,7 @@ impl Shared {
 
     /// Replaces the state. Only while `changing` is held.
     pub(crate) fn set_state(&self, state: State) {
+        self.remember_tables(&state);
         let head = state.head.clone();
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
         self.announce.send_if_modified(|announced| {
@@ -179,6 +183,25 @@ impl Shared {
             *announced = head;
             changed
         });
+    }
+}
+
+impl Shared {
+    fn remember_tables(&self, state: &State) {
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        for (&id, table) in &state.by_id {
+            let tables = in_use.entry(id).or_default();
+            if tables.last().is_none_or(|last| !std::ptr::eq(last.as_ptr(), Arc::as_ptr(table))) {
+                tables.retain(|table| table.strong_count() > 0);
+                tables.push(Arc::downgrade(table));
+            }
+        }
+    }
+
+    /// The states of a table that somebody holds, the present one among them.
+    pub(crate) fn tables_in_use(&self, dataset_id: u32) -> Vec<Arc<TableState>> {
+        let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        in_use.get(&dataset_id).into_iter().flatten().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -202,10 +225,13 @@ impl Lake {
             changing: Mutex::new(()),
             in_doubt: AtomicBool::new(false),
             upkeep: Mutex::new(()),
+            staging: Staging::default(),
+            in_use: StdMutex::default(),
             folder,
             state: RwLock::new(Arc::new(state)),
             announce: watch::Sender::new(head),
         };
+        shared.remember_tables(&shared.state());
         Ok(Lake { shared: Arc::new(shared) })
     }
 
@@ -270,7 +296,7 @@ impl Lake {
         let state = self.shared.state();
         let table = state.table_by_id(dataset.id).ok_or_else(|| no_dataset(&dataset.name))?;
         let folder = TableFolders::at(table.metadata.location()).data();
-        Ok(AssertionWriter::new(&table.dataset.definition, folder, FileShape::APPENDED))
+        Ok(AssertionWriter::new(&table.dataset.definition, folder, FileShape::APPENDED, self.shared.staging.clone()))
     }
 
     /// Commits an epoch: all of it, or nothing.

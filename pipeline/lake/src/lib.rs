@@ -31,6 +31,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use lake::{Dataset, Defined, Lake, StoredCounts};
 pub use scan::{KeyFilter, Pruning, ScanFiles, ScanRequest};
 pub use snapshot::{LakeSnapshot, TableSnapshot};
-pub use upkeep::{CompactOptions, PlaneDigest, UpkeepKind, UpkeepPlan, UpkeepRun, Verified};
+pub use upkeep::{CompactOptions, ExpiryOptions, ExpiryPlan, PlaneDigest, UpkeepKind, UpkeepPlan, UpkeepRun, Verified};
 pub use views::View;
 pub use writer::{AssertionWriter, StagedFile};

@@ -2,9 +2,10 @@
 //! readers until the files are committed.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::File,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
@@ -54,18 +55,50 @@ impl FileShape {
     pub(crate) const MERGED: FileShape = FileShape { sort_order_id: None, ..FileShape::EXACT };
 }
 
+/// The files that are being written, or are written and wait to be committed. They are in use though nothing on disk
+/// says so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Staging(Arc<Mutex<HashSet<PathBuf>>>);
+
+impl Staging {
+    /// All of them.
+    pub(crate) fn paths(&self) -> HashSet<PathBuf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn hold(&self, path: &Path) -> Arc<InStaging> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf());
+        Arc::new(InStaging { staging: self.clone(), path: path.to_path_buf() })
+    }
+}
+
+/// Keeps a file in use for as long as somebody may commit it.
+#[derive(Debug)]
+struct InStaging {
+    staging: Staging,
+    path: PathBuf,
+}
+
+impl Drop for InStaging {
+    fn drop(&mut self) {
+        self.staging.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
+    }
+}
+
 /// Writes the assertion rows of one dataset into new files. Dropped without [`AssertionWriter::finish`], or finished
 /// and never committed, it leaves files that nothing refers to.
 pub struct AssertionWriter {
     shape: FileShape,
     schema: SchemaRef,
     folder: PathBuf,
+    staging: Staging,
     open: Option<OpenFile>,
     staged: Vec<StagedFile>,
 }
 
 struct OpenFile {
     path: PathBuf,
+    held: Arc<InStaging>,
     writer: ArrowWriter<File>,
 }
 
@@ -81,6 +114,7 @@ pub struct StagedFile {
     /// Latest system time in it, in microseconds.
     pub system_from_max: i64,
     pub(crate) data_file: DataFile,
+    _held: Arc<InStaging>,
 }
 
 impl StagedFile {
@@ -90,8 +124,13 @@ impl StagedFile {
 }
 
 impl AssertionWriter {
-    pub(crate) fn new(definition: &DatasetDefinition, folder: PathBuf, shape: FileShape) -> AssertionWriter {
-        AssertionWriter { shape, schema: file_schema(definition), folder, open: None, staged: Vec::new() }
+    pub(crate) fn new(
+        definition: &DatasetDefinition,
+        folder: PathBuf,
+        shape: FileShape,
+        staging: Staging,
+    ) -> AssertionWriter {
+        AssertionWriter { shape, schema: file_schema(definition), folder, staging, open: None, staged: Vec::new() }
     }
 
     /// Appends rows, which have the columns of [`model::arrow_layout::assertion_schema`]. Blocks on disk.
@@ -103,7 +142,7 @@ impl AssertionWriter {
             .map_err(|e| Error::internal("rows do not have the columns of the dataset's assertions").because(e))?;
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(OpenFile::create(&self.folder, &self.schema, self.shape)?),
+            none => none.insert(OpenFile::create(&self.folder, &self.schema, self.shape, &self.staging)?),
         };
         open.writer.write(&batch).map_err(|e| parquet_error(&open.path, e))?;
         if open.writer.bytes_written() >= self.shape.target_bytes {
@@ -122,18 +161,18 @@ impl AssertionWriter {
     }
 
     fn end_file(&mut self) -> Result<()> {
-        let Some(OpenFile { path, mut writer }) = self.open.take() else { return Ok(()) };
+        let Some(OpenFile { path, held, mut writer }) = self.open.take() else { return Ok(()) };
         let metadata = writer.finish().map_err(|e| parquet_error(&path, e))?;
         let file = writer.inner();
         file.sync_all().map_err(|e| Error::io("sync to disk", &path, e))?;
         let bytes = file.metadata().map_err(|e| Error::io("read a file", &path, e))?.len();
-        self.staged.push(staged(&self.schema, &metadata, &path, bytes, self.shape.sort_order_id)?);
+        self.staged.push(staged(&self.schema, &metadata, held, bytes, self.shape.sort_order_id)?);
         Ok(())
     }
 }
 
 impl OpenFile {
-    fn create(folder: &Path, schema: &SchemaRef, shape: FileShape) -> Result<OpenFile> {
+    fn create(folder: &Path, schema: &SchemaRef, shape: FileShape, staging: &Staging) -> Result<OpenFile> {
         let path = folder.join(format!("{}.parquet", Uuid::now_v7()));
         let level = ZstdLevel::try_new(1).map_err(|e| parquet_error(&path, e))?;
         let mut properties = WriterProperties::builder()
@@ -147,10 +186,11 @@ impl OpenFile {
                 .set_write_batch_size(rows);
         }
         let properties = properties.build();
+        let held = staging.hold(&path);
         let file = File::create_new(&path).map_err(|e| Error::io("create a file", &path, e))?;
         let writer =
             ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|e| parquet_error(&path, e))?;
-        Ok(OpenFile { path, writer })
+        Ok(OpenFile { path, held, writer })
     }
 }
 
@@ -158,7 +198,7 @@ impl OpenFile {
 fn staged(
     schema: &SchemaRef,
     metadata: &ParquetMetaData,
-    path: &Path,
+    held: Arc<InStaging>,
     bytes: u64,
     sort_order_id: Option<i32>,
 ) -> Result<StagedFile> {
@@ -197,7 +237,7 @@ fn staged(
     }
     let data_file = described
         .content(DataContentType::Data)
-        .file_path(files::location_of(path)?)
+        .file_path(files::location_of(&held.path)?)
         .file_format(DataFileFormat::Parquet)
         .partition(Struct::empty())
         .record_count(rows)
@@ -210,7 +250,7 @@ fn staged(
         .split_offsets(Some(metadata.row_groups().iter().filter_map(|group| group.file_offset()).collect()))
         .build()
         .map_err(|e| Error::internal("a file could not be described").because(e.to_string()))?;
-    Ok(StagedFile { rows, bytes, system_from_min, system_from_max, data_file })
+    Ok(StagedFile { rows, bytes, system_from_min, system_from_max, data_file, _held: held })
 }
 
 fn micros(bound: Option<Bound>) -> Option<i64> {

@@ -25,7 +25,7 @@ use crate::{
     AssertionWriter, Error, ErrorKind, Lake, Result, StagedFile, files,
     lake::{State, TableState},
     layout::{TableFolders, file_schema},
-    writer::FileShape,
+    writer::{FileShape, Staging},
 };
 
 /// Rows that a leaf of a time tree should have.
@@ -60,6 +60,7 @@ struct Work {
     columns: Columns,
     data_folder: PathBuf,
     scratch: PathBuf,
+    staging: Staging,
     options: CompactOptions,
 }
 
@@ -133,6 +134,7 @@ async fn attempt(
         columns: Columns::of(&schema, keys)?,
         data_folder: TableFolders::at(table.metadata.location()).data(),
         scratch: lake.scratch()?,
+        staging: lake.shared.staging.clone(),
         options: options.clone(),
         definition,
     };
@@ -273,7 +275,7 @@ impl Work {
     }
 
     fn writer(&self, shape: FileShape) -> AssertionWriter {
-        AssertionWriter::new(&self.definition, self.data_folder.clone(), shape)
+        AssertionWriter::new(&self.definition, self.data_folder.clone(), shape, self.staging.clone())
     }
 }
 

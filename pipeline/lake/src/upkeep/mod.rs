@@ -9,6 +9,7 @@
 
 mod compact;
 mod digest;
+mod expire;
 mod partitions;
 mod plan;
 mod policy;
@@ -22,6 +23,7 @@ mod verify;
 
 pub use compact::CompactOptions;
 pub use digest::PlaneDigest;
+pub use expire::{ExpiryOptions, ExpiryPlan};
 pub use policy::{UpkeepJob, UpkeepPlan};
 pub(crate) use runs::TABLES;
 pub use runs::{UpkeepKind, UpkeepRun};

@@ -7,12 +7,12 @@ use std::{collections::HashSet, str::FromStr, sync::Arc, sync::atomic::Ordering}
 
 use iceberg::{
     MetadataLocation,
-    spec::{MAIN_BRANCH, Operation, Snapshot, Summary, TableMetadata},
+    spec::{MAIN_BRANCH, Operation, Snapshot, Summary, TableMetadata, TableMetadataBuildResult, TableMetadataBuilder},
 };
 
 use super::{
     CompactOptions,
-    runs::{FileDigest, UpkeepRun, change_digests, insert_run},
+    runs::{FileDigest, UpkeepRun, change_files, insert_run},
 };
 use crate::{
     Error, Lake, Result, StagedFile,
@@ -48,10 +48,10 @@ pub(crate) async fn replace(
         .table_by_id(replacement.dataset_id)
         .ok_or_else(|| Error::internal("there is no dataset of this id").with("id", replacement.dataset_id))?;
     #[cfg(test)]
-    super::tests::crash(_options, super::tests::Step::FilesWritten)?;
+    super::tests::crash(_options.fault, super::tests::Step::FilesWritten)?;
     let (next, location) = prepare(shared, table, &replacement, run).await?;
     #[cfg(test)]
-    super::tests::crash(_options, super::tests::Step::MetadataWritten)?;
+    super::tests::crash(_options.fault, super::tests::Step::MetadataWritten)?;
     let moved = TableMove { name: &table.dataset.name, from: &table.metadata_location, to: &location };
     if let Err(error) = shared.catalog.replace(&moved, &replacement, run).await {
         // An error can reach us after the commit reached the disk. What is recorded decides.
@@ -62,7 +62,7 @@ pub(crate) async fn replace(
         }
     }
     #[cfg(test)]
-    super::tests::crash(_options, super::tests::Step::Committed)?;
+    super::tests::crash(_options.fault, super::tests::Step::Committed)?;
     let mut changed = State::clone(&state);
     changed.put(next);
     shared.set_state(changed);
@@ -102,25 +102,40 @@ async fn prepare(
         .with_summary(summary(metadata, replacement, run))
         .with_schema_id(metadata.current_schema_id())
         .build();
-    let location = MetadataLocation::from_str(&table.metadata_location)?.with_next_version().to_string();
-    let (before, before_location) = (metadata.clone(), table.metadata_location.clone());
-    let (path, definition) = (files::path_of(&location), table.dataset.definition.clone());
-    let built = files::blocking(move || {
-        let order = exact_sort_order(&definition, before.current_schema())?;
-        let builder = TableMetadata::clone(&before).into_builder(Some(before_location));
-        let built = builder.add_sort_order(order)?.set_branch_snapshot(snapshot, MAIN_BRANCH)?.build()?;
-        files::write_synced(&path, &json(&built.metadata)?)?;
-        path.parent().map_or(Ok(()), files::sync)?;
-        Ok(built)
-    })
-    .await?;
+    let (location, builder) = next_metadata(table)?;
+    let order = exact_sort_order(&table.dataset.definition, metadata.current_schema())?;
+    let build = move || Ok(builder.add_sort_order(order)?.set_branch_snapshot(snapshot, MAIN_BRANCH)?.build()?);
+    let written_metadata = write_metadata(location.clone(), build).await?;
     let next = TableState {
         dataset: table.dataset.clone(),
-        metadata: Arc::new(built.metadata),
+        metadata: Arc::new(written_metadata),
         metadata_location: location.clone(),
         manifests: Arc::new(written.manifests),
     };
     Ok((next, location))
+}
+
+/// Where a table's next metadata goes, and what it is built from.
+pub(crate) fn next_metadata(table: &TableState) -> Result<(String, TableMetadataBuilder)> {
+    let location = MetadataLocation::from_str(&table.metadata_location)?.with_next_version().to_string();
+    let builder = TableMetadata::clone(&table.metadata).into_builder(Some(table.metadata_location.clone()));
+    Ok((location, builder))
+}
+
+/// Builds table metadata and writes it to its place, synced. Metadata files that are listed no longer stay until expiry
+/// finds that nothing refers to them.
+pub(crate) async fn write_metadata(
+    location: String,
+    build: impl FnOnce() -> Result<TableMetadataBuildResult> + Send + 'static,
+) -> Result<TableMetadata> {
+    files::blocking(move || {
+        let built = build()?;
+        let path = files::path_of(&location);
+        files::write_synced(&path, &json(&built.metadata)?)?;
+        path.parent().map_or(Ok(()), files::sync)?;
+        Ok(built.metadata)
+    })
+    .await
 }
 
 /// The identity of the last epoch stays with the table; beside it stands what was done.
@@ -155,7 +170,7 @@ impl Catalog {
         move_table(&mut transaction, table).await?;
         insert_run(&mut transaction, run).await?;
         let gone = replacement.removed.iter().map(String::as_str);
-        change_digests(&mut transaction, gone, &replacement.digests).await?;
+        change_files(&mut transaction, &run.dataset, gone, &replacement.digests).await?;
         transaction.commit().await?;
         Ok(())
     }

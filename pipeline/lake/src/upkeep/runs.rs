@@ -1,6 +1,12 @@
 //! What upkeep has done, kept in the catalog: each run with before and after, and the digest an auditor can check.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use model::Instant;
 use serde::{Deserialize, Serialize};
@@ -10,6 +16,7 @@ use super::digest::PlaneDigest;
 use crate::{
     Error, Lake, Result,
     catalog::{Catalog, signed, unsigned},
+    files::{location_of, path_of},
 };
 
 /// What a piece of upkeep does.
@@ -95,6 +102,8 @@ CREATE TABLE IF NOT EXISTS tidemark_upkeep_runs (
   bytes_before INTEGER NOT NULL, bytes_after INTEGER NOT NULL, digest TEXT);
 CREATE INDEX IF NOT EXISTS tidemark_upkeep_runs_by_dataset ON tidemark_upkeep_runs (dataset, started);
 CREATE TABLE IF NOT EXISTS tidemark_file_digests (location TEXT PRIMARY KEY, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tidemark_replaced_files (
+  location TEXT PRIMARY KEY, dataset TEXT NOT NULL, replaced INTEGER NOT NULL);
 ";
 
 impl Lake {
@@ -132,6 +141,33 @@ impl Catalog {
         Ok(())
     }
 
+    /// Since when files of a dataset are replaced by others.
+    pub(crate) async fn replaced_files(&self, dataset: &str) -> Result<HashMap<PathBuf, SystemTime>> {
+        let rows = sqlx::query("SELECT location, replaced FROM tidemark_replaced_files WHERE dataset = ?")
+            .bind(dataset)
+            .fetch_all(self.pool())
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let since = Duration::from_micros(unsigned(row.try_get(1)?)?);
+                Ok((path_of(&row.try_get::<String, _>(0)?), UNIX_EPOCH + since))
+            })
+            .collect()
+    }
+
+    /// Forgets files that are removed.
+    pub(crate) async fn forget_replaced(&self, paths: impl Iterator<Item = &Path>) -> Result<()> {
+        let mut transaction = self.writing().await?;
+        for path in paths {
+            sqlx::query("DELETE FROM tidemark_replaced_files WHERE location = ?")
+                .bind(location_of(path)?)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// The digests of files, by location.
     pub(crate) async fn file_digests(&self) -> Result<HashMap<String, PlaneDigest>> {
         let rows = sqlx::query("SELECT location, digest FROM tidemark_file_digests").fetch_all(self.pool()).await?;
@@ -161,14 +197,24 @@ pub(crate) async fn insert_run(transaction: &mut Transaction<'static, Sqlite>, r
     Ok(())
 }
 
-pub(crate) async fn change_digests(
+/// Data files of a dataset go and come: keeps the digests of those that come, and since when the others are of no use.
+pub(crate) async fn change_files(
     transaction: &mut Transaction<'static, Sqlite>,
+    dataset: &str,
     gone: impl Iterator<Item = &str>,
     new: &[FileDigest],
 ) -> Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
     for location in gone {
         sqlx::query("DELETE FROM tidemark_file_digests WHERE location = ?")
             .bind(location)
+            .execute(&mut **transaction)
+            .await?;
+        sqlx::query("INSERT OR REPLACE INTO tidemark_replaced_files VALUES (?, ?, ?)")
+            .bind(location)
+            .bind(dataset)
+            .bind(now)
             .execute(&mut **transaction)
             .await?;
     }

@@ -1,6 +1,6 @@
 //! Faults on purpose: damaged rows that the proof has to find, and work cut off at each step.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use futures::TryStreamExt;
@@ -10,7 +10,7 @@ use model::{
 };
 
 use super::{
-    CompactOptions,
+    CompactOptions, ExpiryOptions,
     rows::{Class, ExactRow},
 };
 use crate::{Dataset, DatasetCommit, EpochCommit, Error, ErrorKind, Lake, Result, ScanRequest};
@@ -31,6 +31,7 @@ pub(crate) enum Step {
     FilesWritten,
     MetadataWritten,
     Committed,
+    FilesRemoved,
 }
 
 /// Damages what is about to be written, once.
@@ -50,8 +51,8 @@ pub(crate) fn damage(options: &CompactOptions, by_class: &mut BTreeMap<Class, Ve
 }
 
 /// Ends here, as a crash would: nothing is cleaned up, and memory knows nothing of what comes after.
-pub(crate) fn crash(options: &CompactOptions, step: Step) -> Result<()> {
-    if options.fault == Some(Fault::CrashAt(step)) { Err(Error::internal("cut off on purpose")) } else { Ok(()) }
+pub(crate) fn crash(fault: Option<Fault>, step: Step) -> Result<()> {
+    if fault == Some(Fault::CrashAt(step)) { Err(Error::internal("cut off on purpose")) } else { Ok(()) }
 }
 
 const START: i64 = 1_790_000_000_000_000;
@@ -237,4 +238,80 @@ async fn an_auditor_finds_a_past_that_was_changed() {
         .unwrap();
     let holds: Vec<bool> = lake.verify_upkeep("prices").await.unwrap().iter().map(super::Verified::holds).collect();
     assert_eq!(holds, [true, true, verified[2].kept.starts_with('f'), true]);
+}
+
+/// Keeps the last snapshot alone, and no file longer than needed.
+fn everything_old(fault: Option<Fault>) -> ExpiryOptions {
+    ExpiryOptions { keep_for: Duration::ZERO, keep_at_least: 1, keep_at_most: 1, grace: Duration::ZERO, fault }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_expiry_of_all_but_the_last_snapshot_every_time_still_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lake, dataset) = filled(folder.path()).await;
+    let before = answers(&lake, 10).await;
+    lake.compact("prices", CompactOptions::default()).await.unwrap().unwrap();
+    std::fs::write(folder.path().join("warehouse/prices/data/left-by-a-crash.parquet"), b"x").unwrap();
+    let planned = lake.plan_expiry("prices", everything_old(None)).await.unwrap();
+    assert_eq!(planned.snapshots, 10);
+    // A table somebody reads keeps its files, one that is being written its own.
+    let reading = lake.snapshot(None).await.unwrap().table("prices").unwrap();
+    let staged = {
+        let mut writer = lake.writer(&dataset).unwrap();
+        writer.write(&rows(11, START + 11_000_000)).unwrap();
+        writer.finish().unwrap()
+    };
+    let run = lake.expire("prices", everything_old(None)).await.unwrap().unwrap();
+    assert!(run.files_before > run.files_after, "{run:?}");
+    assert_eq!(data_files(folder.path()), run_files(&lake).await + staged.len());
+    assert!(staged[0].path().exists());
+    drop((reading, staged));
+    assert_eq!(answers(&lake, 10).await, before);
+    lake.expire("prices", everything_old(None)).await.unwrap().unwrap();
+    assert_eq!(data_files(folder.path()), run_files(&lake).await, "what was staged and given up is gone");
+    assert!(lake.expire("prices", everything_old(None)).await.unwrap().is_none());
+    drop(lake);
+    let lake = Lake::open(folder.path()).await.unwrap();
+    assert_eq!(answers(&lake, 10).await, before);
+    append(&lake, &dataset, 11).await;
+    assert!(lake.verify_upkeep("prices").await.unwrap().iter().all(super::Verified::holds));
+}
+
+async fn run_files(lake: &Lake) -> usize {
+    lake.snapshot(None).await.unwrap().table("prices").unwrap().file_count().await.unwrap().files as usize
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_keeps_the_files_it_began_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lake, _) = filled(folder.path()).await;
+    let reading = lake.snapshot(None).await.unwrap().table("prices").unwrap();
+    lake.compact("prices", CompactOptions::default()).await.unwrap().unwrap();
+    lake.expire("prices", everything_old(None)).await.unwrap().unwrap();
+    let request =
+        ScanRequest { columns: vec!["key".to_owned()], system_from_at_most: i64::MAX, ..ScanRequest::default() };
+    let batches: Vec<RecordBatch> = reading.scan(request).unwrap().try_collect().await.unwrap();
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 500);
+    drop(reading);
+    let files = data_files(folder.path());
+    lake.expire("prices", everything_old(None)).await.unwrap().unwrap();
+    assert_eq!((files - 10, run_files(&lake).await), (data_files(folder.path()), data_files(folder.path())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expiry_cut_off_at_any_step_is_ended_by_the_next() {
+    for step in [Step::MetadataWritten, Step::Committed, Step::FilesRemoved] {
+        let folder = tempfile::tempdir().unwrap();
+        let (lake, dataset) = filled(folder.path()).await;
+        let before = answers(&lake, 10).await;
+        lake.compact("prices", CompactOptions::default()).await.unwrap().unwrap();
+        lake.expire("prices", everything_old(Some(Fault::CrashAt(step)))).await.unwrap_err();
+        drop(lake);
+        let lake = Lake::open(folder.path()).await.unwrap();
+        assert_eq!(answers(&lake, 10).await, before, "{step:?}");
+        lake.expire("prices", everything_old(None)).await.unwrap().unwrap();
+        assert_eq!(answers(&lake, 10).await, before, "{step:?}");
+        assert_eq!(data_files(folder.path()), run_files(&lake).await, "{step:?}");
+        append(&lake, &dataset, 11).await;
+    }
 }
