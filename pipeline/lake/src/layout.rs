@@ -21,6 +21,9 @@ use crate::{
 /// Superseded metadata files that stay listed and on disk, per table.
 const METADATA_VERSIONS_KEPT: &str = "100";
 
+/// The sort order of files of exact rectangles, as manifests name it.
+pub(crate) const EXACT_SORT_ORDER_ID: i32 = 1;
+
 /// The columns of an assertion row as they are written to Parquet, with their field ids.
 pub(crate) fn file_schema(definition: &DatasetDefinition) -> SchemaRef {
     let assertion = assertion_schema(definition);

@@ -28,7 +28,7 @@ pub use model;
 pub use commit::{DatasetCommit, EpochCommit};
 pub use error::{Error, ErrorKind, Result};
 pub use lake::{Dataset, Defined, Lake, StoredCounts};
-pub use scan::{KeyFilter, Pruning, ScanFiles, ScanRequest};
+pub use scan::{KeyFilter, Part, Pruning, ScanFiles, ScanRequest};
 pub use snapshot::{LakeSnapshot, TableSnapshot};
 pub use views::View;
 pub use writer::{AssertionWriter, StagedFile};

@@ -27,6 +27,7 @@ use crate::{
     files::{blocking, path_of},
     filter::{Filter, missing},
     lake::{Shared, TableState},
+    layout::EXACT_SORT_ORDER_ID,
 };
 
 const SMALL_FILE_BYTES: u64 = 8 << 20;
@@ -39,18 +40,65 @@ const BATCH_ROWS: usize = 8_192;
 const READ_AHEAD_BATCHES: usize = 2;
 const LOADED_AT_ONCE: usize = 8;
 
-/// What to read of a table.
+/// Which of a table's files to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Part {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of exact rectangles, which upkeep made.
+    Exact,
+    /// Those of assertions as they were appended.
+    Appended,
+}
+
+/// What to read of a table. By default no columns of all rows.
 #[derive(Debug, Clone)]
 pub struct ScanRequest {
     /// Columns of the assertion rows, in the order in which batches will have them. May be none: batches then only
     /// count rows.
     pub columns: Vec<String>,
+    /// The files to read.
+    pub part: Part,
     /// Rows known later than this are left out, in microseconds. The snapshot's own system time is kept to in any case.
     pub system_from_at_most: i64,
+    /// Keep rows whose `system_to` is null or later than this, in microseconds.
+    pub system_to_after: Option<i64>,
+    /// Keep rows known at exactly one of these two system times, in microseconds, the first the earlier one: rows with
+    /// `system_from` at or before it and `system_to` null or later.
+    pub changed_between: Option<(i64, i64)>,
     /// Keep rows whose `[valid_from, valid_to)` meets `[a, b)`, in microseconds; [`model::OPEN`] as `b` is unbounded.
     pub valid_overlap: Option<(i64, i64)>,
     /// Keep rows for which all of these hold.
     pub key_filters: Vec<KeyFilter>,
+}
+
+impl Default for ScanRequest {
+    fn default() -> ScanRequest {
+        ScanRequest {
+            columns: Vec::new(),
+            part: Part::All,
+            system_from_at_most: i64::MAX,
+            system_to_after: None,
+            changed_between: None,
+            valid_overlap: None,
+            key_filters: Vec::new(),
+        }
+    }
+}
+
+impl ScanRequest {
+    /// The condition on both system times.
+    fn known(&self) -> Filter {
+        let mut filter = Filter::known_at(self.system_from_at_most);
+        if let Some(after) = self.system_to_after {
+            filter = filter.known_after(after);
+        }
+        match self.changed_between {
+            Some((first, second)) => filter.changed_between(first, second),
+            None => filter,
+        }
+    }
 }
 
 /// Keeps rows whose column is one of some values. Null is never one of them.
@@ -73,12 +121,12 @@ pub struct ScanFiles {
     pub bytes: u64,
 }
 
-/// How many of a table's data files the bounds of each condition leave, one condition after the other.
+/// How many of the data files of the part asked for the bounds of each condition leave, one condition after the other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruning {
     /// All of them.
     pub files: u64,
-    /// Those that hold rows known by the system time asked for.
+    /// Those that hold rows known at the system times asked for.
     pub known: u64,
     /// And rows valid where it is asked for.
     pub valid: u64,
@@ -90,6 +138,7 @@ pub struct Pruning {
 struct Query {
     shared: Arc<Shared>,
     table: Arc<TableState>,
+    part: Part,
     filter: Filter,
     output: SchemaRef,
 }
@@ -133,7 +182,7 @@ fn checked(shared: Arc<Shared>, table: Arc<TableState>, request: &ScanRequest) -
     };
     let indices = request.columns.iter().map(|column| index(column)).collect::<Result<Vec<_>>>()?;
     let fields: Vec<_> = indices.iter().map(|&i| all.fields()[i].clone()).collect();
-    let mut filter = Filter::known_at(request.system_from_at_most);
+    let mut filter = request.known();
     if let Some((from, to)) = request.valid_overlap {
         if from >= to {
             return Ok(None);
@@ -150,13 +199,28 @@ fn checked(shared: Arc<Shared>, table: Arc<TableState>, request: &ScanRequest) -
         }
         filter = filter.one_of(column, values)?;
     }
-    Ok(Some(Arc::new(Query { shared, table, filter, output: Arc::new(Schema::new(fields)) })))
+    let (part, output) = (request.part, Arc::new(Schema::new(fields)));
+    Ok(Some(Arc::new(Query { shared, table, part, filter, output })))
+}
+
+impl Part {
+    fn has(self, file: &DataFile) -> bool {
+        match self {
+            Part::All => true,
+            Part::Exact => is_exact(file),
+            Part::Appended => !is_exact(file),
+        }
+    }
+}
+
+fn is_exact(file: &DataFile) -> bool {
+    file.sort_order_id() == Some(EXACT_SORT_ORDER_ID)
 }
 
 /// Counts what the bounds of a request's conditions leave of the table's files.
 pub(crate) async fn pruning(shared: &Shared, table: &TableState, request: &ScanRequest) -> Result<Pruning> {
     let schema = table.metadata.current_schema();
-    let known = Filter::known_at(request.system_from_at_most);
+    let known = request.known();
     let nowhere = request.valid_overlap.is_some_and(|(from, to)| from >= to);
     let valid = match request.valid_overlap {
         Some((from, to)) if !nowhere => Filter::default().valid_within(from, to),
@@ -168,6 +232,9 @@ pub(crate) async fn pruning(shared: &Shared, table: &TableState, request: &ScanR
     }
     let mut counted = Pruning::default();
     live_files(shared, table, |file| {
+        if !request.part.has(file) {
+            return None::<()>;
+        }
         let left = |filter: &Filter| {
             let range = |column: &str| match schema.field_id_by_name(column) {
                 Some(id) => file_range(file, id),
@@ -181,7 +248,7 @@ pub(crate) async fn pruning(shared: &Shared, table: &TableState, request: &ScanR
         counted.known += u64::from(known);
         counted.valid += u64::from(valid);
         counted.keys += u64::from(valid && left(&keys));
-        None::<()>
+        None
     })
     .await?;
     Ok(counted)
@@ -215,6 +282,9 @@ async fn live_files<T>(
 async fn plan(query: &Arc<Query>) -> Result<Vec<Unit>> {
     let schema = query.table.metadata.current_schema();
     let files = live_files(&query.shared, &query.table, |file| {
+        if !query.part.has(file) {
+            return None;
+        }
         let filter = query.filter.within(|column| match schema.field_id_by_name(column) {
             Some(id) => file_range(file, id),
             None => ColumnRange { rows: file.record_count(), ..ColumnRange::default() },
@@ -331,9 +401,9 @@ fn read_row_group(
     };
     let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
     for condition in filter.conditions() {
-        let (mask, condition) = (mask(&mut std::iter::once(condition.column()))?, condition.clone());
+        let (mask, condition) = (mask(&mut condition.columns())?, condition.clone());
         predicates.push(Box::new(ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
-            condition.evaluate(batch.column(0)).map(|holds| BooleanArray::new(holds, None))
+            condition.evaluate(&batch).map(|holds| BooleanArray::new(holds, None))
         })));
     }
     let projection = mask(&mut query.output.fields().iter().map(|field| field.name().as_str()))?;

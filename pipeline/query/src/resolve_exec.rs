@@ -18,7 +18,7 @@ use datafusion::{
     },
 };
 use futures::TryStreamExt;
-use lake::{Pruning, ScanRequest, TableSnapshot};
+use lake::{Pruning, ScanRequest, TableSnapshot, model::Instant};
 
 use crate::{
     error::external,
@@ -71,8 +71,10 @@ impl ResolveExec {
         Ok(ScanRequest {
             columns,
             system_from_at_most: self.layout.known.micros(),
+            system_to_after: self.layout.as_of().map(Instant::micros),
             valid_overlap: self.layout.valid_overlap,
             key_filters: key_filters?,
+            ..ScanRequest::default()
         })
     }
 }
