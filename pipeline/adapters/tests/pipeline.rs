@@ -389,8 +389,7 @@ fn a_retraction_finds_its_values_in_an_import_that_is_not_sealed() {
         let table = opened.lake.snapshot(None).await.unwrap().table("facts").unwrap();
         let columns = ["price", "valid_from", "system_from"].map(str::to_owned).to_vec();
         let known_by = engine::model::Instant::parse(day(4).trim_matches('"')).unwrap().micros();
-        let request =
-            ScanRequest { columns, system_from_at_most: known_by, ..ScanRequest::default() };
+        let request = ScanRequest { columns, system_from_at_most: known_by, ..ScanRequest::default() };
         let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
         let mut rows: Vec<(i64, i64, i128)> = Vec::new();
         for batch in &batches {

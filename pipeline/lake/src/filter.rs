@@ -102,6 +102,12 @@ impl Filter {
         Ok(self)
     }
 
+    /// These conditions, and then those of another filter.
+    pub(crate) fn and(mut self, other: Filter) -> Filter {
+        self.conditions.extend(other.conditions);
+        self
+    }
+
     fn push(&mut self, column: &str, test: Test) {
         let test = ColumnTest { column: column.to_owned(), test };
         self.conditions.push(Arc::new(Condition { test, xor: None }));
@@ -154,6 +160,16 @@ impl Condition {
     /// The columns looked at.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.test).chain(&self.xor).map(|test| test.column.as_str())
+    }
+
+    /// The column looked at, if it is one.
+    pub(crate) fn only_column(&self) -> Option<&str> {
+        self.xor.is_none().then_some(self.test.column.as_str())
+    }
+
+    /// Whether no row can meet a condition on one column where the column has this range.
+    pub(crate) fn excludes(&self, range: &ColumnRange) -> bool {
+        self.xor.is_none() && self.test.judge(range) == Verdict::NoRow
     }
 
     fn judge(&self, range: &impl Fn(&str) -> ColumnRange) -> Verdict {
@@ -330,7 +346,8 @@ mod tests {
         }
         // Files whose rows were all known by the first and end after the second hold no such row.
         let filter = Filter::default().changed_between(5, 7);
-        let ends = |to: ColumnRange| move |column: &str| if column == "system_to" { to.clone() } else { range(1, 5, 0) };
+        let ends =
+            |to: ColumnRange| move |column: &str| if column == "system_to" { to.clone() } else { range(1, 5, 0) };
         assert!(filter.within(ends(ColumnRange { nulls: Some(10), rows: 10, ..ColumnRange::default() })).is_none());
         assert!(filter.within(ends(range(6, 9, 0))).is_some_and(|left| left.conditions().len() == 1));
         assert!(filter.within(ends(range(6, 7, 0))).is_some_and(|left| left.conditions().is_empty()));
