@@ -163,11 +163,6 @@ impl Layout {
         }
     }
 
-    /// The one system time that is read at, if it is one.
-    pub(crate) fn as_of(&self) -> Option<Instant> {
-        matches!(self.reading, Reading::Latest | Reading::Versions(_)).then_some(self.known)
-    }
-
     fn position(&self, name: &str) -> Option<usize> {
         self.scan_schema.fields().iter().position(|field| field.name() == name)
     }
