@@ -6,12 +6,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use iceberg::spec::DataFile;
 use parquet::{
     arrow::arrow_reader::{RowSelection, RowSelector},
-    file::metadata::ParquetMetaData,
+    file::{metadata::ParquetMetaData, page_index::column_index::ColumnIndexMetaData},
 };
 
 use crate::{
     Part, Result, ScanRequest,
-    bounds::{ColumnRange, from_datum},
+    bounds::{Bound, ColumnRange, from_datum},
     files::{blocking, path_of},
     filter::Filter,
     lake::{Shared, TableState},
@@ -73,6 +73,8 @@ struct ScanFile {
     filter: Filter,
     /// The ranges of the key columns.
     keys: Vec<ColumnRange>,
+    /// When the last row became known.
+    known: Option<Bound>,
 }
 
 fn is_exact(file: &DataFile) -> bool {
@@ -186,21 +188,26 @@ async fn scan_files(query: &Query) -> Result<Vec<ScanFile>> {
         let filter = query.filter.within(range)?;
         let keys = query.table.dataset.definition.key.iter().map(|key| range(key)).collect();
         let (rows, bytes, exact) = (file.record_count(), file.file_size_in_bytes(), is_exact(file));
-        Some(ScanFile { path: path_of(file.file_path()), rows, bytes, exact, filter, keys })
+        let known = range("system_from").max;
+        Some(ScanFile { path: path_of(file.file_path()), rows, bytes, exact, filter, keys, known })
     })
     .await
 }
 
-/// The pieces of work that answer a scan in any order.
+/// The pieces of work that answer a scan in any order. What became known last comes first, as far as that goes: rows that
+/// it overrides are then never kept by whoever looks for the latest.
 pub(crate) async fn units_of(query: &Arc<Query>) -> Result<Vec<Unit>> {
-    let (small, large): (Vec<_>, Vec<_>) = scan_files(query).await?.into_iter().partition(ScanFile::is_small);
+    let mut files = scan_files(query).await?;
+    files.sort_by(|a, b| b.known.partial_cmp(&a.known).unwrap_or(Ordering::Equal));
+    let (small, large): (Vec<_>, Vec<_>) = files.into_iter().partition(ScanFile::is_small);
     let large = large.into_iter().map(|file| {
         let query = query.clone();
         blocking(move || row_groups(&query.shared, file))
     });
     let groups: Vec<Vec<RowGroup>> = stream::iter(large).buffered(LOADED_AT_ONCE).try_collect().await?;
-    let mut units: Vec<Unit> = groups.into_iter().flatten().map(Unit::RowGroup).collect();
-    units.extend(group_small(small).into_iter().map(Unit::Small));
+    let mut units: Vec<Unit> = group_small(small).into_iter().map(Unit::Small).collect();
+    // Within a file rows were written in the order in which they became known.
+    units.extend(groups.into_iter().flat_map(|groups| groups.into_iter().rev()).map(Unit::RowGroup));
     Ok(units)
 }
 
@@ -295,7 +302,8 @@ fn row_groups(shared: &Shared, file: ScanFile) -> Result<Vec<RowGroup>> {
     Ok(groups)
 }
 
-fn leaf_of(metadata: &ParquetMetaData, column: &str) -> Option<usize> {
+/// Where a column is in a file.
+pub(crate) fn leaf_of(metadata: &ParquetMetaData, column: &str) -> Option<usize> {
     metadata.file_metadata().schema_descr().columns().iter().position(|leaf| leaf.name() == column)
 }
 
@@ -326,7 +334,8 @@ fn page_ranges(metadata: &ParquetMetaData, group: usize, column: &str) -> Option
     let leaf = leaf_of(metadata, column)?;
     let index = metadata.column_index()?.get(group)?.get(leaf)?;
     let pages = metadata.offset_index()?.get(group)?.get(leaf)?.page_locations();
-    if index.num_pages() != pages.len() as u64 {
+    // Files of appended rows have no statistics of pages.
+    if matches!(index, ColumnIndexMetaData::NONE) || index.num_pages() != pages.len() as u64 {
         return None;
     }
     let rows_of_group = metadata.row_group(group).num_rows();
@@ -341,7 +350,6 @@ fn page_ranges(metadata: &ParquetMetaData, group: usize, column: &str) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bounds::Bound;
 
     fn key(ranges: &[(&str, &str)]) -> Vec<ColumnRange> {
         let text = |text: &str| Some(Bound::Text(text.into()));

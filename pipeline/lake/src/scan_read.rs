@@ -6,17 +6,20 @@
 use std::{fs::File, path::PathBuf, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions},
+    array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array},
     compute::concat_batches,
-    datatypes::SchemaRef,
+    datatypes::{DataType, Field, FieldRef, SchemaRef},
 };
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, future, stream, stream::BoxStream};
-use parquet::arrow::{
-    ProjectionMask,
-    arrow_reader::{
-        ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ParquetRecordBatchReader,
-        ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{
+            ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ParquetRecordBatchReader,
+            ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
+        },
     },
+    file::statistics::Statistics,
 };
 use tokio::sync::mpsc;
 
@@ -26,6 +29,7 @@ use crate::{
     files::blocking,
     filter::{Filter, missing},
     scan::Query,
+    scan_plan::leaf_of,
 };
 
 /// Above this, batches are handed on as they are and not copied into one.
@@ -98,17 +102,12 @@ impl RowGroup {
     pub(crate) fn start(self, query: Arc<Query>, ahead: usize) -> BoxStream<'static, Result<RecordBatch>> {
         let (sender, receiver) = mpsc::channel(ahead);
         let ended = tokio::spawn(async move {
-            let mut reader = blocking({
-                let query = query.clone();
-                move || self.open(&query)
-            })
-            .await?;
+            let mut opened = blocking(move || self.open(query)).await?;
             loop {
-                let (query, next) = (query.clone(), blocking(move || Ok((reader.next(), reader))).await?);
-                let (Some(batch), opened) = next else { return Ok(()) };
-                reader = opened;
-                let batch = batch.map_err(|e| Error::corrupt("a Parquet file cannot be decoded").because(e))?;
-                let nobody_listens = batch.num_rows() > 0 && sender.send(query.project(&batch)).await.is_err();
+                let (batch, same) = blocking(move || Ok((opened.next()?, opened))).await?;
+                let Some(batch) = batch else { return Ok(()) };
+                opened = same;
+                let nobody_listens = batch.num_rows() > 0 && sender.send(Ok(batch)).await.is_err();
                 if nobody_listens {
                     return Ok(());
                 }
@@ -127,7 +126,9 @@ impl RowGroup {
         batches.chain(end.into_stream().filter_map(future::ready)).boxed()
     }
 
-    fn open(self, query: &Query) -> Result<ParquetRecordBatchReader> {
+    fn open(self, query: Arc<Query>) -> Result<OpenRowGroup> {
+        let fields = query.output.fields().iter();
+        let known: Vec<Option<ArrayRef>> = fields.map(|field| self.only_value(field)).collect();
         let RowGroup { path, footer, index, filter, selection } = self;
         let file = File::open(&path).map_err(|e| Error::io("open a file", &path, e))?;
         let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
@@ -144,7 +145,8 @@ impl RowGroup {
                 condition.evaluate(&batch).map(|holds| BooleanArray::new(holds, None))
             })));
         }
-        let projection = mask(&mut query.output.fields().iter().map(|field| field.name().as_str()))?;
+        let decoded = query.output.fields().iter().zip(&known).filter(|(_, known)| known.is_none());
+        let projection = mask(&mut decoded.map(|(field, _)| field.name().as_str()))?;
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
             .with_projection(projection)
             .with_row_groups(vec![index])
@@ -155,7 +157,52 @@ impl RowGroup {
         if !predicates.is_empty() {
             builder = builder.with_row_filter(RowFilter::new(predicates));
         }
-        builder.build().map_err(|e| parquet_error(&path, e))
+        let reader = builder.build().map_err(|e| parquet_error(&path, e))?;
+        Ok(OpenRowGroup { path, reader, known, query })
+    }
+
+    /// A batch of the one value that a column has in all rows, where statistics say so of a text or of null: nothing of
+    /// it has to be decoded then.
+    fn only_value(&self, field: &Field) -> Option<ArrayRef> {
+        let metadata = self.footer.metadata();
+        let group = metadata.row_group(self.index);
+        let statistics = group.column(leaf_of(metadata, field.name())?).statistics()?;
+        let nulls = statistics.null_count_opt()?;
+        if field.is_nullable() && nulls == group.num_rows().unsigned_abs() {
+            return Some(new_null_array(field.data_type(), BATCH_ROWS));
+        }
+        let Statistics::ByteArray(bytes) = statistics else { return None };
+        let (min, max) = (bytes.min_opt()?, bytes.max_opt()?);
+        let exact = statistics.min_is_exact() && statistics.max_is_exact() && min == max && nulls == 0;
+        if !exact || field.data_type() != &DataType::Utf8 {
+            return None;
+        }
+        let value = min.as_utf8().ok()?;
+        Some(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, BATCH_ROWS))))
+    }
+}
+
+/// A row group that is being decoded.
+struct OpenRowGroup {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    /// Of each column asked for: a batch of the one value it has; `None` for a column that is decoded.
+    known: Vec<Option<ArrayRef>>,
+    query: Arc<Query>,
+}
+
+impl OpenRowGroup {
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(batch) = self.reader.next() else { return Ok(None) };
+        let corrupt =
+            |e| Error::corrupt("a Parquet file cannot be decoded").with("path", self.path.display()).because(e);
+        let batch = batch.map_err(corrupt)?;
+        let column = |(field, known): (&FieldRef, &Option<ArrayRef>)| match known {
+            Some(value) => Ok(value.slice(0, batch.num_rows())),
+            None => batch.column_by_name(field.name()).cloned().ok_or_else(|| missing(field.name())),
+        };
+        let columns: Result<Vec<ArrayRef>> = self.query.output.fields().iter().zip(&self.known).map(column).collect();
+        batch_of(&self.query.output, columns?, batch.num_rows()).map(Some)
     }
 }
 

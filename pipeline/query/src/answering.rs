@@ -6,9 +6,12 @@ use datafusion::{
     arrow::{
         array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array},
         compute::filter_record_batch,
-        datatypes::{Schema, SchemaRef},
+        datatypes::{DataType, Schema, SchemaRef},
     },
-    common::{DataFusionError, Result, runtime::SpawnedTask},
+    common::{
+        DataFusionError, Result,
+        runtime::{JoinSet, SpawnedTask},
+    },
     execution::{SendableRecordBatchStream, memory_pool::MemoryReservation},
     physical_expr::{LexOrdering, PhysicalSortExpr, expressions::Column as ColumnExpr},
     physical_plan::{
@@ -19,14 +22,17 @@ use datafusion::{
 };
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use lake::{Part, ScanRequest, TableSnapshot};
+use tokio::sync::Mutex;
 
 use crate::{
     distinct_keys::DistinctKeys,
     error::external,
+    key_codes::Coder,
     layout::Layout,
     rows::{Collector, OUTPUT_ROWS, Resolver},
     ways::{self, Way},
     windows::Windows,
+    winnow::Winnow,
 };
 
 /// More keys than these are not asked for by name.
@@ -51,6 +57,7 @@ impl Answering {
         match ways::choose(&self.table, &self.layout, &self.request).await? {
             Way::Exact => self.exact().await,
             Way::Merged => self.merged().await,
+            Way::Winnowed => self.winnowed().await,
             Way::Collected => self.collected().await,
         }
     }
@@ -85,8 +92,37 @@ impl Answering {
         Ok(())
     }
 
+    async fn winnowed(self) -> Result<()> {
+        let types: Vec<DataType> =
+            self.layout.keys.iter().map(|&key| self.layout.scan_schema.field(key).data_type().clone()).collect();
+        let coder = Arc::new(Coder::new(&types)?);
+        let batches = Arc::new(Mutex::new(self.table.scan(self.request.clone()).map_err(external)?));
+        let mut at_work = JoinSet::new();
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            let winnow = Winnow::new(self.layout.clone(), coder.clone(), self.memory.new_empty());
+            at_work.spawn(winnow_from(batches.clone(), winnow, self.scanned.clone()));
+        }
+        let mut all: Option<Winnow> = None;
+        while let Some(one) = at_work.join_next().await {
+            let one = one.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
+            match &mut all {
+                Some(all) => one.finish()?.into_iter().try_for_each(|batch| all.push(batch))?,
+                None => all = Some(one),
+            }
+        }
+        let mut collector = Collector::new(self.layout.clone(), self.memory.new_empty());
+        for batch in all.map_or(Ok(Vec::new()), Winnow::finish)? {
+            collector.push(&batch)?;
+        }
+        self.resolved(collector.finish()?).await
+    }
+
     async fn collected(self) -> Result<()> {
         let resolver = self.collect(self.request.clone()).await?;
+        self.resolved(resolver).await
+    }
+
+    async fn resolved(self, resolver: Resolver) -> Result<()> {
         let resolving = SpawnedTask::spawn_blocking(move || self.give_out(resolver));
         resolving.join().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
     }
@@ -170,11 +206,7 @@ impl Answering {
         Ok(streams.into_iter().map(|rows| self.counted(rows, schema.clone())).collect())
     }
 
-    fn counted(
-        &self,
-        rows: BoxStream<'static, lake::Result<RecordBatch>>,
-        schema: SchemaRef,
-    ) -> SendableRecordBatchStream {
+    fn counted(&self, rows: Scan, schema: SchemaRef) -> SendableRecordBatchStream {
         let scanned = self.scanned.clone();
         let rows = rows.map_err(external).inspect_ok(move |batch| scanned.add(batch.num_rows()));
         Box::pin(RecordBatchStreamAdapter::new(schema, rows))
@@ -183,6 +215,18 @@ impl Answering {
     /// Whether somebody listens.
     async fn send(&self, batch: RecordBatch) -> bool {
         self.sender.send(Ok(batch.record_output(&self.metrics))).await.is_ok()
+    }
+}
+
+type Scan = BoxStream<'static, lake::Result<RecordBatch>>;
+
+/// Takes in a share of the batches of a scan, whichever are ready.
+async fn winnow_from(batches: Arc<Mutex<Scan>>, mut winnow: Winnow, scanned: Count) -> Result<Winnow> {
+    loop {
+        let next = batches.lock().await.try_next().await;
+        let Some(batch) = next.map_err(external)? else { return Ok(winnow) };
+        scanned.add(batch.num_rows());
+        winnow.push(batch)?;
     }
 }
 

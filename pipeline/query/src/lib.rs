@@ -22,6 +22,7 @@ mod error;
 mod filters;
 mod in_order;
 mod interval_join;
+mod key_codes;
 mod keys;
 mod layout;
 mod micros;
@@ -41,6 +42,7 @@ mod text;
 mod views;
 mod ways;
 mod windows;
+mod winnow;
 mod write;
 mod yielding;
 

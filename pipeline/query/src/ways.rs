@@ -16,6 +16,8 @@ pub(crate) enum Way {
     Exact,
     /// Exact files are read in the order of keys, with appended rows sorted in among them.
     Merged,
+    /// There are appended rows alone, of which the latest of each key holds: only these are kept, and sorted.
+    Winnowed,
     /// There are appended rows alone: all are taken in and sorted.
     Collected,
 }
@@ -27,6 +29,7 @@ pub(crate) async fn choose(table: &TableSnapshot, layout: &Layout, request: &Sca
 
 fn way_of(reading: Reading, kinds: Kinds) -> Way {
     match (reading, kinds) {
+        (Reading::Latest, Kinds { current: 0, superseded: 0, .. }) => Way::Winnowed,
         (_, Kinds { current: 0, superseded: 0, .. }) => Way::Collected,
         // One exact row of a key covers an instant.
         (Reading::Latest, Kinds { appended: 0, .. }) => Way::Exact,
@@ -127,8 +130,9 @@ mod tests {
         for (reading, kinds, expected) in [
             (Reading::Latest, kinds(0, 1, 1), Way::Exact),
             (Reading::Latest, kinds(1, 1, 0), Way::Merged),
-            (Reading::Latest, kinds(3, 0, 0), Way::Collected),
-            (Reading::Latest, kinds(0, 0, 0), Way::Collected),
+            (Reading::Latest, kinds(3, 0, 0), Way::Winnowed),
+            (Reading::Latest, kinds(0, 0, 0), Way::Winnowed),
+            (versions, kinds(3, 0, 0), Way::Collected),
             (versions, kinds(0, 4, 0), Way::Exact),
             (versions, kinds(0, 4, 1), Way::Merged),
             (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), Way::Merged),
