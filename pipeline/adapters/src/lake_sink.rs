@@ -49,7 +49,9 @@ impl LakeSink {
         let first = instants.iter().min().copied().unwrap_or(OPEN);
         let behind_last = instants.iter().max().map_or(OPEN, |last| last.saturating_add(1));
         let valid_overlap = Some((first, behind_last));
-        let request = ScanRequest { columns, system_from_at_most: i64::MAX, valid_overlap, key_filters };
+        // Of what upkeep has written, only what holds to this day.
+        let system_to_after = Some(i64::MAX);
+        let request = ScanRequest { columns, system_to_after, valid_overlap, key_filters, ..ScanRequest::default() };
         let table = self.lake.snapshot(None).await?.table_for_writer(&dataset.name)?;
         table.scan(request)?.try_collect().await
     }

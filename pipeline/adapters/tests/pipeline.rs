@@ -243,7 +243,7 @@ async fn run(
 async fn committed(lake: &Lake) -> Vec<Vec<Option<i64>>> {
     let table = lake.snapshot(None).await.unwrap().table("facts").unwrap();
     let columns = ["k", "v", "valid_from", "valid_to", "system_from", "operation"].map(str::to_owned).to_vec();
-    let request = ScanRequest { columns, system_from_at_most: i64::MAX, valid_overlap: None, key_filters: Vec::new() };
+    let request = ScanRequest { columns, ..ScanRequest::default() };
     let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
     let mut rows: BTreeMap<String, Vec<(Assertion, i64)>> = BTreeMap::new();
     for batch in &batches {
@@ -328,7 +328,7 @@ async fn last_rows(lake: &Lake) -> Vec<String> {
     let table = lake.snapshot(None).await.unwrap().table("facts").unwrap();
     let columns = ["venue", "number", "price", "note", "firm", "valid_from", "system_from", "operation"];
     let columns = columns.map(str::to_owned).to_vec();
-    let request = ScanRequest { columns, system_from_at_most: i64::MAX, valid_overlap: None, key_filters: Vec::new() };
+    let request = ScanRequest { columns, ..ScanRequest::default() };
     let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
     let options = FormatOptions::default().with_null("-");
     let mut rows: Vec<(i64, i64, String)> = Vec::new();
@@ -389,8 +389,7 @@ fn a_retraction_finds_its_values_in_an_import_that_is_not_sealed() {
         let table = opened.lake.snapshot(None).await.unwrap().table("facts").unwrap();
         let columns = ["price", "valid_from", "system_from"].map(str::to_owned).to_vec();
         let known_by = engine::model::Instant::parse(day(4).trim_matches('"')).unwrap().micros();
-        let request =
-            ScanRequest { columns, system_from_at_most: known_by, valid_overlap: None, key_filters: Vec::new() };
+        let request = ScanRequest { columns, system_from_at_most: known_by, ..ScanRequest::default() };
         let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
         let mut rows: Vec<(i64, i64, i128)> = Vec::new();
         for batch in &batches {

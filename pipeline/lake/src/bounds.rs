@@ -8,7 +8,10 @@ use arrow::{
     datatypes::DataType,
 };
 use iceberg::spec::{Datum, PrimitiveLiteral, PrimitiveType};
-use parquet::{data_type::AsBytes, file::statistics::Statistics};
+use parquet::{
+    data_type::AsBytes,
+    file::{page_index::column_index::ColumnIndexMetaData, statistics::Statistics},
+};
 
 /// A value that can be compared with others of its column. Never compared across columns.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
@@ -57,6 +60,32 @@ impl ColumnRange {
         let (min, max) = statistics_bounds(statistics).unzip();
         ColumnRange { min, max, nulls: statistics.null_count_opt(), rows }
     }
+
+    /// Of a column in a page.
+    pub(crate) fn of_page(index: &ColumnIndexMetaData, page: usize, rows: u64) -> ColumnRange {
+        if matches!(index, ColumnIndexMetaData::NONE) {
+            return ColumnRange { rows, ..ColumnRange::default() };
+        }
+        let (min, max) = page_bounds(index, page).unzip();
+        let counted = index.null_count(page).and_then(|nulls| u64::try_from(nulls).ok());
+        let nulls = if index.is_null_page(page) { Some(rows) } else { counted };
+        ColumnRange { min, max, nulls, rows }
+    }
+}
+
+fn page_bounds(index: &ColumnIndexMetaData, page: usize) -> Option<(Bound, Bound)> {
+    use ColumnIndexMetaData as Index;
+    Some(match index {
+        Index::BOOLEAN(of) => (number(*of.min_value(page)?), number(*of.max_value(page)?)),
+        Index::INT32(of) => (number(*of.min_value(page)?), number(*of.max_value(page)?)),
+        Index::INT64(of) => (number(*of.min_value(page)?), number(*of.max_value(page)?)),
+        Index::DOUBLE(of) => (Bound::Real(*of.min_value(page)?), Bound::Real(*of.max_value(page)?)),
+        Index::BYTE_ARRAY(of) => (Bound::Text(of.min_value(page)?.to_vec()), Bound::Text(of.max_value(page)?.to_vec())),
+        Index::FIXED_LEN_BYTE_ARRAY(of) => {
+            (Bound::Number(big_endian(of.min_value(page)?)?), Bound::Number(big_endian(of.max_value(page)?)?))
+        }
+        Index::NONE | Index::INT96(_) | Index::FLOAT(_) => return None,
+    })
 }
 
 fn statistics_bounds(statistics: &Statistics) -> Option<(Bound, Bound)> {

@@ -8,7 +8,10 @@ use std::{
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::{
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+    file::metadata::PageIndexPolicy,
+};
 
 use crate::{Error, Result, error::parquet_error, weighted_lru::WeightedLru};
 
@@ -47,14 +50,15 @@ impl FileCache {
         Ok(decoded)
     }
 
-    /// The footer of a large file.
+    /// The footer of a large file, with what it says of the file's pages.
     pub(crate) fn footer(&self, path: &Path) -> Result<ArrowReaderMetadata> {
         let key = path.to_path_buf();
         if let Some(footer) = lock(&self.footers).get(&key) {
             return Ok(footer);
         }
         let file = File::open(path).map_err(|e| Error::io("open a file", path, e))?;
-        let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| parquet_error(path, e))?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let footer = ArrowReaderMetadata::load(&file, options).map_err(|e| parquet_error(path, e))?;
         lock(&self.footers).put(key, footer.clone(), footer.metadata().memory_size());
         Ok(footer)
     }

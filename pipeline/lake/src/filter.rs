@@ -25,8 +25,14 @@ pub(crate) struct Filter {
     conditions: Vec<Arc<Condition>>,
 }
 
-/// A condition on one column.
+/// A condition on one column; or on two, exactly one of which has to pass its test.
 pub(crate) struct Condition {
+    test: ColumnTest,
+    xor: Option<ColumnTest>,
+}
+
+/// A test of the values of a column.
+struct ColumnTest {
     column: String,
     test: Test,
 }
@@ -72,6 +78,23 @@ impl Filter {
         self
     }
 
+    /// And known later than this, in microseconds, or to this day: their end in system time is later.
+    pub(crate) fn known_after(mut self, after: i64) -> Filter {
+        self.push("system_to", Test::EndsAfter(after));
+        self
+    }
+
+    /// And known at exactly one of two system times, the first the earlier one.
+    pub(crate) fn changed_between(mut self, first: i64, second: i64) -> Filter {
+        self.push("system_from", Test::AtMost(second));
+        self.push("system_to", Test::EndsAfter(first));
+        // Such a row was known at the first if it began by then, and at the second if it ends after it.
+        let test = ColumnTest { column: "system_from".to_owned(), test: Test::AtMost(first) };
+        let xor = Some(ColumnTest { column: "system_to".to_owned(), test: Test::EndsAfter(second) });
+        self.conditions.push(Arc::new(Condition { test, xor }));
+        self
+    }
+
     /// And whose column has one of these values.
     pub(crate) fn one_of(mut self, column: &str, values: &ArrayRef) -> Result<Filter> {
         let test = Test::OneOf { sorted: sorted_values(values), values: Values::new(values)? };
@@ -79,11 +102,18 @@ impl Filter {
         Ok(self)
     }
 
-    fn push(&mut self, column: &str, test: Test) {
-        self.conditions.push(Arc::new(Condition { column: column.to_owned(), test }));
+    /// These conditions, and then those of another filter.
+    pub(crate) fn and(mut self, other: Filter) -> Filter {
+        self.conditions.extend(other.conditions);
+        self
     }
 
-    /// The columns looked at, in the order of the conditions.
+    fn push(&mut self, column: &str, test: Test) {
+        let test = ColumnTest { column: column.to_owned(), test };
+        self.conditions.push(Arc::new(Condition { test, xor: None }));
+    }
+
+    /// The conditions, in the order in which they are best looked at.
     pub(crate) fn conditions(&self) -> &[Arc<Condition>] {
         &self.conditions
     }
@@ -93,7 +123,7 @@ impl Filter {
     pub(crate) fn within(&self, range: impl Fn(&str) -> ColumnRange) -> Option<Filter> {
         let mut left = Vec::new();
         for condition in &self.conditions {
-            match condition.judge(&range(&condition.column)) {
+            match condition.judge(&range) {
                 Verdict::NoRow => return None,
                 Verdict::SomeRows => left.push(condition.clone()),
                 Verdict::AllRows => {}
@@ -106,8 +136,7 @@ impl Filter {
     pub(crate) fn apply(&self, batch: RecordBatch) -> Result<RecordBatch> {
         let mut kept: Option<BooleanBuffer> = None;
         for condition in &self.conditions {
-            let column = batch.column_by_name(&condition.column).ok_or_else(|| missing(&condition.column))?;
-            let holds = condition.evaluate(column)?;
+            let holds = condition.evaluate(&batch)?;
             kept = Some(match kept {
                 Some(kept) => &kept & &holds,
                 None => holds,
@@ -128,11 +157,42 @@ pub(crate) fn missing(column: &str) -> Error {
 }
 
 impl Condition {
-    /// The column looked at.
-    pub(crate) fn column(&self) -> &str {
-        &self.column
+    /// The columns looked at.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.test).chain(&self.xor).map(|test| test.column.as_str())
     }
 
+    /// The column looked at, if it is one.
+    pub(crate) fn only_column(&self) -> Option<&str> {
+        self.xor.is_none().then_some(self.test.column.as_str())
+    }
+
+    /// Whether no row can meet a condition on one column where the column has this range.
+    pub(crate) fn excludes(&self, range: &ColumnRange) -> bool {
+        self.xor.is_none() && self.test.judge(range) == Verdict::NoRow
+    }
+
+    fn judge(&self, range: &impl Fn(&str) -> ColumnRange) -> Verdict {
+        let first = self.test.judge(&range(&self.test.column));
+        let Some(xor) = &self.xor else { return first };
+        match (first, xor.judge(&range(&xor.column))) {
+            (Verdict::SomeRows, _) | (_, Verdict::SomeRows) => Verdict::SomeRows,
+            (first, second) if first == second => Verdict::NoRow,
+            _ => Verdict::AllRows,
+        }
+    }
+
+    /// For which rows of a batch the condition holds.
+    pub(crate) fn evaluate(&self, batch: &RecordBatch) -> std::result::Result<BooleanBuffer, ArrowError> {
+        let holds = self.test.evaluate(batch)?;
+        match &self.xor {
+            Some(xor) => Ok(&holds ^ &xor.evaluate(batch)?),
+            None => Ok(holds),
+        }
+    }
+}
+
+impl ColumnTest {
     fn judge(&self, range: &ColumnRange) -> Verdict {
         let all_null = range.nulls == Some(range.rows);
         let (min, max) = (range.min.as_ref(), range.max.as_ref());
@@ -170,8 +230,9 @@ impl Condition {
         }
     }
 
-    /// For which rows of the column the condition holds.
-    pub(crate) fn evaluate(&self, column: &ArrayRef) -> std::result::Result<BooleanBuffer, ArrowError> {
+    fn evaluate(&self, batch: &RecordBatch) -> std::result::Result<BooleanBuffer, ArrowError> {
+        let lacks = || ArrowError::SchemaError(format!("a data file lacks the column '{}' of its table", self.column));
+        let column = batch.column_by_name(&self.column).ok_or_else(lacks)?;
         match &self.test {
             Test::AtMost(limit) => each_instant(column, false, |value| value <= *limit),
             Test::Before(limit) => each_instant(column, false, |value| value < *limit),
@@ -242,7 +303,7 @@ mod tests {
     }
 
     fn judged(test: Test, range: &ColumnRange) -> Verdict {
-        Condition { column: String::new(), test }.judge(range)
+        ColumnTest { column: String::new(), test }.judge(range)
     }
 
     #[test]
@@ -261,6 +322,35 @@ mod tests {
         assert_eq!(judged(Test::EndsAfter(4), &range(5, 9, 3)), AllRows);
         assert_eq!(judged(Test::EndsAfter(9), &all_null), AllRows);
         assert_eq!(judged(Test::EndsAfter(9), &unknown), SomeRows);
+    }
+
+    #[test]
+    fn rows_known_at_one_of_two_times_are_those_a_plain_reading_finds() {
+        let times = |values: &[Option<i64>]| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from(values.to_vec()).with_timezone("+00:00"))
+        };
+        let spans: Vec<(i64, Option<i64>)> =
+            (0..6).flat_map(|from| (from + 1..8).map(move |to| (from, (to < 7).then_some(to)))).collect();
+        let from: Vec<Option<i64>> = spans.iter().map(|span| Some(span.0)).collect();
+        let to: Vec<Option<i64>> = spans.iter().map(|span| span.1).collect();
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("system_from", times(&from), false),
+            ("system_to", times(&to), true),
+        ]);
+        let batch = batch.unwrap();
+        let known = |at: i64| move |span: &(i64, Option<i64>)| span.0 <= at && span.1.is_none_or(|to| to > at);
+        for (first, second) in [(0, 1), (1, 4), (2, 3), (3, 9)] {
+            let filter = Filter::default().changed_between(first, second);
+            let expected = spans.iter().filter(|span| known(first)(span) != known(second)(span)).count();
+            assert_eq!(filter.apply(batch.clone()).unwrap().num_rows(), expected, "{first} {second}");
+        }
+        // Files whose rows were all known by the first and end after the second hold no such row.
+        let filter = Filter::default().changed_between(5, 7);
+        let ends =
+            |to: ColumnRange| move |column: &str| if column == "system_to" { to.clone() } else { range(1, 5, 0) };
+        assert!(filter.within(ends(ColumnRange { nulls: Some(10), rows: 10, ..ColumnRange::default() })).is_none());
+        assert!(filter.within(ends(range(6, 9, 0))).is_some_and(|left| left.conditions().len() == 1));
+        assert!(filter.within(ends(range(6, 7, 0))).is_some_and(|left| left.conditions().is_empty()));
     }
 
     #[test]

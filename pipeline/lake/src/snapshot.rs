@@ -10,9 +10,9 @@ use futures::stream::BoxStream;
 use model::SnapshotToken;
 
 use crate::{
-    Dataset, Error, ErrorKind, Pruning, Result, ScanFiles, ScanRequest,
+    Dataset, Error, ErrorKind, Kinds, Pruning, Result, ScanFiles, ScanRequest,
     lake::{Shared, State, TableState, no_dataset},
-    scan,
+    scan, scan_plan,
 };
 
 /// The state of all datasets after one epoch.
@@ -88,20 +88,40 @@ impl TableSnapshot {
     /// batch. Has to be polled within a Tokio runtime, which it leaves free while files are decoded.
     ///
     /// Fails with `NotFound` for a column that is not there.
-    pub fn scan(&self, mut request: ScanRequest) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        request.system_from_at_most = request.system_from_at_most.min(self.token.system_time.micros());
-        scan::scan(self.shared.clone(), self.table.clone(), &request)
+    pub fn scan(&self, request: ScanRequest) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        scan::scan(self.shared.clone(), self.table.clone(), &self.of_moment(request))
+    }
+
+    /// Streams the rows of exact files a request asks for, whatever part it names: each stream in the order of keys,
+    /// then `valid_from` and `system_from`, each reading ahead of what is taken from it; to be merged. There may be no
+    /// stream. Otherwise like [`TableSnapshot::scan`].
+    pub async fn scan_sorted(&self, request: ScanRequest) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
+        scan::scan_sorted(self.shared.clone(), self.table.clone(), self.of_moment(request)).await
+    }
+
+    /// Counts the files whose bounds say that they may hold rows a request asks for, by what kind of rows they hold.
+    pub async fn kinds(&self, request: &ScanRequest) -> Result<Kinds> {
+        let request = self.of_moment(request.clone());
+        match scan::checked(self.shared.clone(), self.table.clone(), &request)? {
+            Some(query) => scan_plan::kinds(&query).await,
+            None => Ok(Kinds::default()),
+        }
+    }
+
+    /// Nothing that became known after this moment.
+    fn of_moment(&self, request: ScanRequest) -> ScanRequest {
+        let known = request.system_from_at_most.min(self.token.system_time.micros());
+        ScanRequest { system_from_at_most: known, ..request }
     }
 
     /// Counts what the conditions of a request leave of the table's files, judged by the files' bounds alone.
     pub async fn pruning(&self, request: &ScanRequest) -> Result<Pruning> {
-        let known = request.system_from_at_most.min(self.token.system_time.micros());
-        let request = ScanRequest { system_from_at_most: known, ..request.clone() };
-        scan::pruning(&self.shared, &self.table, &request).await
+        let request = self.of_moment(request.clone());
+        scan_plan::pruning(&self.shared, &self.table, &request).await
     }
 
     /// Counts the table's data files, whatever rows of them are of this moment.
     pub async fn file_count(&self) -> Result<ScanFiles> {
-        scan::count_files(&self.shared, &self.table).await
+        scan_plan::count_files(&self.shared, &self.table).await
     }
 }

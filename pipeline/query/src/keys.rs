@@ -91,6 +91,11 @@ impl KeyOrder {
         Some(start..start + self.entries[start..].iter().take_while(same).count())
     }
 
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Where a row is kept.
     pub(crate) fn place(&self, index: usize) -> Place {
         self.entries[index].place

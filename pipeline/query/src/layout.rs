@@ -67,7 +67,7 @@ pub(crate) struct Layout {
     pub(crate) keys: Vec<usize>,
     /// The values that decide whether neighbours are one version; none where there are no neighbours.
     pub(crate) values: Vec<usize>,
-    /// `valid_from`, `valid_to`, `system_from`, `system_to`.
+    /// `valid_from`, `valid_to`, `system_from`, `system_to`; `system_from` in place of one that is not read.
     pub(crate) times: [usize; 4],
     pub(crate) operation: usize,
     pub(crate) output: Vec<Column>,
@@ -86,9 +86,12 @@ impl Layout {
         let bounds = wanted.iter().any(|name| *name == TIME_COLUMNS[0] || *name == TIME_COLUMNS[1]);
         let at_instant = matches!(coordinates.valid, ValidTime::At(_)) && !bounds;
         // Where versions can have neighbours, all values decide whether two of them are one.
+        // The latest row that covers an instant is told by its system time, the lake having seen that it covers it.
+        let latest = at_instant && matches!(coordinates.system, SystemTime::AsOf(_));
         let needed = |name: &str| {
             let is_value = definition.value_columns().any(|column| column.name == name);
-            !is_value || !at_instant || wanted.contains(&name)
+            let is_unread_time = latest && name != TIME_COLUMNS[2] && TIME_COLUMNS.contains(&name);
+            (!is_value || !at_instant || wanted.contains(&name)) && !is_unread_time
         };
         let mut layout = Layout::of_scan(definition, coordinates.known(), needed);
         if at_instant {
@@ -155,7 +158,7 @@ impl Layout {
             description: String::new(),
             keys: definition.key_columns().filter_map(|column| at(&column.name)).collect(),
             values: definition.value_columns().filter_map(|column| at(&column.name)).collect(),
-            times: TIME_COLUMNS.map(|name| at(name).unwrap_or_default()),
+            times: TIME_COLUMNS.map(|name| at(name).or(at(TIME_COLUMNS[2])).unwrap_or_default()),
             operation: at(OPERATION_COLUMN).unwrap_or_default(),
             output: Vec::new(),
             output_schema: scan_schema.clone(),

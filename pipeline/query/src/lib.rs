@@ -11,15 +11,18 @@
 //! What may not happen here: writing, reading two states in one query, and letting a filter on anything but a key
 //! below resolution. DataFusion's types do not leave the crate, but for Arrow's.
 
+mod answering;
 mod as_of_join;
 mod catalog;
 mod clause;
 mod coordinates;
+mod distinct_keys;
 mod engine;
 mod error;
 mod filters;
 mod in_order;
 mod interval_join;
+mod key_codes;
 mod keys;
 mod layout;
 mod micros;
@@ -27,6 +30,7 @@ mod parameters;
 mod period_functions;
 mod periods;
 mod planner;
+mod resolution;
 mod resolve_exec;
 mod rows;
 mod runtime;
@@ -36,6 +40,9 @@ mod statement;
 mod table_functions;
 mod text;
 mod views;
+mod ways;
+mod windows;
+mod winnow;
 mod write;
 mod yielding;
 

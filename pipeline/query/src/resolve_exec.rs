@@ -1,30 +1,29 @@
 //! The one operator that turns assertion rows into versions.
 //!
-//! It is a leaf of the plan: it reads the scan itself, keeps the rows under the query's memory reservation, resolves
-//! them and gives versions out by key and then valid time. Filters on anything but key columns stay above it.
+//! It is a leaf of the plan: it reads the scan itself (see `answering`), keeps rows under the query's memory reservation,
+//! resolves them and gives versions out by key and then valid time. Filters on anything but key columns stay above it.
 
 use std::{any::Any, fmt, sync::Arc};
 
 use datafusion::{
-    arrow::datatypes::SchemaRef,
-    common::{Result, runtime::SpawnedTask},
+    common::Result,
     execution::{SendableRecordBatchStream, TaskContext, memory_pool::MemoryConsumer},
     physical_expr::{EquivalenceProperties, PhysicalSortExpr, expressions::Column as ColumnExpr},
     physical_plan::{
         DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
         execution_plan::{Boundedness, EmissionType, SchedulingType},
-        metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput},
+        metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet},
         stream::RecordBatchReceiverStream,
     },
 };
-use futures::TryStreamExt;
 use lake::{Pruning, ScanRequest, TableSnapshot};
 
 use crate::{
+    answering::Answering,
     error::external,
     filters::KeyCondition,
     layout::{Column, Layout, Reading},
-    rows::{Collector, Resolver},
+    ways::{self, Way},
 };
 
 /// Batches that may wait for the operator above.
@@ -35,8 +34,8 @@ pub(crate) struct ResolveExec {
     table: TableSnapshot,
     layout: Arc<Layout>,
     conditions: Vec<KeyCondition>,
-    /// Of a plan that is shown: what each condition left of the dataset's files.
-    pruning: Option<Pruning>,
+    /// Of a plan that is shown: what each condition left of the dataset's files, and how these are read.
+    pruning: Option<(Pruning, Way)>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -61,19 +60,14 @@ impl ResolveExec {
     /// Counts what each axis prunes, to be shown with the plan.
     pub(crate) async fn with_pruning(mut self) -> Result<ResolveExec> {
         let request = self.scan_request()?;
-        self.pruning = Some(self.table.pruning(&request).await.map_err(external)?);
+        let pruning = self.table.pruning(&request).await.map_err(external)?;
+        self.pruning = Some((pruning, ways::choose(&self.table, &self.layout, &request).await?));
         Ok(self)
     }
 
     fn scan_request(&self) -> Result<ScanRequest> {
-        let columns = self.layout.scan_schema.fields().iter().map(|field| field.name().clone()).collect();
         let key_filters: Result<Vec<_>> = self.conditions.iter().map(KeyCondition::to_key_filter).collect();
-        Ok(ScanRequest {
-            columns,
-            system_from_at_most: self.layout.known.micros(),
-            valid_overlap: self.layout.valid_overlap,
-            key_filters: key_filters?,
-        })
+        Ok(ScanRequest { key_filters: key_filters?, ..ways::request_of(&self.layout) })
     }
 }
 
@@ -111,6 +105,7 @@ impl DisplayAs for ResolveExec {
             projection.join(", "),
             conditions.join(", "),
             match reading {
+                _ if self.pruning.is_some_and(|(_, way)| way == Way::Exact) => "exact",
                 Reading::Latest => "latest",
                 Reading::Versions(_) => "versions",
                 Reading::Rectangles(..) => "rectangles",
@@ -118,7 +113,7 @@ impl DisplayAs for ResolveExec {
             },
         )?;
         match &self.pruning {
-            Some(Pruning { files, known, valid, keys }) => {
+            Some((Pruning { files, known, valid, keys }, _)) => {
                 write!(f, ", files={files}, after_system_time={known}, after_valid_time={valid}, after_keys={keys}")
             }
             None => Ok(()),
@@ -148,55 +143,22 @@ impl ExecutionPlan for ResolveExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let request = self.scan_request()?;
         let name = format!("resolving {}", self.table.dataset().name);
-        let memory = MemoryConsumer::new(name).register(context.memory_pool());
-        let collector = Collector::new(self.layout.clone(), memory);
-        let scanned = MetricBuilder::new(&self.metrics).counter("rows_scanned", partition);
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let schema = self.layout.output_schema.clone();
-        let mut builder = RecordBatchReceiverStream::builder(schema.clone(), WAITING_BATCHES);
-        let (sender, table) = (builder.tx(), self.table.clone());
-        builder.spawn(async move {
-            let resolver = collect(&table, request, collector, scanned).await?;
-            let resolving = SpawnedTask::spawn_blocking(move || give_out(resolver, &schema, &metrics, &sender));
-            resolving
-                .join()
-                .await
-                .map_err(|error| datafusion::common::DataFusionError::ExecutionJoin(Box::new(error)))?
-        });
+        let mut builder = RecordBatchReceiverStream::builder(self.layout.output_schema.clone(), WAITING_BATCHES);
+        let answering = Answering {
+            table: self.table.clone(),
+            layout: self.layout.clone(),
+            request: self.scan_request()?,
+            memory: MemoryConsumer::new(name).register(context.memory_pool()),
+            scanned: MetricBuilder::new(&self.metrics).counter("rows_scanned", partition),
+            metrics: BaselineMetrics::new(&self.metrics, partition),
+            sender: builder.tx(),
+        };
+        builder.spawn(answering.run());
         Ok(builder.build())
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
-}
-
-async fn collect(
-    table: &TableSnapshot,
-    request: ScanRequest,
-    mut collector: Collector,
-    scanned: Count,
-) -> Result<Resolver> {
-    let mut batches = table.scan(request).map_err(external)?;
-    while let Some(batch) = batches.try_next().await.map_err(external)? {
-        scanned.add(batch.num_rows());
-        collector.push(&batch)?;
-    }
-    collector.finish()
-}
-
-type Sender = tokio::sync::mpsc::Sender<Result<datafusion::arrow::array::RecordBatch>>;
-
-/// Runs on a thread that may be busy for long; ends early when nobody listens any more.
-fn give_out(mut resolver: Resolver, schema: &SchemaRef, metrics: &BaselineMetrics, sender: &Sender) -> Result<()> {
-    resolver.sort();
-    while let Some(batch) = resolver.next_batch(schema)? {
-        if sender.blocking_send(Ok(batch.record_output(metrics))).is_err() {
-            break;
-        }
-    }
-    metrics.done();
-    Ok(())
 }

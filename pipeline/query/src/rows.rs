@@ -3,30 +3,22 @@
 //! Rows are kept in the batches they came in and sorted by reference; what comes out is gathered from them. The order
 //! of the output depends on the rows alone, never on the files they came from.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use datafusion::{
     arrow::{
-        array::{
-            Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringArray,
-            TimestampMicrosecondArray, new_null_array,
-        },
-        compute::{concat_batches, filter_record_batch, interleave},
-        datatypes::{DataType, SchemaRef, TimestampMicrosecondType},
+        array::{ArrayRef, RecordBatch},
+        compute::{concat_batches, interleave_record_batch},
+        datatypes::DataType,
     },
-    common::{DataFusionError, Result, utils::memory::get_record_batch_memory_size},
+    common::{Result, utils::memory::get_record_batch_memory_size},
     execution::memory_pool::MemoryReservation,
-};
-use lake::model::{
-    Assertion, Difference, OPEN, Piece, StoredAssertion, arrow_layout::timestamp_type, differences, rectangles, resolve,
 };
 
 use crate::{
-    coordinates::ValidTime,
-    error::external,
     keys::KeyOrder,
-    layout::{Column, DiffSide, Layout, Reading},
-    same_values::same_value,
+    layout::Layout,
+    resolution::{Chunk, Output, Resolution, RowPlace, internal},
 };
 
 /// Batches of fewer rows are put together until there are so many, so that gathering touches few batches.
@@ -54,7 +46,6 @@ impl Collector {
     /// Takes one batch, whose columns may be in any order.
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let batch = self.arranged(batch)?;
-        let batch = filter_record_batch(&batch, &self.visible(&batch)?)?;
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -70,7 +61,7 @@ impl Collector {
     /// Ends the taking in.
     pub(crate) fn finish(mut self) -> Result<Resolver> {
         self.keep_waiting()?;
-        Resolver::new(self.layout, self.chunks, self.memory)
+        Resolver::new(Resolution { layout: self.layout, chunks: self.chunks }, self.memory)
     }
 
     fn keep(&mut self, batch: RecordBatch) -> Result<()> {
@@ -103,78 +94,6 @@ impl Collector {
             schema.fields().iter().map(|field| column(field.name(), field.data_type())).collect();
         Ok(RecordBatch::try_new(schema.clone(), columns?)?)
     }
-
-    /// Rows known at the system time, or at some system time where rectangles are asked for, and valid where it matters.
-    fn visible(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let times = Times::of(batch, &self.layout);
-        let system = self.layout.known.micros();
-        let as_of = matches!(self.layout.reading, Reading::Latest | Reading::Versions(_));
-        let known =
-            |row: usize| times.system_from.value(row) <= system && (!as_of || end(&times.system_to, row) > system);
-        let valid = |row: usize| match self.layout.valid_overlap {
-            Some((from, to)) => times.valid_from.value(row) < to && end(&times.valid_to, row) > from,
-            None => true,
-        };
-        Ok((0..batch.num_rows()).map(|row| Some(known(row) && valid(row))).collect())
-    }
-}
-
-/// The four times of a batch.
-struct Times {
-    valid_from: TimestampMicrosecondArray,
-    valid_to: TimestampMicrosecondArray,
-    system_from: TimestampMicrosecondArray,
-    system_to: TimestampMicrosecondArray,
-}
-
-impl Times {
-    fn of(batch: &RecordBatch, layout: &Layout) -> Times {
-        let [valid_from, valid_to, system_from, system_to] =
-            layout.times.map(|column| batch.column(column).as_primitive::<TimestampMicrosecondType>().clone());
-        Times { valid_from, valid_to, system_from, system_to }
-    }
-}
-
-fn end(ends: &TimestampMicrosecondArray, row: usize) -> i64 {
-    if ends.is_null(row) { OPEN } else { ends.value(row) }
-}
-
-/// Rows that stay together, with their times at hand.
-struct Chunk {
-    batch: RecordBatch,
-    times: Times,
-    puts: BooleanArray,
-}
-
-impl Chunk {
-    fn new(batch: RecordBatch, layout: &Layout) -> Result<Chunk> {
-        let operations = batch.column(layout.operation).as_string::<i32>();
-        let puts = operations
-            .iter()
-            .map(|operation| match operation {
-                Some("put") => Ok(Some(true)),
-                Some("delete") => Ok(Some(false)),
-                other => Err(internal(format!("a stored row has the operation {other:?}"))),
-            })
-            .collect::<Result<BooleanArray>>()?;
-        Ok(Chunk { times: Times::of(&batch, layout), puts, batch })
-    }
-
-    fn assertion(&self, row: usize) -> Assertion {
-        Assertion {
-            from: self.times.valid_from.value(row),
-            to: end(&self.times.valid_to, row),
-            system_from: self.times.system_from.value(row),
-            put: self.puts.value(row),
-        }
-    }
-
-    /// With the end of its system time as far as that was known at `known`.
-    fn stored_assertion(&self, row: usize, known: i64) -> StoredAssertion {
-        let system_to = end(&self.times.system_to, row);
-        let system_to = if system_to > known { OPEN } else { system_to };
-        StoredAssertion { assertion: self.assertion(row), system_to }
-    }
 }
 
 /// Where a row is kept: chunk and row in it.
@@ -192,46 +111,22 @@ impl Place {
 
 /// Gives out versions, a batch at a time.
 pub(crate) struct Resolver {
-    layout: Arc<Layout>,
-    chunks: Vec<Chunk>,
+    rows: Resolution,
     keys: KeyOrder,
     next: usize,
     /// Kept for as long as the rows are.
     _memory: MemoryReservation,
 }
 
-/// A kept row, by chunk and row in it.
-type RowPlace = (usize, usize);
-
-/// The rows of the batch being made.
-#[derive(Default)]
-struct Output {
-    /// Rows whose key, and but for a diff whose values, come out.
-    places: Vec<RowPlace>,
-    valid_from: Vec<i64>,
-    valid_to: Vec<i64>,
-    /// Empty where every end is open.
-    system_to: Vec<i64>,
-    /// Of a diff: the row that held before, and the one that holds after.
-    sides: Vec<(Option<RowPlace>, Option<RowPlace>)>,
-}
-
-impl Output {
-    fn push(&mut self, place: RowPlace, from: i64, to: i64) {
-        self.places.push(place);
-        self.valid_from.push(from);
-        self.valid_to.push(to);
-    }
-}
-
 impl Resolver {
-    fn new(layout: Arc<Layout>, chunks: Vec<Chunk>, memory: MemoryReservation) -> Result<Resolver> {
-        let columns: Vec<Vec<ArrayRef>> = chunks
+    fn new(rows: Resolution, memory: MemoryReservation) -> Result<Resolver> {
+        let columns: Vec<Vec<ArrayRef>> = rows
+            .chunks
             .iter()
-            .map(|chunk| layout.keys.iter().map(|&key| chunk.batch.column(key).clone()).collect())
+            .map(|chunk| rows.layout.keys.iter().map(|&key| chunk.batch.column(key).clone()).collect())
             .collect();
         let keys = KeyOrder::new(&columns, &memory)?;
-        Ok(Resolver { layout, chunks, keys, next: 0, _memory: memory })
+        Ok(Resolver { rows, keys, next: 0, _memory: memory })
     }
 
     /// Sorts the rows by key. Takes long, and is to be called once, before the first batch.
@@ -240,193 +135,52 @@ impl Resolver {
     }
 
     /// The next versions; `None` when there are no more.
-    pub(crate) fn next_batch(&mut self, schema: &SchemaRef) -> Result<Option<RecordBatch>> {
+    pub(crate) fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let mut output = Output::default();
         let mut places = Vec::new();
         while output.places.len() < OUTPUT_ROWS
             && let Some(group) = self.keys.group_at(self.next)
         {
             self.next = group.end;
-            self.place_group(group, &mut places);
-            match self.layout.reading {
-                Reading::Latest => self.latest(&places, &mut output),
-                Reading::Versions(valid) => self.versions(&places, valid, &mut output),
-                Reading::Rectangles(valid, from) => self.rectangles(&places, valid, from, &mut output),
-                Reading::Diff(before, after) => self.differences(&places, before, after, &mut output),
-            }
+            places.clear();
+            places.extend(group.map(|index| self.keys.place(index).pair()));
+            self.rows.resolve(&mut places, &mut output);
         }
         if output.places.is_empty() {
             return Ok(None);
         }
         // One key may have more versions than a batch should: the operators above take any size.
-        self.gather(schema, &output).map(Some)
+        self.rows.gather(&output).map(Some)
     }
 
-    /// The rows of a key in an order that depends on what they say alone.
-    fn place_group(&self, group: Range<usize>, places: &mut Vec<RowPlace>) {
-        places.clear();
-        places.extend(group.map(|index| self.keys.place(index).pair()));
-        if places.len() > 1 && self.layout.reading != Reading::Latest {
-            places.sort_unstable_by_key(|place| {
-                let Assertion { from, to, system_from, put } = self.assertion(place);
-                (system_from, from, to, put)
-            });
+    /// The next rows as they were taken in, in the order of their keys; `None` when there are no more.
+    pub(crate) fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
+        let end = (self.next + OUTPUT_ROWS).min(self.keys.len());
+        if self.next == end {
+            return Ok(None);
         }
+        let places: Vec<RowPlace> = (self.next..end).map(|index| self.keys.place(index).pair()).collect();
+        self.next = end;
+        let batches: Vec<&RecordBatch> = self.rows.chunks.iter().map(|chunk| &chunk.batch).collect();
+        Ok(Some(interleave_record_batch(&batches, &places)?))
     }
 
-    fn assertion(&self, &(chunk, row): &RowPlace) -> Assertion {
-        self.chunks[chunk].assertion(row)
+    /// Whether no rows were taken in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.len() == 0
     }
 
-    /// All rows of the key are valid at the one instant asked for: the latest known of them holds.
-    fn latest(&self, places: &[RowPlace], output: &mut Output) {
-        let known = |&&(chunk, row): &&RowPlace| self.chunks[chunk].times.system_from.value(row);
-        if let Some(&(chunk, row)) = places.iter().max_by_key(known)
-            && self.chunks[chunk].puts.value(row)
-        {
-            output.places.push((chunk, row));
+    /// The key columns of each key once, the rows being sorted; `None` for more than `most` keys.
+    pub(crate) fn distinct_keys(&self, most: usize) -> Result<Option<Vec<ArrayRef>>> {
+        let mut places: Vec<RowPlace> = Vec::new();
+        let mut next = 0;
+        while let Some(group) = self.keys.group_at(next) {
+            if places.len() == most {
+                return Ok(None);
+            }
+            places.push(self.keys.place(group.start).pair());
+            next = group.end;
         }
+        self.rows.layout.keys.iter().map(|&key| self.rows.take(key, &places)).collect::<Result<_>>().map(Some)
     }
-
-    fn versions(&self, places: &[RowPlace], valid: ValidTime, output: &mut Output) {
-        let assertions: Vec<Assertion> = places.iter().map(|place| self.assertion(place)).collect();
-        for Piece { assertion, from, to } in resolve(&assertions, |a, b| self.same_values(places[a], places[b])) {
-            if Layout::keeps(valid, from, to) {
-                output.push(places[assertion], from, to);
-            }
-        }
-    }
-
-    fn rectangles(&self, places: &[RowPlace], valid: ValidTime, system_from: i64, output: &mut Output) {
-        let known = self.layout.known.micros();
-        let stored = |&(chunk, row): &RowPlace| self.chunks[chunk].stored_assertion(row, known);
-        let assertions: Vec<StoredAssertion> = places.iter().map(stored).collect();
-        for found in rectangles(&assertions, |a, b| self.same_values(places[a], places[b])) {
-            if Layout::keeps(valid, found.from, found.to) && found.system_to > system_from {
-                output.push(places[found.assertion], found.from, found.to);
-                output.system_to.push(found.system_to);
-            }
-        }
-    }
-
-    fn differences(&self, places: &[RowPlace], before: DiffSide, after: DiffSide, output: &mut Output) {
-        let (mut was, mut is) = (self.pieces_at(places, before), self.pieces_at(places, after));
-        let same = |a: usize, b: usize| self.same_values(places[a], places[b]);
-        let found = match (before.valid, after.valid) {
-            (Some(was_at), Some(is_at)) if was_at != is_at => {
-                was.retain(|piece| (piece.from..piece.to).contains(&was_at.micros()));
-                is.retain(|piece| (piece.from..piece.to).contains(&is_at.micros()));
-                difference_of_points(&was, &is, same)
-            }
-            (at, _) => {
-                let mut found = differences(&was, &is, same);
-                found.retain(|found| at.is_none_or(|at| (found.from..found.to).contains(&at.micros())));
-                found
-            }
-        };
-        for Difference { from, to, before, after } in found {
-            let (before, after) = (before.map(|index| places[index]), after.map(|index| places[index]));
-            if let Some(place) = after.or(before) {
-                output.push(place, from, to);
-                output.sides.push((before, after));
-            }
-        }
-    }
-
-    /// What holds as of a side's system time.
-    fn pieces_at(&self, places: &[RowPlace], side: DiffSide) -> Vec<Piece> {
-        let system = side.system.micros();
-        let known = |index: &usize| {
-            let (chunk, row) = places[*index];
-            let times = &self.chunks[chunk].times;
-            times.system_from.value(row) <= system && end(&times.system_to, row) > system
-        };
-        let indices: Vec<usize> = (0..places.len()).filter(known).collect();
-        let assertions: Vec<Assertion> = indices.iter().map(|&index| self.assertion(&places[index])).collect();
-        let same = |a: usize, b: usize| self.same_values(places[indices[a]], places[indices[b]]);
-        let pieces = resolve(&assertions, same);
-        pieces.iter().map(|piece| Piece { assertion: indices[piece.assertion], ..*piece }).collect()
-    }
-
-    fn same_values(&self, a: RowPlace, b: RowPlace) -> bool {
-        self.layout.values.iter().all(|&value| {
-            let column = |chunk: usize| self.chunks[chunk].batch.column(value);
-            same_value(column(a.0), a.1, column(b.0), b.1)
-        })
-    }
-
-    fn gather(&self, schema: &SchemaRef, output: &Output) -> Result<RecordBatch> {
-        let rows = output.places.len();
-        let open = |&micros: &i64| (micros != OPEN).then_some(micros);
-        let columns: Result<Vec<ArrayRef>> = self
-            .layout
-            .output
-            .iter()
-            .map(|column| match column {
-                Column::Stored(column) => self.take(*column, &output.places),
-                Column::ValidFrom => timestamps(output.valid_from.iter().map(|&from| Some(from))),
-                Column::ValidTo => timestamps(output.valid_to.iter().map(open)),
-                Column::SystemTo if output.system_to.is_empty() => timestamps(std::iter::repeat_n(None, rows)),
-                Column::SystemTo => timestamps(output.system_to.iter().map(open)),
-                Column::Change => Ok(Arc::new(output.sides.iter().map(change).collect::<StringArray>()) as ArrayRef),
-                Column::Before(column) => self.take_some(*column, output.sides.iter().map(|sides| sides.0)),
-                Column::After(column) => self.take_some(*column, output.sides.iter().map(|sides| sides.1)),
-            })
-            .collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(schema.clone(), columns?, &options)?)
-    }
-
-    fn column_of_chunks(&self, column: usize) -> Vec<&dyn Array> {
-        self.chunks.iter().map(|chunk| chunk.batch.column(column).as_ref()).collect()
-    }
-
-    fn take(&self, column: usize, places: &[RowPlace]) -> Result<ArrayRef> {
-        Ok(interleave(&self.column_of_chunks(column), places)?)
-    }
-
-    /// Null for `None`, which is taken from an array of one null behind the chunks.
-    fn take_some(&self, column: usize, places: impl Iterator<Item = Option<RowPlace>>) -> Result<ArrayRef> {
-        let nothing = new_null_array(self.layout.scan_schema.field(column).data_type(), 1);
-        let mut arrays = self.column_of_chunks(column);
-        let null = (arrays.len(), 0);
-        arrays.push(nothing.as_ref());
-        let places: Vec<RowPlace> = places.map(|place| place.unwrap_or(null)).collect();
-        Ok(interleave(&arrays, &places)?)
-    }
-}
-
-/// Two different valid instants have no interval in common: what holds at the one faces what holds at the other.
-fn difference_of_points(
-    before: &[Piece],
-    after: &[Piece],
-    same_values: impl Fn(usize, usize) -> bool,
-) -> Vec<Difference> {
-    let (before, after) = (before.first(), after.first());
-    let same = before.zip(after).is_some_and(|(was, is)| same_values(was.assertion, is.assertion));
-    let shown = after.or(before).filter(|_| !same);
-    let difference = shown.map(|piece| Difference {
-        from: piece.from,
-        to: piece.to,
-        before: before.map(|piece| piece.assertion),
-        after: after.map(|piece| piece.assertion),
-    });
-    difference.into_iter().collect()
-}
-
-fn change(sides: &(Option<RowPlace>, Option<RowPlace>)) -> Option<&'static str> {
-    match sides {
-        (None, _) => Some("added"),
-        (_, None) => Some("removed"),
-        _ => Some("changed"),
-    }
-}
-
-fn timestamps(micros: impl Iterator<Item = Option<i64>>) -> Result<ArrayRef> {
-    let array: TimestampMicrosecondArray = micros.collect();
-    Ok(Arc::new(array.with_data_type(timestamp_type())))
-}
-
-fn internal(message: String) -> DataFusionError {
-    external(crate::Error::new(crate::ErrorKind::Internal, message))
 }

@@ -34,7 +34,7 @@ use std::path::Path;
 use crate::{
     Lake, Result, files,
     lake::{TableState, no_dataset, to_the_end},
-    scan,
+    scan_plan,
 };
 
 /// Folder in the lake's folder for what upkeep writes and nobody else reads.
@@ -106,7 +106,7 @@ impl Lake {
     async fn facts(&self, table: &TableState) -> Result<Vec<plan::FileFacts>> {
         let schema = table.metadata.current_schema();
         let key = table.dataset.definition.key.first().map_or("", String::as_str);
-        scan::live_files(&self.shared, table, |file| Some(plan::FileFacts::of(file, schema, key))).await
+        scan_plan::live_files(&self.shared, table, |file| Some(plan::FileFacts::of(file, schema, key))).await
     }
 
     fn scratch(&self) -> Result<std::path::PathBuf> {

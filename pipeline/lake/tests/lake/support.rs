@@ -134,9 +134,7 @@ pub fn everything() -> ScanRequest {
         columns: ["key", "number", "price", "valid_from", "valid_to", "system_from", "operation"]
             .map(str::to_owned)
             .to_vec(),
-        system_from_at_most: i64::MAX,
-        valid_overlap: None,
-        key_filters: Vec::new(),
+        ..ScanRequest::default()
     }
 }
 

@@ -1,0 +1,222 @@
+//! Decoding what a scan has to read, away from the executor's threads.
+//!
+//! Small files, of which there is one a second while records stream in, are decoded whole, kept, and answered from
+//! memory many at a time. Large ones are read by row group, with only the columns and pages needed.
+
+use std::{fs::File, path::PathBuf, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array},
+    compute::concat_batches,
+    datatypes::{DataType, Field, FieldRef, SchemaRef},
+};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, future, stream, stream::BoxStream};
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{
+            ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ParquetRecordBatchReader,
+            ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
+        },
+    },
+    file::statistics::Statistics,
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    Error, Result,
+    error::parquet_error,
+    files::blocking,
+    filter::{Filter, missing},
+    scan::Query,
+    scan_plan::leaf_of,
+};
+
+/// Above this, batches are handed on as they are and not copied into one.
+const CONCAT_BYTES: usize = 64 << 20;
+const BATCH_ROWS: usize = 8_192;
+const READ_AHEAD_BATCHES: usize = 2;
+
+/// A piece of work.
+pub(crate) enum Unit {
+    /// Files that are answered together.
+    Small(Vec<SmallFile>),
+    RowGroup(RowGroup),
+}
+
+/// A file to be decoded whole.
+pub(crate) struct SmallFile {
+    pub(crate) path: PathBuf,
+    pub(crate) filter: Filter,
+}
+
+/// A row group that may hold rows, with the conditions its statistics leave open.
+pub(crate) struct RowGroup {
+    pub(crate) path: PathBuf,
+    pub(crate) footer: ArrowReaderMetadata,
+    pub(crate) index: usize,
+    pub(crate) filter: Filter,
+    /// Rows in pages that may hold rows asked for; `None` for all of them.
+    pub(crate) selection: Option<RowSelection>,
+}
+
+impl Unit {
+    /// The rows asked for. Nothing is read before the stream is polled.
+    pub(crate) fn read(self, query: Arc<Query>) -> BoxStream<'static, Result<RecordBatch>> {
+        match self {
+            Unit::Small(files) => {
+                let batches = blocking(move || read_small(&query, &files));
+                batches.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).into_stream().try_flatten().boxed()
+            }
+            Unit::RowGroup(group) => {
+                async move { group.start(query, READ_AHEAD_BATCHES) }.into_stream().flatten().boxed()
+            }
+        }
+    }
+}
+
+fn read_small(query: &Query, files: &[SmallFile]) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    for file in files {
+        for batch in query.shared.files.decoded(&file.path)?.iter() {
+            let kept = file.filter.apply(batch.clone())?;
+            if kept.num_rows() > 0 {
+                batches.push(query.project(&kept)?);
+            }
+        }
+    }
+    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    if batches.len() < 2 || bytes > CONCAT_BYTES {
+        return Ok(batches);
+    }
+    if query.output.fields().is_empty() {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        return Ok(vec![batch_of(&query.output, Vec::new(), rows)?]);
+    }
+    Ok(vec![concat_batches(&query.output, &batches)?])
+}
+
+impl RowGroup {
+    /// Starts decoding within a Tokio runtime, so many batches ahead of whoever takes them. No thread is held while
+    /// nobody does, and decoding ends when the stream is dropped.
+    pub(crate) fn start(self, query: Arc<Query>, ahead: usize) -> BoxStream<'static, Result<RecordBatch>> {
+        let (sender, receiver) = mpsc::channel(ahead);
+        let ended = tokio::spawn(async move {
+            let mut opened = blocking(move || self.open(query)).await?;
+            loop {
+                let (batch, same) = blocking(move || Ok((opened.next()?, opened))).await?;
+                let Some(batch) = batch else { return Ok(()) };
+                opened = same;
+                let nobody_listens = batch.num_rows() > 0 && sender.send(Ok(batch)).await.is_err();
+                if nobody_listens {
+                    return Ok(());
+                }
+            }
+        });
+        let batches = stream::unfold(receiver, |mut receiver| async {
+            let batch = receiver.recv().await?;
+            Some((batch, receiver))
+        });
+        // An error, and a panic, end the stream as errors, so that a result is never cut short in silence.
+        let end = ended.map(|ended| match ended {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Err(error)),
+            Err(join) => Some(Err(Error::internal("reading a file did not end").because(join))),
+        });
+        batches.chain(end.into_stream().filter_map(future::ready)).boxed()
+    }
+
+    fn open(self, query: Arc<Query>) -> Result<OpenRowGroup> {
+        let fields = query.output.fields().iter();
+        let known: Vec<Option<ArrayRef>> = fields.map(|field| self.only_value(field)).collect();
+        let RowGroup { path, footer, index, filter, selection } = self;
+        let file = File::open(&path).map_err(|e| Error::io("open a file", &path, e))?;
+        let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
+        let arrow_schema = footer.schema().clone();
+        let mask = |columns: &mut dyn Iterator<Item = &str>| -> Result<ProjectionMask> {
+            let indices: Result<Vec<usize>> =
+                columns.map(|column| arrow_schema.index_of(column).map_err(|_| missing(column))).collect();
+            Ok(ProjectionMask::roots(&parquet_schema, indices?))
+        };
+        let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
+        for condition in filter.conditions() {
+            let (mask, condition) = (mask(&mut condition.columns())?, condition.clone());
+            predicates.push(Box::new(ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
+                condition.evaluate(&batch).map(|holds| BooleanArray::new(holds, None))
+            })));
+        }
+        let decoded = query.output.fields().iter().zip(&known).filter(|(_, known)| known.is_none());
+        let projection = mask(&mut decoded.map(|(field, _)| field.name().as_str()))?;
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
+            .with_projection(projection)
+            .with_row_groups(vec![index])
+            .with_batch_size(BATCH_ROWS);
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        if !predicates.is_empty() {
+            builder = builder.with_row_filter(RowFilter::new(predicates));
+        }
+        let reader = builder.build().map_err(|e| parquet_error(&path, e))?;
+        Ok(OpenRowGroup { path, reader, known, query })
+    }
+
+    /// A batch of the one value that a column has in all rows, where statistics say so of a text or of null: nothing of
+    /// it has to be decoded then.
+    fn only_value(&self, field: &Field) -> Option<ArrayRef> {
+        let metadata = self.footer.metadata();
+        let group = metadata.row_group(self.index);
+        let statistics = group.column(leaf_of(metadata, field.name())?).statistics()?;
+        let nulls = statistics.null_count_opt()?;
+        if field.is_nullable() && nulls == group.num_rows().unsigned_abs() {
+            return Some(new_null_array(field.data_type(), BATCH_ROWS));
+        }
+        let Statistics::ByteArray(bytes) = statistics else { return None };
+        let (min, max) = (bytes.min_opt()?, bytes.max_opt()?);
+        let exact = statistics.min_is_exact() && statistics.max_is_exact() && min == max && nulls == 0;
+        if !exact || field.data_type() != &DataType::Utf8 {
+            return None;
+        }
+        let value = min.as_utf8().ok()?;
+        Some(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, BATCH_ROWS))))
+    }
+}
+
+/// A row group that is being decoded.
+struct OpenRowGroup {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    /// Of each column asked for: a batch of the one value it has; `None` for a column that is decoded.
+    known: Vec<Option<ArrayRef>>,
+    query: Arc<Query>,
+}
+
+impl OpenRowGroup {
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(batch) = self.reader.next() else { return Ok(None) };
+        let corrupt =
+            |e| Error::corrupt("a Parquet file cannot be decoded").with("path", self.path.display()).because(e);
+        let batch = batch.map_err(corrupt)?;
+        let column = |(field, known): (&FieldRef, &Option<ArrayRef>)| match known {
+            Some(value) => Ok(value.slice(0, batch.num_rows())),
+            None => batch.column_by_name(field.name()).cloned().ok_or_else(|| missing(field.name())),
+        };
+        let columns: Result<Vec<ArrayRef>> = self.query.output.fields().iter().zip(&self.known).map(column).collect();
+        batch_of(&self.query.output, columns?, batch.num_rows()).map(Some)
+    }
+}
+
+impl Query {
+    /// The columns asked for, in their order, out of a batch that has them.
+    fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let column = |name: &str| batch.column_by_name(name).cloned().ok_or_else(|| missing(name));
+        let columns = self.output.fields().iter().map(|field| column(field.name())).collect::<Result<Vec<_>>>()?;
+        batch_of(&self.output, columns, batch.num_rows())
+    }
+}
+
+fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
+        .map_err(|e| Error::corrupt("a data file has other columns than its table").because(e))
+}

@@ -1,0 +1,217 @@
+//! Keys as numbers of sixteen bytes, to be looked up in a table.
+
+use std::hash::BuildHasher;
+
+use datafusion::{
+    arrow::{
+        array::{Array, ArrayRef, AsArray, StringArray},
+        datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType},
+        row::{RowConverter, Rows, SortField},
+    },
+    common::Result,
+};
+
+/// Bytes a code has room for, beside their number.
+const INLINE_BYTES: usize = 15;
+/// Where a code says how many bytes it holds, or that it holds none.
+const LENGTH_SHIFT: u32 = 120;
+const LONG: u128 = 0xff << LENGTH_SHIFT;
+const REFERENCE: u128 = u64::MAX as u128;
+
+/// A key: its bytes if there is room for them. Else a hash, with bytes that are kept elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Code(u128);
+
+impl Code {
+    /// For where there is no key.
+    pub(crate) const NONE: Code = Code(0);
+
+    /// The code of a long key whose bytes are kept at a place, told by any number.
+    pub(crate) fn kept_at(self, place: u64) -> Code {
+        Code((self.0 & !REFERENCE) | u128::from(place))
+    }
+
+    /// Where the bytes of a long key are kept; `None` for a code that holds them.
+    pub(crate) fn place(self) -> Option<u64> {
+        ((self.0 & LONG) == LONG).then_some(self.0 as u64)
+    }
+
+    /// The code without the place.
+    pub(crate) fn bare(self) -> Code {
+        if self.place().is_some() { self.kept_at(0) } else { self }
+    }
+}
+
+/// Makes codes of the keys of batches. Codes of different makers cannot be compared.
+pub(crate) struct Coder {
+    hasher: Hasher,
+    /// For keys of several columns, and of types that have no shorter way.
+    converter: Option<RowConverter>,
+}
+
+/// The keys of a batch.
+pub(crate) struct Keys {
+    pub(crate) codes: Vec<Code>,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    None,
+    Text(StringArray),
+    Rows(Rows),
+}
+
+impl Keys {
+    /// The bytes of a long key.
+    pub(crate) fn bytes(&self, row: usize) -> &[u8] {
+        match &self.bytes {
+            Bytes::None => &[],
+            Bytes::Text(text) => text.value(row).as_bytes(),
+            Bytes::Rows(rows) => rows.row(row).data(),
+        }
+    }
+}
+
+impl Coder {
+    /// For keys with columns of these types.
+    pub(crate) fn new(types: &[DataType]) -> Result<Coder> {
+        let short = matches!(types, [DataType::Utf8]) || matches!(types, [single] if is_integer(single));
+        let fields = || types.iter().map(|data_type| SortField::new(data_type.clone())).collect();
+        let converter = if short { None } else { Some(RowConverter::new(fields())?) };
+        Ok(Coder { hasher: Hasher::new(), converter })
+    }
+
+    /// The keys of a batch, of which no column has nulls.
+    pub(crate) fn keys(&self, columns: &[ArrayRef]) -> Result<Keys> {
+        if let Some(converter) = &self.converter {
+            let rows = converter.convert_columns(columns)?;
+            let codes = rows.iter().map(|row| self.code(row.data())).collect();
+            return Ok(Keys { codes, bytes: Bytes::Rows(rows) });
+        }
+        if let Some(codes) = integer_codes(&columns[0]) {
+            return Ok(Keys { codes, bytes: Bytes::None });
+        }
+        let text = columns[0].as_string::<i32>().clone();
+        Ok(Keys { codes: self.text_codes(&text), bytes: Bytes::Text(text) })
+    }
+
+    /// A well-spread number, the same for equal codes.
+    pub(crate) fn hash(&self, code: Code) -> u64 {
+        self.hasher.of_code(code)
+    }
+
+    fn text_codes(&self, text: &StringArray) -> Vec<Code> {
+        let values = text.value_data();
+        let ends = text.value_offsets().windows(2);
+        let code = |ends: &[i32]| {
+            let (start, end) = (ends[0] as usize, ends[1] as usize);
+            // Sixteen bytes at once, of which those behind the end are cut off.
+            match values.get(start..start + 16) {
+                Some(sixteen) if end - start <= INLINE_BYTES => {
+                    let mut bytes = [0; 16];
+                    bytes.copy_from_slice(sixteen);
+                    let length = end - start;
+                    let kept = u128::from_le_bytes(bytes) & ((1 << (8 * length)) - 1);
+                    Code(kept | ((length as u128) << LENGTH_SHIFT))
+                }
+                _ => self.code(&values[start..end]),
+            }
+        };
+        ends.map(code).collect()
+    }
+
+    fn code(&self, bytes: &[u8]) -> Code {
+        if bytes.len() > INLINE_BYTES {
+            return Code(LONG | (u128::from(self.hasher.of_bytes(bytes) >> 8) << 64));
+        }
+        let mut inline = [0; 16];
+        inline[..bytes.len()].copy_from_slice(bytes);
+        Code(u128::from_le_bytes(inline) | ((bytes.len() as u128) << LENGTH_SHIFT))
+    }
+}
+
+fn is_integer(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Timestamp(..))
+}
+
+fn integer_codes(column: &ArrayRef) -> Option<Vec<Code>> {
+    let code = |value: i64| Code(u128::from(value.cast_unsigned()));
+    Some(match column.data_type() {
+        DataType::Int32 => column.as_primitive::<Int32Type>().values().iter().map(|&v| code(v.into())).collect(),
+        DataType::Date32 => column.as_primitive::<Date32Type>().values().iter().map(|&v| code(v.into())).collect(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().values().iter().map(|&v| code(v)).collect(),
+        DataType::Timestamp(..) => {
+            column.as_primitive::<TimestampMicrosecondType>().values().iter().map(|&v| code(v)).collect()
+        }
+        _ => return None,
+    })
+}
+
+/// Multiplies and folds, with secrets of its own, so that nobody can choose keys that collide.
+struct Hasher {
+    secrets: [u64; 2],
+}
+
+impl Hasher {
+    fn new() -> Hasher {
+        let random = std::hash::RandomState::new();
+        Hasher { secrets: [random.hash_one(1) | 1, random.hash_one(2) | 1] }
+    }
+
+    fn fold(&self, low: u64, high: u64) -> u64 {
+        let product = u128::from(low ^ self.secrets[0]) * u128::from(high ^ self.secrets[1]);
+        product as u64 ^ (product >> 64) as u64
+    }
+
+    fn of_code(&self, Code(code): Code) -> u64 {
+        self.fold(code as u64, (code >> 64) as u64)
+    }
+
+    fn of_bytes(&self, bytes: &[u8]) -> u64 {
+        let eight = |bytes: &[u8]| {
+            let mut eight = [0; 8];
+            eight[..bytes.len()].copy_from_slice(bytes);
+            u64::from_le_bytes(eight)
+        };
+        let start = bytes.len() as u64;
+        bytes.chunks(8).map(eight).fold(start, |hash, part| self.fold(hash.rotate_left(29) ^ part, hash))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, sync::Arc};
+
+    use datafusion::arrow::array::{BooleanArray, Int32Array};
+
+    use super::*;
+
+    #[test]
+    fn short_texts_are_their_codes_wherever_they_lie() {
+        let words = ["", "a", "a\0", "fifteen letters", "sixteen letters!", "rather more than sixteen letters", "a"];
+        let coder = Coder::new(&[DataType::Utf8]).unwrap();
+        let column: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
+        let keys = coder.keys(&[column]).unwrap();
+        let distinct: HashSet<u128> = keys.codes.iter().map(|code| code.0).collect();
+        assert_eq!(distinct.len(), 6);
+        assert_eq!(keys.codes[1], keys.codes[6]);
+        let long: Vec<bool> = keys.codes.iter().map(|code| code.place().is_some()).collect();
+        assert_eq!(long, [false, false, false, false, true, true, false]);
+        assert_eq!(keys.bytes(4), b"sixteen letters!");
+        let kept = keys.codes[5].kept_at(7);
+        assert_eq!((kept.place(), kept.bare()), (Some(7), keys.codes[5]));
+        assert_eq!(coder.hash(kept.bare()), coder.hash(keys.codes[5]));
+    }
+
+    #[test]
+    fn numbers_and_several_columns_have_codes() {
+        let coder = Coder::new(&[DataType::Int32]).unwrap();
+        let column: ArrayRef = Arc::new(Int32Array::from(vec![-1, 0, i32::MIN, -1]));
+        let codes = coder.keys(std::slice::from_ref(&column)).unwrap().codes;
+        assert!(codes[0] == codes[3] && codes[0] != codes[1] && codes.iter().all(|code| code.place().is_none()));
+        let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true, true]));
+        let coder = Coder::new(&[DataType::Int32, DataType::Boolean]).unwrap();
+        let codes = coder.keys(&[column, flags]).unwrap().codes;
+        assert!(codes[0] == codes[3] && codes[0] != codes[1] && codes[1] != codes[2]);
+    }
+}
