@@ -1,8 +1,8 @@
 //! `tidemark bench upkeep`: what compaction costs those who write and those who ask meanwhile.
 //!
 //! A lake with a long history of prices takes in a full stream while single keys of another dataset are asked for.
-//! Once half of the stream is committed, the history is compacted in the same process. The half before is what the
-//! time of the compaction is compared with.
+//! After a third of the stream the history is compacted in the same process. What the pipeline does gets slower as its
+//! state grows, so the time of the compaction is compared with what came right before it and what came right after.
 
 use std::{
     path::PathBuf,
@@ -52,9 +52,12 @@ pub struct UpkeepArguments {
     /// Days of it, on each of which every instrument has a row.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..1000))]
     versions: u32,
-    /// Events that come in meanwhile. Should last longer than twice the compaction.
-    #[arg(long, default_value_t = 12_000_000)]
+    /// Events that come in meanwhile. Two thirds of them should last longer than the compaction.
+    #[arg(long, default_value_t = 20_000_000)]
     records: u64,
+    /// Different keys of these events.
+    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..))]
+    record_keys: u64,
     /// Parallel workers of the pipeline.
     #[arg(long, default_value_t = 2)]
     slots: u16,
@@ -64,7 +67,7 @@ pub struct UpkeepArguments {
     /// Leave the folder for a look.
     #[arg(long)]
     keep: bool,
-    /// Do not compact: both halves are then the same, and what they differ by is noise.
+    /// Do not compact: what the figures differ by is then noise.
     #[arg(long)]
     without_upkeep: bool,
 }
@@ -83,14 +86,14 @@ async fn measure(arguments: &UpkeepArguments) -> Result<Value> {
     prices::write(&parts.lake, COMPACTED, &identifiers, history).await?;
     prices::write(&parts.lake, ASKED, &identifiers, History { first_day: arguments.versions, rounds: 1 }).await?;
     eprintln!("filling the stream with {} events", arguments.records);
-    burst::fill(arguments.records, (arguments.records / 10).max(1), &parts).await?;
+    burst::fill(arguments.records, arguments.record_keys, &parts).await?;
 
     let engine = Arc::new(parts.query_engine(&settings)?);
     let stop = Arc::new(AtomicBool::new(false));
     let (pipeline, stopping) = (parts.pipeline(&settings, tokio::runtime::Handle::current()), Arc::clone(&stop));
     let ingesting = tokio::task::spawn_blocking(move || pipeline.run(&stopping));
     let asking = tokio::spawn(keep_asking(engine, identifiers, Arc::clone(&stop)));
-    let outcome = both_halves(arguments, &parts.lake).await;
+    let outcome = observe(arguments, &parts.lake).await;
     stop.store(true, Ordering::Relaxed);
     ingesting.await.map_err(panicked)??;
     let asked = asking.await.map_err(panicked)??;
@@ -107,14 +110,19 @@ struct Window {
 }
 
 impl Window {
-    /// Between the first commit in it and the last; of fewer than two, zero.
-    fn records_per_second(&self) -> f64 {
+    /// From the first commit in it to the last: records, and seconds.
+    fn records_and_seconds(&self) -> (f64, f64) {
         match (self.commits.first(), self.commits.last()) {
-            (Some((from, before)), Some((to, after))) if to > from => {
-                (after - before) as f64 / to.duration_since(*from).as_secs_f64()
+            (Some((from, before)), Some((to, after))) => {
+                ((after - before) as f64, to.duration_since(*from).as_secs_f64())
             }
-            _ => 0.0,
+            _ => (0.0, 0.0),
         }
+    }
+
+    /// Null where there are not two commits.
+    fn records_per_second(&self) -> Option<f64> {
+        rate(&[self])
     }
 
     /// The questions that began in it.
@@ -123,32 +131,43 @@ impl Window {
     }
 }
 
+/// Records per second over several windows; None where there are no two commits in any.
+fn rate(windows: &[&Window]) -> Option<f64> {
+    let sum = |sum: (f64, f64), add: (f64, f64)| (sum.0 + add.0, sum.1 + add.1);
+    let (records, seconds) = windows.iter().map(|window| window.records_and_seconds()).fold((0.0, 0.0), sum);
+    (seconds > 0.0).then_some((records / seconds).round())
+}
+
 /// What was observed.
-struct Halves {
-    without: Window,
-    with: Window,
+struct Observed {
+    before: Window,
+    during: Window,
+    after: Window,
     compaction_seconds: f64,
     compaction_run: Value,
     peak_memory_bytes: u64,
 }
 
-async fn both_halves(arguments: &UpkeepArguments, lake: &Lake) -> Result<Halves> {
-    let mut commits = Commits { heads: lake.subscribe(), lake: lake.clone() };
-    // The first commit waits for the pipeline to start.
-    commits.next().await?;
-    eprintln!("taking in the first half without compaction");
-    let (without, _) = commits.follow(arguments.records / 2, std::future::pending::<()>()).await?;
+async fn observe(arguments: &UpkeepArguments, lake: &Lake) -> Result<Observed> {
+    let mut commits = Commits { heads: lake.subscribe(), lake: lake.clone(), committed: 0 };
+    let share = |sixths: u64| arguments.records / 6 * sixths;
+    eprintln!("taking in events until things are warm");
+    commits.follow(share(1), std::future::pending::<()>()).await?;
+    eprintln!("taking in events before compaction");
+    let (before, _) = commits.follow(share(2), std::future::pending::<()>()).await?;
 
-    eprintln!("taking in the second half with compaction");
+    eprintln!("taking in events during compaction");
     process::reset_peak_memory();
-    let (lake, without_upkeep, watch) = (lake.clone(), arguments.without_upkeep, Stopwatch::now());
-    let compaction = async move {
-        let run = if without_upkeep { Ok(Value::Null) } else { maintenance::compact(&lake, COMPACTED).await };
-        (run, watch.elapsed().as_secs_f64())
-    };
-    let mut compacting = tokio::spawn(compaction);
-    let (with, ended) = if without_upkeep {
-        commits.follow(arguments.records, std::future::pending()).await?
+    let watch = Stopwatch::now();
+    let mut compacting = tokio::spawn({
+        let (lake, without_upkeep) = (lake.clone(), arguments.without_upkeep);
+        async move {
+            let run = if without_upkeep { Ok(Value::Null) } else { maintenance::compact(&lake, COMPACTED).await };
+            (run, watch.elapsed().as_secs_f64())
+        }
+    });
+    let (during, ended) = if arguments.without_upkeep {
+        commits.follow(share(4), std::future::pending()).await?
     } else {
         commits.follow(arguments.records, &mut compacting).await?
     };
@@ -158,13 +177,18 @@ async fn both_halves(arguments: &UpkeepArguments, lake: &Lake) -> Result<Halves>
     };
     let (compaction_run, compaction_seconds) = ended.map_err(panicked)?;
     let peak_memory_bytes = process::peak_memory_bytes();
-    Ok(Halves { without, with, compaction_seconds, compaction_run: compaction_run?, peak_memory_bytes })
+
+    eprintln!("taking in events after compaction");
+    let (after, _) = commits.follow(arguments.records, std::future::pending::<()>()).await?;
+    let compaction_run = compaction_run?;
+    Ok(Observed { before, during, after, compaction_seconds, compaction_run, peak_memory_bytes })
 }
 
 /// The commits of the stream's records.
 struct Commits {
     heads: watch::Receiver<Option<EpochRecord>>,
     lake: Lake,
+    committed: u64,
 }
 
 impl Commits {
@@ -179,7 +203,8 @@ impl Commits {
         let id = self.lake.dataset(burst::DATASET).map(|dataset| dataset.id);
         let counts = self.lake.counts().await?;
         let of_stream = counts.iter().find(|counts| Some(counts.dataset_id) == id);
-        Ok((now, of_stream.map_or(0, |counts| counts.committed + counts.unchanged)))
+        self.committed = of_stream.map_or(0, |counts| counts.committed + counts.unchanged);
+        Ok((now, self.committed))
     }
 
     /// Follows them until so many records are committed, or `end` comes first, whose outcome is given then.
@@ -188,7 +213,7 @@ impl Commits {
         let mut commits: Vec<(Stopwatch, u64)> = Vec::new();
         tokio::pin!(end);
         let ended = loop {
-            if commits.last().is_some_and(|(_, committed)| *committed >= records) {
+            if self.committed >= records {
                 break None;
             }
             tokio::select! {
@@ -222,24 +247,26 @@ async fn keep_asking(
     Ok(asked)
 }
 
-fn figures(arguments: &UpkeepArguments, halves: &Halves, asked: &[(Stopwatch, Duration)]) -> Value {
-    let Halves { without, with, .. } = halves;
-    let (rate_without, rate_with) = (without.records_per_second(), with.records_per_second());
-    let (asked_without, asked_with) = (without.timings(asked), with.timings(asked));
+fn figures(arguments: &UpkeepArguments, observed: &Observed, asked: &[(Stopwatch, Duration)]) -> Value {
+    let Observed { before, during, after, .. } = observed;
+    let loss = rate(&[before, after]).zip(during.records_per_second()).map(|(usual, now)| 100.0 * (1.0 - now / usual));
+    let asked_during = during.timings(asked);
+    let asked_usually = Timings::joined(&before.timings(asked), &after.timings(asked));
     json!({
         "benchmark": "upkeep",
         "keys": arguments.keys, "versions": arguments.versions,
-        "records": arguments.records, "slots": arguments.slots,
+        "records": arguments.records, "record_keys": arguments.record_keys, "slots": arguments.slots,
         "compacting": !arguments.without_upkeep,
-        "compaction_seconds": halves.compaction_seconds,
-        "compaction_run": halves.compaction_run,
-        "overlap_seconds": with.to.duration_since(with.from).as_secs_f64(),
-        "peak_memory_bytes": halves.peak_memory_bytes,
-        "records_per_second_without": rate_without.round(),
-        "records_per_second_with": rate_with.round(),
-        "ingestion_loss_percent": 100.0 * (1.0 - rate_with / rate_without),
-        "query_without": asked_without.tail(),
-        "query_with": asked_with.tail(),
-        "query_p99_ratio": asked_with.quantile_millis(0.99) / asked_without.quantile_millis(0.99),
+        "compaction_seconds": observed.compaction_seconds,
+        "compaction_run": observed.compaction_run,
+        "ingesting_during_compaction_seconds": during.to.duration_since(during.from).as_secs_f64(),
+        "peak_memory_bytes": observed.peak_memory_bytes,
+        "records_per_second_before": before.records_per_second(),
+        "records_per_second_during": during.records_per_second(),
+        "records_per_second_after": after.records_per_second(),
+        "ingestion_loss_percent": loss,
+        "query_without": asked_usually.tail(),
+        "query_during": asked_during.tail(),
+        "query_p99_ratio": asked_during.quantile_millis(0.99) / asked_usually.quantile_millis(0.99),
     })
 }

@@ -14,6 +14,8 @@ task = json.load(sys.stdin)
 connection = duckdb.connect()
 connection.execute(f"SET threads = {int(task['threads'])}")
 connection.execute("SET TimeZone = 'UTC'")
+# It would be drawn on standard output.
+connection.execute("SET enable_progress_bar = false")
 # Files do not change: their footers are read once, as Tidemark does.
 connection.execute("SET parquet_metadata_cache = true")
 files = ", ".join("'" + path.replace("'", "''") + "'" for path in task["files"])

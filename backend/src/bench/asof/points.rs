@@ -60,8 +60,8 @@ pub async fn measure(folder: &Path, identifiers: &[String], history: &History, r
 
 fn point(number: u64, identifiers: &[String], history: &History) -> Point {
     let instrument = draw(WHICH_KEY, number, 0) % identifiers.len() as u64;
-    // At the start of a day all rounds before it are known.
-    let known_rounds = 1 + (draw(WHICH_DAY, number, 0) % u64::from(history.rounds)) as u32;
+    // At the start of a day all rounds before it are known; that after the last lies behind the last commit.
+    let known_rounds = 1 + (draw(WHICH_DAY, number, 0) % u64::from(history.rounds - 1)) as u32;
     let past_micros = u64::from(known_rounds) * DAY_MICROS.unsigned_abs();
     let moment = (draw(WHICH_MOMENT, number, 0) % past_micros).cast_signed();
     let valid = Instant(start_of_day(history.first_day).micros() + moment);
