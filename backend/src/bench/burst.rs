@@ -4,7 +4,6 @@
 //! time until the last record is committed; at the end SQL counts what is there.
 
 use std::{
-    io::Write,
     path::PathBuf,
     sync::{
         Arc,
@@ -25,13 +24,15 @@ use model::{DatasetDefinition, Instant};
 use query::QueryRequest;
 use serde_json::json;
 
-use super::process;
+use super::{figures::mix, in_own_folder, process};
 use crate::{
     compose::Parts,
     config::Settings,
     error::{Error, ErrorKind, Result},
 };
 
+/// The dataset that is filled.
+pub const DATASET: &str = "positions";
 /// Events appended in one request.
 const EVENTS_PER_REQUEST: u64 = 16_384;
 /// Valid time of the first event: 2023-11-14T22:13:20Z.
@@ -66,18 +67,7 @@ pub struct BurstArguments {
 
 /// Runs it.
 pub fn run(arguments: BurstArguments) -> Result<()> {
-    if arguments.data.exists() {
-        let message = format!("{} exists; the benchmark wants a folder of its own", arguments.data.display());
-        return Err(Error::new(ErrorKind::BadRequest, message));
-    }
-    let runtime = tokio::runtime::Runtime::new()?;
-    let outcome = runtime.block_on(measure(&arguments));
-    drop(runtime);
-    if !arguments.keep {
-        let _ = std::fs::remove_dir_all(&arguments.data);
-    }
-    writeln!(std::io::stdout(), "{}", outcome?)?;
-    Ok(())
+    in_own_folder(&arguments.data, arguments.keep, || tokio::runtime::Runtime::new()?.block_on(measure(&arguments)))
 }
 
 async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
@@ -88,7 +78,7 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
     }
     let parts = Parts::open(&settings).await?;
     eprintln!("filling the stream with {} events of {} keys", arguments.records, arguments.keys);
-    let event_bytes = fill(arguments, &parts).await?;
+    let event_bytes = fill(arguments.records, arguments.keys, &parts).await?;
     let last_position = parts.stream.last_position();
 
     eprintln!("draining with {} slots", arguments.slots);
@@ -142,12 +132,13 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
     }))
 }
 
-fn panicked(error: tokio::task::JoinError) -> Error {
+/// The error of work that panicked.
+pub fn panicked(error: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Internal, "the pipeline panicked").because(error)
 }
 
-/// Appends all events; returns their bytes.
-async fn fill(arguments: &BurstArguments, parts: &Parts) -> Result<u64> {
+/// Defines `positions` and appends so many events of so many keys to the stream; returns their bytes.
+pub async fn fill(records: u64, keys: u64, parts: &Parts) -> Result<u64> {
     let definition: DatasetDefinition = serde_json::from_value(json!({
         "columns": [
             {"name": "account", "type": "string"}, {"name": "valid_from", "type": "timestamp"},
@@ -157,14 +148,14 @@ async fn fill(arguments: &BurstArguments, parts: &Parts) -> Result<u64> {
         "key": ["account"], "valid_from": "valid_from", "mode": "until_changed",
     }))
     .map_err(|e| Error::new(ErrorKind::Internal, "the benchmark's dataset").because(e))?;
-    let dataset = parts.lake.define_dataset("positions", &definition).await?.dataset().clone();
+    let dataset = parts.lake.define_dataset(DATASET, &definition).await?.dataset().clone();
     let decoder = Decoder::new(Arc::new(definition));
     let mut bytes = 0;
-    for start in (0..arguments.records).step_by(EVENTS_PER_REQUEST as usize) {
+    for start in (0..records).step_by(EVENTS_PER_REQUEST as usize) {
         let mut request = Request::default();
         let mut scratch = EventBatch::new(decoder.definition());
-        for (line, index) in (start..arguments.records.min(start + EVENTS_PER_REQUEST)).enumerate() {
-            let event = event(index, arguments.keys);
+        for (line, index) in (start..records.min(start + EVENTS_PER_REQUEST)).enumerate() {
+            let event = event(index, keys);
             let place = Place { position: 0, line: line as u32 + 1 };
             decoder
                 .decode(event.as_bytes(), place, false, &mut scratch)
@@ -190,13 +181,6 @@ fn event(index: u64, keys: u64) -> String {
         cents % 100,
         key % 17
     )
-}
-
-/// MurmurHash3's 64-bit finaliser (Austin Appleby).
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    z = (z ^ (z >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    z ^ (z >> 33)
 }
 
 async fn count_keys(parts: &Parts, settings: &Settings) -> Result<i64> {
