@@ -97,7 +97,7 @@ async fn measure(arguments: &DaysArguments) -> Result<Value> {
         }
         if due && !arguments.without_upkeep {
             let watch = Stopwatch::now();
-            maintenance::maintain_once(&parts).await?;
+            maintenance::maintain_once(&parts, SPEED).await?;
             upkeep.push(watch.elapsed());
         }
     }

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex as StdMutex, PoisonError, RwLock, Weak, atomic::AtomicBool},
+    time::Instant as Stopwatch,
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -113,6 +114,9 @@ pub(crate) struct Shared {
     /// Held while upkeep runs: one piece at a time.
     pub(crate) upkeep: Mutex<()>,
     pub(crate) staging: Staging,
+    /// When expiry last looked at a dataset, and when the lake was opened, which counts as a look at all.
+    last_expiry: StdMutex<HashMap<u32, Stopwatch>>,
+    opened: Stopwatch,
     folder: PathBuf,
     /// The tables that somebody may be reading, by dataset, the latest last.
     in_use: StdMutex<HashMap<u32, Vec<Weak<TableState>>>>,
@@ -198,6 +202,18 @@ impl Shared {
         }
     }
 
+    pub(crate) fn last_expiry(&self, dataset_id: u32) -> Stopwatch {
+        let looked = self.last_expiry.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.get(&dataset_id).copied().unwrap_or(self.opened)
+    }
+
+    pub(crate) fn expiry_begins(&self, dataset: &str) {
+        if let Some(table) = self.state().table(dataset) {
+            let mut looked = self.last_expiry.lock().unwrap_or_else(PoisonError::into_inner);
+            looked.insert(table.dataset.id, Stopwatch::now());
+        }
+    }
+
     /// The states of a table that somebody holds, the present one among them.
     pub(crate) fn tables_in_use(&self, dataset_id: u32) -> Vec<Arc<TableState>> {
         let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
@@ -226,6 +242,8 @@ impl Lake {
             in_doubt: AtomicBool::new(false),
             upkeep: Mutex::new(()),
             staging: Staging::default(),
+            last_expiry: StdMutex::default(),
+            opened: Stopwatch::now(),
             in_use: StdMutex::default(),
             folder,
             state: RwLock::new(Arc::new(state)),

@@ -21,6 +21,7 @@ use model::Instant;
 use serde::Serialize;
 
 use super::{
+    MaintainOptions,
     replace::{next_metadata, write_metadata},
     runs::{UpkeepKind, UpkeepRun},
 };
@@ -108,15 +109,18 @@ impl Lake {
         .await
     }
 
-    /// Whether a dataset has so many snapshots that expiry is due by itself.
-    pub fn expiry_is_due(&self, dataset: &str, options: ExpiryOptions) -> bool {
+    /// Whether a dataset has many snapshots, or nobody looked for a while.
+    pub(crate) fn expiry_is_due(&self, dataset: &str, options: &MaintainOptions) -> bool {
         let state = self.shared.state();
-        state.table(dataset).is_some_and(|table| table.metadata.snapshots().len() >= 2 * options.keep_at_most)
+        let Some(table) = state.table(dataset) else { return false };
+        let last = self.shared.last_expiry(table.dataset.id);
+        last.elapsed() >= options.expire_every || table.metadata.snapshots().len() >= 2 * options.expiry.keep_at_most
     }
 
-    async fn run_expiry(&self, dataset: &str, options: ExpiryOptions) -> Result<Option<UpkeepRun>> {
+    pub(crate) async fn run_expiry(&self, dataset: &str, options: ExpiryOptions) -> Result<Option<UpkeepRun>> {
         let watch = Stopwatch::now();
         let mut run = self.expiry_run(dataset).await?;
+        self.shared.expiry_begins(dataset);
         let expired = drop_snapshots(self, &mut run, options).await?;
         let useless = self.useless_files(dataset, options).await?;
         if expired == 0 && useless.is_empty() {

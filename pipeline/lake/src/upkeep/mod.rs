@@ -29,13 +29,31 @@ pub(crate) use runs::TABLES;
 pub use runs::{UpkeepKind, UpkeepRun};
 pub use verify::Verified;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::{
     Lake, Result, files,
     lake::{TableState, no_dataset, to_the_end},
     scan_plan,
 };
+
+/// How upkeep keeps a lake by itself.
+#[derive(Debug, Clone)]
+pub struct MaintainOptions {
+    /// How appended rows are resolved.
+    pub compaction: CompactOptions,
+    /// What expiry keeps.
+    pub expiry: ExpiryOptions,
+    /// Files of no use are looked for this often, and whenever snapshots are many. Default: five minutes.
+    pub expire_every: Duration,
+}
+
+impl Default for MaintainOptions {
+    fn default() -> MaintainOptions {
+        let (compaction, expiry) = (CompactOptions::default(), ExpiryOptions::default());
+        MaintainOptions { compaction, expiry, expire_every: Duration::from_secs(300) }
+    }
+}
 
 /// Folder in the lake's folder for what upkeep writes and nobody else reads.
 const SCRATCH: &str = "upkeep-scratch";
@@ -77,13 +95,18 @@ impl Lake {
         .await
     }
 
-    /// Does what is due for a dataset: few but useful things, chosen by the number and size of its files. Otherwise as
-    /// [`Lake::compact`].
-    pub async fn maintain(&self, dataset: &str, options: CompactOptions) -> Result<Option<UpkeepRun>> {
+    /// Does one thing that is due for a dataset, if one is: compaction or merging, chosen by the number and size of its
+    /// files, or expiry, where snapshots are many or it is a while since the last. Otherwise as [`Lake::compact`] and
+    /// [`Lake::expire`].
+    pub async fn maintain(&self, dataset: &str, options: MaintainOptions) -> Result<Option<UpkeepRun>> {
         let (lake, dataset) = (self.clone(), dataset.to_owned());
         to_the_end(async move {
             let _turn = lake.shared.upkeep.lock().await;
-            lake.run_upkeep(&dataset, &options, policy::due).await
+            let run = lake.run_upkeep(&dataset, &options.compaction, policy::due).await?;
+            if run.is_some() || !lake.expiry_is_due(&dataset, &options) {
+                return Ok(run);
+            }
+            lake.run_expiry(&dataset, options.expiry).await
         })
         .await
     }

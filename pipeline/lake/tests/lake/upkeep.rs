@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
-use lake::{CompactOptions, Lake, ScanRequest, UpkeepKind, model::OPEN};
+use lake::{CompactOptions, Lake, MaintainOptions, ScanRequest, UpkeepKind, model::OPEN};
 
 use crate::support::{
     HOUR, Lot, Row, batches, commit_rows, define, definition, epoch, import_definition, open, part, record, row, stage,
@@ -105,7 +105,7 @@ async fn no_answer_changes_whatever_is_compacted_when() {
             let options = CompactOptions { rows_per_file: Some(20) };
             match lot.below(6) {
                 0 => drop(lake.compact("prices", options).await.unwrap()),
-                1 => drop(lake.maintain("prices", options).await.unwrap()),
+                1 => drop(lake.maintain("prices", MaintainOptions { compaction: options, ..MaintainOptions::default() }).await.unwrap()),
                 2 => {
                     drop(lake);
                     lake = open(folder.path()).await;
@@ -202,7 +202,7 @@ async fn many_small_commits_leave_few_files_without_being_asked() {
         let rows = random_rows(&mut Lot(number), number);
         commit_rows(&lake, &dataset, &rows).await;
         all.extend(rows);
-        lake.maintain("prices", CompactOptions::default()).await.unwrap();
+        lake.maintain("prices", MaintainOptions::default()).await.unwrap();
         most = most.max(lake.snapshot(None).await.unwrap().table("prices").unwrap().file_count().await.unwrap().files);
     }
     assert!(most <= 100, "{most} files");
