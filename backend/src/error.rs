@@ -112,7 +112,7 @@ impl From<lake::Error> for Error {
             | lake::ErrorKind::UnknownSnapshot => ErrorKind::Unprocessable,
             lake::ErrorKind::Conflict => ErrorKind::Unavailable,
             lake::ErrorKind::Io => ErrorKind::Io,
-            lake::ErrorKind::Corrupt | lake::ErrorKind::Internal => ErrorKind::Internal,
+            lake::ErrorKind::Corrupt | lake::ErrorKind::ProofFailed | lake::ErrorKind::Internal => ErrorKind::Internal,
         };
         match kind {
             ErrorKind::Internal | ErrorKind::Io => {

@@ -23,7 +23,7 @@ mod live;
 mod openapi;
 pub mod problem;
 mod quarantine;
-mod sql;
+pub mod sql;
 mod sql_write;
 
 pub use access::Access;

@@ -10,8 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::StreamExt;
-use query::{Parameter, Parameters, QueryAnswer, QueryRequest, StatementKind};
-use serde::Deserialize;
+use query::{Parameter, Parameters, QueryAnswer, QueryEngine, QueryRequest, StatementKind};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -24,15 +24,20 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// The body of a question.
-#[derive(Debug, Deserialize)]
+/// The body of a question; numbers among the parameters keep their digits.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Question {
-    sql: String,
-    valid_time: Option<String>,
-    system_time: Option<String>,
-    snapshot: Option<String>,
-    parameters: Option<Box<RawValue>>,
+pub struct Question {
+    /// One statement.
+    pub sql: String,
+    /// Valid time of tables that name none.
+    pub valid_time: Option<String>,
+    /// System time of tables that name none.
+    pub system_time: Option<String>,
+    /// Token of the state to read.
+    pub snapshot: Option<String>,
+    /// An array for `$1`, `$2`, … or an object for `$name`.
+    pub parameters: Option<Box<RawValue>>,
 }
 
 /// A question in an address. `parameters` is JSON.
@@ -56,19 +61,17 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
     let Question { sql, valid_time, system_time, snapshot, parameters } = question;
     let parameters = read_parameters(parameters.as_deref().map(RawValue::get))?;
     let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters };
-    let kind = state.query.statement_kind(&request.sql);
-    if kind == StatementKind::Reads {
+    if QueryEngine::statement_kind(&request.sql) == StatementKind::Reads {
         return answer(&state, request, &headers, format).await;
     }
     state.access.authorise(&headers, Action::Write)?;
     // To the end even where the asker goes away: what is on its way will be committed, and the next has to see it.
     let written = tokio::spawn(async move {
-        // From reading to commit, so that each sees what those before it did.
-        let _turn = state.sql_writes.lock().await;
+        let turn = sql_write::turn(&state).await?;
         match state.query.view_change(request.clone()).await.map_err(from_query)? {
             Some(change) => sql_write::change_view(&state, change).await,
             None => match state.query.write(request).await.map_err(from_query)? {
-                Some(plan) => sql_write::carry_out(&state, plan).await,
+                Some(plan) => sql_write::carry_out(&state, plan, turn).await,
                 None => Err(Error::new(ErrorKind::BadRequest, "this is no statement that writes")),
             },
         }

@@ -4,11 +4,11 @@
 //! One statement that writes is carried out at a time, from reading to commit, so that each sees what those before it
 //! did. Events that arrive beside it act in the order of their arrival, as always.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arrow::{
-    array::{AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
-    datatypes::{DataType, Field, Float64Type, Schema},
+    array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    datatypes::{Field, Float64Type, Schema},
     json::{LineDelimitedWriter, WriterBuilder, writer::LineDelimited},
 };
 use futures::{StreamExt, stream};
@@ -19,6 +19,7 @@ use model::{
 use query::{QueryAnswer, RowChange, ViewChange, WriteOperation, WritePlan};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::sync::OwnedMutexGuard;
 
 use super::{ApiState, encode::DecimalsAsText};
 use crate::{
@@ -26,11 +27,26 @@ use crate::{
     ingest::Wait,
 };
 
+/// How long a statement waits for those before it.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// The right to read and write, held from reading to commit, so that each statement sees what those before it did.
+pub type Turn = OwnedMutexGuard<()>;
+
+/// Waits for the turn.
+pub async fn turn(state: &ApiState) -> Result<Turn> {
+    let turn = tokio::time::timeout(TURN_WAIT_MAX, Arc::clone(&state.sql_writes).lock_owned()).await;
+    turn.map_err(|_| {
+        let message = "a statement before this one still waits for its commit; nothing of this one was done";
+        Error::new(ErrorKind::Unavailable, message)
+    })
+}
+
 /// Puts a statement's events into the stream and waits for the commit. All of them come in one epoch, or none.
-pub async fn carry_out(state: &ApiState, plan: WritePlan) -> Result<QueryAnswer> {
+pub async fn carry_out(state: &ApiState, plan: WritePlan, turn: Turn) -> Result<QueryAnswer> {
     let lines = event_lines(&plan)?;
     let events = lines.len() as i64;
-    let system_time = if lines.is_empty() { None } else { Some(commit(state, lines).await?) };
+    let system_time = if lines.is_empty() { None } else { Some(commit(state, lines, turn).await?) };
     let head = state.lake.snapshot(None).await?.token().clone();
     answer(&plan, events, system_time, head)
 }
@@ -53,32 +69,25 @@ pub async fn change_view(state: &ApiState, change: ViewChange) -> Result<QueryAn
         }
     };
     let token = state.lake.snapshot(None).await?.token().clone();
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("operation", DataType::Utf8, false),
-        Field::new("view", DataType::Utf8, false),
-        Field::new("system_time", timestamp_type(), true),
-    ]));
-    let micros: TimestampMicrosecondArray = [system_time.map(Instant::micros)].into_iter().collect();
-    let batch = RecordBatch::try_new(
-        schema.clone(),
-        vec![
-            Arc::new(StringArray::from(vec![word])),
-            Arc::new(StringArray::from(vec![name])),
-            Arc::new(micros.with_data_type(timestamp_type())),
-        ],
-    )
-    .map_err(|e| internal("what was changed cannot be told").because(e))?;
-    let system_time = system_time.unwrap_or(token.system_time);
-    Ok(QueryAnswer { schema, token, system_time, volatile: true, stream: stream::iter([Ok(batch)]).boxed() })
+    one_row(vec![("operation", words(word)), ("view", words(&name))], system_time, token)
 }
 
-async fn commit(state: &ApiState, lines: Vec<String>) -> Result<Instant> {
+async fn commit(state: &ApiState, lines: Vec<String>, turn: Turn) -> Result<Instant> {
     let body = bytes::Bytes::from(lines.join("\n"));
     let receipt = state.ingest.transaction(body, Wait::Committed).await?;
-    receipt.system_time.ok_or_else(|| {
-        let message = "the events are on disk and not committed yet; they will be, and are not to be sent again";
-        Error::new(ErrorKind::Unavailable, message)
-    })
+    if let Some(system_time) = receipt.system_time {
+        return Ok(system_time);
+    }
+    // The next statement must not read before these events act: the turn goes on until an epoch behind them is there.
+    let ingest = Arc::clone(&state.ingest);
+    tokio::spawn(async move {
+        let _turn = turn;
+        while ingest.close_epoch().await.is_err() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let message = "the events are on disk and not committed yet; they will be, and are not to be sent again";
+    Err(Error::new(ErrorKind::Unavailable, message))
 }
 
 fn answer(plan: &WritePlan, events: i64, system_time: Option<Instant>, token: SnapshotToken) -> Result<QueryAnswer> {
@@ -87,24 +96,27 @@ fn answer(plan: &WritePlan, events: i64, system_time: Option<Instant>, token: Sn
         WriteOperation::Update => "update",
         WriteOperation::Delete => "delete",
     };
-    let micros: TimestampMicrosecondArray = [system_time.map(Instant::micros)].into_iter().collect();
     let versions = i64::try_from(plan.change.rows.num_rows()).unwrap_or(i64::MAX);
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("operation", DataType::Utf8, false),
-        Field::new("versions", DataType::Int64, false),
-        Field::new("events", DataType::Int64, false),
-        Field::new("system_time", timestamp_type(), true),
-    ]));
-    let batch = RecordBatch::try_new(
-        schema.clone(),
-        vec![
-            Arc::new(StringArray::from(vec![word])),
-            Arc::new(Int64Array::from(vec![versions])),
-            Arc::new(Int64Array::from(vec![events])),
-            Arc::new(micros.with_data_type(timestamp_type())),
-        ],
-    )
-    .map_err(|e| internal("what was written cannot be told").because(e))?;
+    let count = |number: i64| Arc::new(Int64Array::from(vec![number])) as ArrayRef;
+    let columns = vec![("operation", words(word)), ("versions", count(versions)), ("events", count(events))];
+    one_row(columns, system_time, token)
+}
+
+fn words(text: &str) -> ArrayRef {
+    Arc::new(StringArray::from(vec![text]))
+}
+
+/// An answer of one row: what was done, and the system time it was committed at, null where nothing was.
+fn one_row(columns: Vec<(&str, ArrayRef)>, system_time: Option<Instant>, token: SnapshotToken) -> Result<QueryAnswer> {
+    let (names, mut arrays): (Vec<&str>, Vec<ArrayRef>) = columns.into_iter().unzip();
+    let mut fields: Vec<Field> =
+        names.iter().zip(&arrays).map(|(name, array)| Field::new(*name, array.data_type().clone(), false)).collect();
+    fields.push(Field::new("system_time", timestamp_type(), true));
+    let micros: TimestampMicrosecondArray = [system_time.map(Instant::micros)].into_iter().collect();
+    arrays.push(Arc::new(micros.with_data_type(timestamp_type())));
+    let schema = Arc::new(Schema::new(fields));
+    let batch = RecordBatch::try_new(schema.clone(), arrays)
+        .map_err(|e| internal("what was done cannot be told").because(e))?;
     let system_time = system_time.unwrap_or(token.system_time);
     Ok(QueryAnswer { schema, token, system_time, volatile: true, stream: stream::iter([Ok(batch)]).boxed() })
 }

@@ -4,11 +4,13 @@ use std::io::{Cursor, Write, stdout};
 
 use arrow::{ipc::reader::StreamReader, util::pretty::pretty_format_batches};
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{DEFAULT_URL, accepted, block_on, unreachable};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    api::sql::Question,
+    error::{Error, ErrorKind, Result},
+};
 
 /// Arguments of `tidemark query`.
 #[derive(Debug, Args)]
@@ -33,16 +35,6 @@ pub struct QueryArguments {
     /// Values for $1, $2, … as a JSON array, or for $name as an object: '["GER", 2.50]'.
     #[arg(long)]
     parameters: Option<String>,
-}
-
-/// What is asked; numbers among the parameters keep their digits.
-#[derive(Serialize)]
-struct Question {
-    sql: String,
-    valid_time: Option<String>,
-    system_time: Option<String>,
-    snapshot: Option<String>,
-    parameters: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

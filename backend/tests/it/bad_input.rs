@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Reply, Server};
 
-fn prices() -> Value {
+pub fn prices() -> Value {
     json!({
         "columns": [
             {"name": "instrument", "type": "string"}, {"name": "day", "type": "date"}, {"name": "until", "type": "date"},

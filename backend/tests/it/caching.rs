@@ -5,6 +5,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::{
+    bad_input::prices,
     quick,
     support::{Reply, Server},
 };
@@ -12,16 +13,6 @@ use crate::{
 const FOR_EVER: &str = "private, max-age=31536000, immutable";
 /// A name that is SQL where it is not taken for data.
 const BOBBY: &str = "x' OR '1'='1'; DROP VIEW v; --";
-
-fn prices() -> Value {
-    json!({
-        "columns": [
-            {"name": "instrument", "type": "string"}, {"name": "day", "type": "date"}, {"name": "until", "type": "date"},
-            {"name": "close", "type": "decimal(18,4)"}, {"name": "volume", "type": "int64"},
-        ],
-        "key": ["instrument"], "valid_from": "day", "valid_to": "until", "mode": "interval",
-    })
-}
 
 fn price(instrument: &str, day: &str, until: Option<&str>, volume: i64) -> Value {
     json!({"instrument": instrument, "day": day, "until": until, "close": "1.5", "volume": volume})

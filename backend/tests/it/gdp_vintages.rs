@@ -3,25 +3,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    import::{gdp_definition, import},
+    import::{gdp_definition, import, lifecycle_definition},
     support::{Server, shared_data},
 };
-
-fn lifecycle_definition() -> Value {
-    let mut definition = gdp_definition();
-    definition["columns"] = json!([
-        {"name": "cycle", "type": "string", "path": "key"}, {"name": "eol", "type": "string", "path": "value.eol"},
-        {"name": "lts", "type": "string", "path": "value.lts"},
-        {"name": "support", "type": "string", "path": "value.support"},
-        {"name": "valid_from", "type": "date"}, {"name": "valid_to", "type": "date"}, {"name": "op", "type": "string"},
-        {"name": "known", "type": "timestamp", "path": "system_time"},
-    ]);
-    definition["key"] = json!(["cycle"]);
-    definition
-}
 
 /// The columns, condition and grouping of one of the expected questions, in the form the expectation has.
 fn wanted(question: &Value) -> (&'static str, String) {

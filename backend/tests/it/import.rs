@@ -18,7 +18,7 @@ pub fn gdp_definition() -> Value {
     })
 }
 
-fn lifecycle_definition() -> Value {
+pub fn lifecycle_definition() -> Value {
     json!({
         "columns": [
             {"name": "cycle", "type": "string", "path": "key"},

@@ -12,7 +12,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::{Error, Result, StoredCounts};
+use crate::{Error, Result, StoredCounts, upkeep};
 
 /// Name of the catalog and of its one namespace, as other engines see them.
 const CATALOG: &str = "tidemark";
@@ -86,6 +86,7 @@ impl Catalog {
         let catalog = Catalog { pool };
         let mut transaction = catalog.writing().await?;
         sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
+        sqlx::raw_sql(upkeep::TABLES).execute(&mut *transaction).await?;
         sqlx::query("INSERT OR IGNORE INTO tidemark_lake (only_row, uuid) VALUES (1, ?)")
             .bind(Uuid::new_v4().to_string())
             .execute(&mut *transaction)
@@ -223,7 +224,7 @@ impl Catalog {
     }
 }
 
-async fn move_table(transaction: &mut Transaction<'static, Sqlite>, table: &TableMove<'_>) -> Result<()> {
+pub(crate) async fn move_table(transaction: &mut Transaction<'static, Sqlite>, table: &TableMove<'_>) -> Result<()> {
     let moved = sqlx::query(
         "UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = ? \
          WHERE catalog_name = ? AND table_namespace = ? AND table_name = ? AND metadata_location = ?",
@@ -307,10 +308,10 @@ fn id(row: &SqliteRow, column: &str) -> Result<u32> {
     u32::try_from(value).map_err(|_| Error::corrupt("a dataset's id is out of range"))
 }
 
-fn unsigned(value: i64) -> Result<u64> {
+pub(crate) fn unsigned(value: i64) -> Result<u64> {
     u64::try_from(value).map_err(|_| Error::corrupt("a count in the catalog is negative"))
 }
 
-fn signed(value: u64) -> Result<i64> {
+pub(crate) fn signed(value: u64) -> Result<i64> {
     i64::try_from(value).map_err(|_| Error::internal("a number is too large for the catalog").with("number", value))
 }

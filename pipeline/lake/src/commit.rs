@@ -105,16 +105,17 @@ pub(crate) async fn run(shared: &Shared, commit: EpochCommit) -> Result<EpochRec
 
 /// After a commit of which it is not known whether it took place: reads the catalog anew. Where it did, memory moves on
 /// to it, and the caller has to begin again from there, which the error tells: it is one that may pass.
-async fn settle_doubt(shared: &Shared) -> Result<()> {
+pub(crate) async fn settle_doubt(shared: &Shared) -> Result<()> {
     if !shared.in_doubt.load(Ordering::Relaxed) {
         return Ok(());
     }
     let recorded = load_state(&shared.catalog).await?;
     shared.in_doubt.store(false, Ordering::Relaxed);
-    if recorded.head == shared.state().head {
+    let same = recorded.head == shared.state().head;
+    shared.set_state(recorded);
+    if same {
         return Ok(());
     }
-    shared.set_state(recorded);
     Err(Error::new(
         ErrorKind::Io,
         "a commit that reported an error had taken place; what follows it is worked out anew",
@@ -233,7 +234,7 @@ async fn prepare(
     Ok(Prepared { table, metadata, metadata_location, manifests, dropped })
 }
 
-fn new_snapshot_id(metadata: &TableMetadata) -> i64 {
+pub(crate) fn new_snapshot_id(metadata: &TableMetadata) -> i64 {
     loop {
         let (high, low) = Uuid::new_v4().as_u64_pair();
         let id = ((high ^ low) >> 1).cast_signed();

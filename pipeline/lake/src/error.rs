@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Io,
     /// A file or row is there and makes no sense.
     Corrupt,
+    /// Upkeep wrote something that does not say what it read.
+    ProofFailed,
     /// A rule of this crate was broken by its caller or by itself.
     Internal,
 }

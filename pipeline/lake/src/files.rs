@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 const SCHEME: &str = "file://";
 
@@ -48,6 +48,23 @@ pub(crate) fn sync(path: &Path) -> Result<()> {
 /// Creates a folder and those above it.
 pub(crate) fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("create a folder", path, e))
+}
+
+/// Runs long work of the background on a thread of its own. A panic in it becomes an error.
+pub(crate) async fn on_own_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let run = move || {
+        // Nobody listens any more only where the runtime is shutting down.
+        let _ = sender.send(work());
+    };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|e| Error::new(ErrorKind::Io, "no thread could be started").because(e))?;
+    receiver.await.map_err(|e| Error::internal("work in the background did not end").because(e))?
 }
 
 /// Runs work that blocks or computes for long away from the executor's threads. A panic in it becomes an error.

@@ -25,7 +25,9 @@ use crate::{
     files,
     layout::{TableFolders, new_table},
     manifests::{ManifestCache, load_list},
+    upkeep,
     views::View,
+    writer::FileShape,
 };
 
 const TABLES_LOADED_AT_ONCE: usize = 8;
@@ -108,7 +110,9 @@ pub(crate) struct Shared {
     pub(crate) changing: Mutex<()>,
     /// Whether a commit reported an error and it could not be found out whether it took place.
     pub(crate) in_doubt: AtomicBool,
-    warehouse: PathBuf,
+    /// Held while upkeep runs: one piece at a time.
+    pub(crate) upkeep: Mutex<()>,
+    folder: PathBuf,
     state: RwLock<Arc<State>>,
     announce: watch::Sender<Option<EpochRecord>>,
 }
@@ -153,6 +157,15 @@ impl State {
 }
 
 impl Shared {
+    /// The lake's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn warehouse(&self) -> PathBuf {
+        self.folder.join("warehouse")
+    }
+
     pub(crate) fn state(&self) -> Arc<State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -175,6 +188,7 @@ impl Lake {
         let warehouse = folder.join("warehouse");
         files::create_folder(&warehouse)?;
         let folder = folder.canonicalize().map_err(|e| Error::io("find a folder", folder, e))?;
+        upkeep::clean_scratch(&folder)?;
         let catalog = Catalog::open(&folder.join("catalog.sqlite")).await?;
         let id = catalog.identity().await?;
         let state = load_state(&catalog).await?;
@@ -187,7 +201,8 @@ impl Lake {
             files: FileCache::new(),
             changing: Mutex::new(()),
             in_doubt: AtomicBool::new(false),
-            warehouse: folder.join("warehouse"),
+            upkeep: Mutex::new(()),
+            folder,
             state: RwLock::new(Arc::new(state)),
             announce: watch::Sender::new(head),
         };
@@ -255,7 +270,7 @@ impl Lake {
         let state = self.shared.state();
         let table = state.table_by_id(dataset.id).ok_or_else(|| no_dataset(&dataset.name))?;
         let folder = TableFolders::at(table.metadata.location()).data();
-        Ok(AssertionWriter::new(&table.dataset.definition, folder))
+        Ok(AssertionWriter::new(&table.dataset.definition, folder, FileShape::APPENDED))
     }
 
     /// Commits an epoch: all of it, or nothing.
@@ -341,12 +356,12 @@ async fn define(shared: &Shared, name: &str, definition: DatasetDefinition) -> R
             format!("'{name}' is a view; a dataset needs another name"),
         ));
     }
-    let folders = TableFolders::of(&shared.warehouse, name);
+    let folders = TableFolders::of(&shared.warehouse(), name);
     let location = folders.location()?;
     let metadata = new_table(name, &location, &definition)?;
     let metadata_location = MetadataLocation::new_with_metadata(&location, &metadata).to_string();
     let (path, bytes) = (files::path_of(&metadata_location), json(&metadata)?);
-    let warehouse = shared.warehouse.clone();
+    let warehouse = shared.warehouse();
     files::blocking(move || {
         files::create_folder(&folders.data())?;
         files::create_folder(&folders.metadata())?;

@@ -8,9 +8,12 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
 use iceberg::{
     TableCreation,
-    spec::{NestedField, PrimitiveType, Schema, TableMetadata, TableMetadataBuilder, Type},
+    spec::{
+        NestedField, NullOrder, PrimitiveType, Schema, SortDirection, SortField, SortOrder, TableMetadata,
+        TableMetadataBuilder, Transform, Type,
+    },
 };
-use model::{DatasetDefinition, arrow_layout::assertion_schema};
+use model::{DatasetDefinition, TIME_COLUMNS, arrow_layout::assertion_schema};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 use crate::{
@@ -18,11 +21,12 @@ use crate::{
     files::{location_of, path_of},
 };
 
+/// The sort order of exact files: by key, `valid_from` and `system_from`. A data file that names it holds exact
+/// rectangles, which nothing but rows appended later overrides.
+pub(crate) const EXACT_SORT_ORDER_ID: i32 = 1;
+
 /// Superseded metadata files that stay listed and on disk, per table.
 const METADATA_VERSIONS_KEPT: &str = "100";
-
-/// The sort order of files of exact rectangles, as manifests name it.
-pub(crate) const EXACT_SORT_ORDER_ID: i32 = 1;
 
 /// The columns of an assertion row as they are written to Parquet, with their field ids.
 pub(crate) fn file_schema(definition: &DatasetDefinition) -> SchemaRef {
@@ -65,13 +69,35 @@ pub(crate) fn new_table(name: &str, location: &str, definition: &DatasetDefiniti
         ("write.metadata.previous-versions-max", METADATA_VERSIONS_KEPT),
         ("write.metadata.delete-after-commit.enabled", "true"),
     ];
+    let schema = Schema::builder().with_fields(fields).build()?;
+    let sort_order = exact_sort_order(definition, &schema)?;
     let creation = TableCreation::builder()
         .name(name.to_owned())
         .location(location.to_owned())
-        .schema(Schema::builder().with_fields(fields).build()?)
+        .schema(schema)
+        .sort_order(sort_order)
         .properties(properties.map(|(key, value)| (key.to_owned(), value.to_owned())))
         .build();
     Ok(TableMetadataBuilder::from_table_creation(creation)?.build()?.metadata)
+}
+
+/// The sort order of exact files, for a table's metadata.
+pub(crate) fn exact_sort_order(definition: &DatasetDefinition, schema: &Schema) -> Result<SortOrder> {
+    let times = [TIME_COLUMNS[0], TIME_COLUMNS[2]];
+    let names = definition.key.iter().map(String::as_str).chain(times);
+    let fields = names.map(|name| {
+        let id = schema.field_id_by_name(name).ok_or_else(|| {
+            Error::corrupt("a table lacks a column that its files are sorted by").with("column", name)
+        })?;
+        Ok(SortField::builder()
+            .source_id(id)
+            .transform(Transform::Identity)
+            .direction(SortDirection::Ascending)
+            .null_order(NullOrder::First)
+            .build())
+    });
+    let fields = fields.collect::<Result<Vec<_>>>()?;
+    Ok(SortOrder::builder().with_order_id(i64::from(EXACT_SORT_ORDER_ID)).with_fields(fields).build(schema)?)
 }
 
 /// The folders of one table.

@@ -4,13 +4,16 @@
 //! [`SMALL_MANIFESTS_MAX`] small ones have gathered, the commit that would add the next writes all of them and its own
 //! files into one. Entries keep the snapshot and the sequence numbers they were added with.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use iceberg::{
     io::FileIO,
     spec::{
         DataFile, FormatVersion, Manifest, ManifestEntryRef, ManifestFile, ManifestList, ManifestListWriter,
-        ManifestStatus, ManifestWriterBuilder, TableMetadata,
+        ManifestStatus, ManifestWriter, ManifestWriterBuilder, TableMetadata,
     },
 };
 use uuid::Uuid;
@@ -106,49 +109,116 @@ pub(crate) async fn append(
     added: Vec<DataFile>,
     snapshot: NewSnapshot,
 ) -> Result<Appended> {
-    let folder = TableFolders::at(table.location()).metadata();
-    let commit = Uuid::now_v7();
-    let manifest_location = files::location_of(&folder.join(format!("{commit}-m0.avro")))?;
-    let list_location = files::location_of(&folder.join(format!("snap-{}-0-{commit}.avro", snapshot.id)))?;
-
+    let (manifest_location, list_location) = new_locations(table, snapshot)?;
     let is_small = |manifest: &ManifestFile| manifest.manifest_length < SMALL_MANIFEST_BYTES;
     let merge = before.iter().filter(|manifest| is_small(manifest)).count() >= SMALL_MANIFESTS_MAX;
     let (merged, mut manifests): (Vec<_>, Vec<_>) =
         before.iter().cloned().partition(|manifest| merge && is_small(manifest));
 
-    let mut writer = ManifestWriterBuilder::new(
-        file_io.new_output(&manifest_location)?,
-        Some(snapshot.id),
-        table.current_schema().clone(),
-        table.default_partition_spec().as_ref().clone(),
-    )
-    .build_v2_data();
+    let mut writer = manifest_writer(file_io, table, &manifest_location, snapshot)?;
     for manifest in &merged {
         for entry in cache.load(manifest).await?.iter().filter(|entry| entry.is_alive()) {
-            let (Some(id), Some(sequence_number)) = (entry.snapshot_id, entry.sequence_number) else {
-                return Err(
-                    Error::corrupt("a manifest entry has no sequence number").with("location", &manifest.manifest_path)
-                );
-            };
+            let (id, sequence_number) = identity(entry, manifest)?;
             writer.add_existing_file(entry.data_file.clone(), id, sequence_number, entry.file_sequence_number)?;
         }
     }
     for file in added {
         writer.add_file(file, UNASSIGNED)?;
     }
+    manifests.push(finish(writer, snapshot).await?);
+    write_list(file_io, &manifest_location, list_location, manifests, snapshot).await
+}
+
+/// Writes and syncs one manifest with all files of a table, less those that go and with those that come, and the
+/// manifest list of the snapshot that does it. Fails with `Conflict` where a file that is to go is not there.
+pub(crate) async fn rewrite(
+    cache: &ManifestCache,
+    file_io: &FileIO,
+    table: &TableMetadata,
+    before: &[ManifestFile],
+    added: Vec<DataFile>,
+    removed: &HashSet<String>,
+    snapshot: NewSnapshot,
+) -> Result<Appended> {
+    let (manifest_location, list_location) = new_locations(table, snapshot)?;
+    let mut writer = manifest_writer(file_io, table, &manifest_location, snapshot)?;
+    let mut found = 0;
+    for manifest in before {
+        for entry in cache.load(manifest).await?.iter().filter(|entry| entry.is_alive()) {
+            let (id, sequence_number) = identity(entry, manifest)?;
+            let file = entry.data_file.clone();
+            if removed.contains(file.file_path()) {
+                found += 1;
+                writer.add_delete_file(file, sequence_number, entry.file_sequence_number)?;
+            } else {
+                writer.add_existing_file(file, id, sequence_number, entry.file_sequence_number)?;
+            }
+        }
+    }
+    if found != removed.len() {
+        return Err(Error::conflict("files that were to be replaced are no longer those of the table")
+            .with("to be replaced", removed.len())
+            .with("found", found));
+    }
+    for file in added {
+        writer.add_file(file, UNASSIGNED)?;
+    }
+    let manifests = vec![finish(writer, snapshot).await?];
+    write_list(file_io, &manifest_location, list_location, manifests, snapshot).await
+}
+
+fn new_locations(table: &TableMetadata, snapshot: NewSnapshot) -> Result<(String, String)> {
+    let folder = TableFolders::at(table.location()).metadata();
+    let commit = Uuid::now_v7();
+    let manifest = files::location_of(&folder.join(format!("{commit}-m0.avro")))?;
+    let list = files::location_of(&folder.join(format!("snap-{}-0-{commit}.avro", snapshot.id)))?;
+    Ok((manifest, list))
+}
+
+fn manifest_writer(
+    file_io: &FileIO,
+    table: &TableMetadata,
+    location: &str,
+    snapshot: NewSnapshot,
+) -> Result<ManifestWriter> {
+    let builder = ManifestWriterBuilder::new(
+        file_io.new_output(location)?,
+        Some(snapshot.id),
+        table.current_schema().clone(),
+        table.default_partition_spec().as_ref().clone(),
+    );
+    Ok(builder.build_v2_data())
+}
+
+/// The snapshot a file was added in, and its sequence number.
+fn identity(entry: &ManifestEntryRef, manifest: &ManifestFile) -> Result<(i64, i64)> {
+    entry.snapshot_id.zip(entry.sequence_number).ok_or_else(|| {
+        Error::corrupt("a manifest entry has no sequence number").with("location", &manifest.manifest_path)
+    })
+}
+
+async fn finish(writer: ManifestWriter, snapshot: NewSnapshot) -> Result<ManifestFile> {
     let mut written = writer.write_manifest_file().await?;
     written.sequence_number = snapshot.sequence_number;
     if written.min_sequence_number == UNASSIGNED {
         written.min_sequence_number = snapshot.sequence_number;
     }
-    manifests.push(written);
+    Ok(written)
+}
 
+async fn write_list(
+    file_io: &FileIO,
+    manifest_location: &str,
+    list_location: String,
+    manifests: Vec<ManifestFile>,
+    snapshot: NewSnapshot,
+) -> Result<Appended> {
     let output = file_io.new_output(&list_location)?.writer().await?;
     let mut list = ManifestListWriter::v2(output, snapshot.id, snapshot.parent, snapshot.sequence_number);
     list.add_manifests(manifests.iter().cloned())?;
     list.close().await?;
 
-    let written = [files::path_of(&manifest_location), files::path_of(&list_location)];
+    let written = [files::path_of(manifest_location), files::path_of(&list_location)];
     files::blocking(move || written.iter().try_for_each(|path| files::sync(path))).await?;
     Ok(Appended { manifests, list_location })
 }

@@ -165,7 +165,7 @@ pub(crate) async fn count_files(shared: &Shared, table: &TableState) -> Result<S
     Ok(counted)
 }
 
-async fn live_files<T>(
+pub(crate) async fn live_files<T>(
     shared: &Shared,
     table: &TableState,
     mut pick: impl FnMut(&DataFile) -> Option<T>,

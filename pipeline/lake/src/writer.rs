@@ -25,16 +25,39 @@ use crate::{
     bounds::{Bound, ColumnRange, to_datum},
     error::parquet_error,
     files,
-    layout::{file_schema, iceberg_type},
+    layout::{EXACT_SORT_ORDER_ID, file_schema, iceberg_type},
 };
 
-const ROWS_PER_ROW_GROUP: usize = 1 << 20;
-/// A file is ended once it has this size, so that reading can be spread over files.
-const FILE_TARGET_BYTES: usize = 256 << 20;
+/// How files are laid out inside, and how they are marked in the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileShape {
+    rows_per_row_group: usize,
+    /// With statistics for each page, and pages of few rows, where single keys are looked up.
+    rows_per_page: Option<usize>,
+    /// A file is ended once it has this size, so that reading can be spread over files.
+    target_bytes: usize,
+    sort_order_id: Option<i32>,
+}
+
+impl FileShape {
+    /// Rows as an epoch brings them.
+    pub(crate) const APPENDED: FileShape =
+        FileShape { rows_per_row_group: 1 << 20, rows_per_page: None, target_bytes: 256 << 20, sort_order_id: None };
+    /// Exact rectangles, sorted by key.
+    pub(crate) const EXACT: FileShape = FileShape {
+        rows_per_row_group: 1 << 16,
+        rows_per_page: Some(1 << 12),
+        target_bytes: 128 << 20,
+        sort_order_id: Some(EXACT_SORT_ORDER_ID),
+    };
+    /// Appended rows of several epochs, sorted by key and not resolved.
+    pub(crate) const MERGED: FileShape = FileShape { sort_order_id: None, ..FileShape::EXACT };
+}
 
 /// Writes the assertion rows of one dataset into new files. Dropped without [`AssertionWriter::finish`], or finished
 /// and never committed, it leaves files that nothing refers to.
 pub struct AssertionWriter {
+    shape: FileShape,
     schema: SchemaRef,
     folder: PathBuf,
     open: Option<OpenFile>,
@@ -60,9 +83,15 @@ pub struct StagedFile {
     pub(crate) data_file: DataFile,
 }
 
+impl StagedFile {
+    pub(crate) fn path(&self) -> PathBuf {
+        files::path_of(self.data_file.file_path())
+    }
+}
+
 impl AssertionWriter {
-    pub(crate) fn new(definition: &DatasetDefinition, folder: PathBuf) -> AssertionWriter {
-        AssertionWriter { schema: file_schema(definition), folder, open: None, staged: Vec::new() }
+    pub(crate) fn new(definition: &DatasetDefinition, folder: PathBuf, shape: FileShape) -> AssertionWriter {
+        AssertionWriter { shape, schema: file_schema(definition), folder, open: None, staged: Vec::new() }
     }
 
     /// Appends rows, which have the columns of [`model::arrow_layout::assertion_schema`]. Blocks on disk.
@@ -74,10 +103,10 @@ impl AssertionWriter {
             .map_err(|e| Error::internal("rows do not have the columns of the dataset's assertions").because(e))?;
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(OpenFile::create(&self.folder, &self.schema)?),
+            none => none.insert(OpenFile::create(&self.folder, &self.schema, self.shape)?),
         };
         open.writer.write(&batch).map_err(|e| parquet_error(&open.path, e))?;
-        if open.writer.bytes_written() >= FILE_TARGET_BYTES {
+        if open.writer.bytes_written() >= self.shape.target_bytes {
             self.end_file()?;
         }
         Ok(())
@@ -98,20 +127,26 @@ impl AssertionWriter {
         let file = writer.inner();
         file.sync_all().map_err(|e| Error::io("sync to disk", &path, e))?;
         let bytes = file.metadata().map_err(|e| Error::io("read a file", &path, e))?.len();
-        self.staged.push(staged(&self.schema, &metadata, &path, bytes)?);
+        self.staged.push(staged(&self.schema, &metadata, &path, bytes, self.shape.sort_order_id)?);
         Ok(())
     }
 }
 
 impl OpenFile {
-    fn create(folder: &Path, schema: &SchemaRef) -> Result<OpenFile> {
+    fn create(folder: &Path, schema: &SchemaRef, shape: FileShape) -> Result<OpenFile> {
         let path = folder.join(format!("{}.parquet", Uuid::now_v7()));
         let level = ZstdLevel::try_new(1).map_err(|e| parquet_error(&path, e))?;
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
-            .set_statistics_enabled(EnabledStatistics::Chunk)
-            .build();
+            .set_max_row_group_row_count(Some(shape.rows_per_row_group))
+            .set_statistics_enabled(EnabledStatistics::Chunk);
+        if let Some(rows) = shape.rows_per_page {
+            properties = properties
+                .set_statistics_enabled(EnabledStatistics::Page)
+                .set_data_page_row_count_limit(rows)
+                .set_write_batch_size(rows);
+        }
+        let properties = properties.build();
         let file = File::create_new(&path).map_err(|e| Error::io("create a file", &path, e))?;
         let writer =
             ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|e| parquet_error(&path, e))?;
@@ -120,7 +155,13 @@ impl OpenFile {
 }
 
 /// Describes a written file as manifests do: sizes, counts and bounds per field, out of the Parquet footer.
-fn staged(schema: &SchemaRef, metadata: &ParquetMetaData, path: &Path, bytes: u64) -> Result<StagedFile> {
+fn staged(
+    schema: &SchemaRef,
+    metadata: &ParquetMetaData,
+    path: &Path,
+    bytes: u64,
+    sort_order_id: Option<i32>,
+) -> Result<StagedFile> {
     let rows = metadata.file_metadata().num_rows().unsigned_abs();
     let (mut sizes, mut values, mut nulls) = (HashMap::new(), HashMap::new(), HashMap::new());
     let (mut lower, mut upper) = (HashMap::new(), HashMap::new());
@@ -150,7 +191,11 @@ fn staged(schema: &SchemaRef, metadata: &ParquetMetaData, path: &Path, bytes: u6
     }
     let (system_from_min, system_from_max) =
         system_from.ok_or_else(|| Error::internal("a file was written without statistics of its system times"))?;
-    let data_file = DataFileBuilder::default()
+    let mut described = DataFileBuilder::default();
+    if let Some(id) = sort_order_id {
+        described.sort_order_id(id);
+    }
+    let data_file = described
         .content(DataContentType::Data)
         .file_path(files::location_of(path)?)
         .file_format(DataFileFormat::Parquet)

@@ -20,7 +20,7 @@ use crate::{
     clause::{Axis, Written},
     error::{Error, ErrorKind, Result},
     period_functions::{CONTAINS_INSTANT, CONTAINS_KNOWN},
-    statement::normalise,
+    statement::{normalise, or_break, visited},
 };
 
 /// A table whose times are taken from rows of others.
@@ -36,10 +36,7 @@ pub(crate) fn add_conditions(statement: &mut Statement, tables: &[PerRow], last_
         return Ok(());
     }
     let mut joiner = Joiner { tables, last_committed, depth: 0 };
-    match statement.visit(&mut joiner) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
-    }
+    visited(statement.visit(&mut joiner))
 }
 
 struct Joiner<'a> {
@@ -54,10 +51,7 @@ impl VisitorMut for Joiner<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         self.depth += 1;
-        match self.set_expression(&mut query.body) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
+        or_break(self.set_expression(&mut query.body))
     }
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {

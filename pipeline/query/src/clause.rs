@@ -20,6 +20,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Nesting the parser follows before it refuses.
 pub(crate) const NESTING_LIMIT: usize = 48;
 
+/// Bytes of a text that are looked at to tell what it does: more than anybody writes as a comment in front.
+const BEGINNING_BYTES: usize = 16 << 10;
+
 /// Tokens the expression of one clause may have: bounds the work per clause.
 const EXPRESSION_TOKENS: usize = 200;
 
@@ -80,19 +83,25 @@ impl Reference {
 
     /// The times written in its clauses.
     pub(crate) fn times_mut(&mut self) -> impl Iterator<Item = &mut Written> {
-        [&mut self.valid_time, &mut self.system_time].into_iter().flatten().flat_map(|clause| match &mut clause.time {
-            Time::All => Vec::new(),
-            Time::AsOf(time) => vec![time],
-            Time::FromTo(from, to) | Time::Between(from, to) => vec![from, to],
+        [&mut self.valid_time, &mut self.system_time].into_iter().flatten().flat_map(|clause| {
+            let (first, second) = match &mut clause.time {
+                Time::All => (None, None),
+                Time::AsOf(time) => (Some(time), None),
+                Time::FromTo(from, to) | Time::Between(from, to) => (Some(from), Some(to)),
+            };
+            first.into_iter().chain(second)
         })
     }
 
     /// The times written in its clauses.
     pub(crate) fn times(&self) -> impl Iterator<Item = &Written> {
-        [&self.valid_time, &self.system_time].into_iter().flatten().flat_map(|clause| match &clause.time {
-            Time::All => Vec::new(),
-            Time::AsOf(time) => vec![time],
-            Time::FromTo(from, to) | Time::Between(from, to) => vec![from, to],
+        [&self.valid_time, &self.system_time].into_iter().flatten().flat_map(|clause| {
+            let (first, second) = match &clause.time {
+                Time::All => (None, None),
+                Time::AsOf(time) => (Some(time), None),
+                Time::FromTo(from, to) | Time::Between(from, to) => (Some(from), Some(to)),
+            };
+            first.into_iter().chain(second)
         })
     }
 }
@@ -112,6 +121,17 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
         .tokenize_with_location()
         .map_err(|error| Error::new(ErrorKind::Syntax, error.message).at(error.location))?;
     Ok(tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect())
+}
+
+/// The tokens a text begins with, for whoever only wants to know what it is: of a long text not all are looked at, and
+/// what cannot be read ends them.
+pub(crate) fn first_tokens(sql: &str) -> Vec<TokenWithSpan> {
+    let beginning = &sql[..sql.floor_char_boundary(BEGINNING_BYTES)];
+    let mut tokens = Vec::new();
+    // The error, where there is one, is told when the whole text is read.
+    let _ = Tokenizer::new(&GenericDialect {}, beginning).tokenize_with_location_into_buf(&mut tokens);
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    tokens
 }
 
 /// Takes the clauses out of a query's text.

@@ -41,8 +41,6 @@ pub(crate) enum SystemTime {
 pub(crate) struct Coordinates {
     pub(crate) valid: ValidTime,
     pub(crate) system: SystemTime,
-    /// A range holds no instant, so nothing is read.
-    pub(crate) nothing: bool,
 }
 
 /// The coordinates of a table reference, and the times in it that depend on rows of other tables.
@@ -61,10 +59,16 @@ impl Coordinates {
         }
     }
 
+    /// Whether a range holds no instant, so that nothing is read.
+    pub(crate) fn hold_nothing(&self) -> bool {
+        matches!(self.valid, ValidTime::Within { from, to } if from >= to)
+            || matches!(self.system, SystemTime::Within { from, until } if from > until.micros())
+    }
+
     /// For plans: `ALL`, `AS OF 2008-06-30T00:00:00Z` or `FROM … TO …`.
     pub(crate) fn describe_valid(&self) -> String {
         match self.valid {
-            _ if self.nothing => "NOTHING".to_owned(),
+            _ if self.hold_nothing() => "NOTHING".to_owned(),
             ValidTime::All => "ALL".to_owned(),
             ValidTime::At(instant) => format!("AS OF {instant}"),
             ValidTime::Within { from, to } => format!("FROM {} TO {}", bound_text(from), bound_text(to)),
@@ -74,7 +78,7 @@ impl Coordinates {
     /// For plans: `AS OF …` or `FROM … UNTIL …`, the last of which is still known.
     pub(crate) fn describe_system(&self) -> String {
         match self.system {
-            _ if self.nothing => "NOTHING".to_owned(),
+            _ if self.hold_nothing() => "NOTHING".to_owned(),
             SystemTime::AsOf(instant) => format!("AS OF {instant}"),
             SystemTime::Within { from, until } => format!("FROM {} UNTIL {until}", bound_text(from)),
         }
@@ -96,7 +100,7 @@ impl Coordinates {
                     per_row.push((Axis::Valid, written.clone()));
                     self.valid = ValidTime::All;
                 }
-                time => self.set_valid(valid_range(state, time)?),
+                time => self.valid = valid_range(state, time)?,
             }
         }
         if let Some(clause) = system_time {
@@ -111,47 +115,42 @@ impl Coordinates {
                     per_row.push((Axis::System, written.clone()));
                     self.system = SystemTime::Within { from: i64::MIN, until: last_committed };
                 }
-                time => self.set_system(state, time, last_committed)?,
+                time => self.system = system_range(state, time, last_committed)?,
             }
         }
         Ok(Evaluated { coordinates: self, per_row })
     }
+}
 
-    fn set_valid(&mut self, valid: ValidTime) {
-        self.nothing |= matches!(valid, ValidTime::Within { from, to } if from >= to);
-        self.valid = valid;
-    }
-
-    fn set_system(&mut self, state: &SessionState, time: &Time, last_committed: Instant) -> Result<()> {
-        let settled = |instant: Instant, written: &Written| {
-            check_committed(instant, last_committed).map_err(|error| error.at(written.location))
-        };
-        self.system = match time {
-            Time::All => SystemTime::Within { from: i64::MIN, until: last_committed },
-            Time::AsOf(written) => {
-                let instant = evaluate(state, written)?;
-                settled(instant, written)?;
-                SystemTime::AsOf(instant)
-            }
-            Time::FromTo(from, to) => {
-                let (start, end) = bounds(state, from, to)?;
-                self.nothing |= start.is_some() && start == end;
-                let until = end.map_or(last_committed, |end| Instant(end.micros().saturating_sub(1)));
-                // An empty range must not lie where nothing is settled either.
-                let named = if until > last_committed { end.unwrap_or(until) } else { until };
-                settled(named, to)?;
-                start.map_or(Ok(()), |start| settled(start, from))?;
-                SystemTime::Within { from: start.map_or(i64::MIN, Instant::micros), until }
-            }
-            Time::Between(from, to) => {
-                let (start, end) = bounds(state, from, to)?;
-                let until = end.unwrap_or(last_committed);
-                settled(until, to)?;
-                start.map_or(Ok(()), |start| settled(start, from))?;
-                SystemTime::Within { from: start.map_or(i64::MIN, Instant::micros), until }
-            }
-        };
-        Ok(())
+fn system_range(state: &SessionState, time: &Time, last_committed: Instant) -> Result<SystemTime> {
+    let settled = |instant: Instant, written: &Written| {
+        check_committed(instant, last_committed).map_err(|error| error.at(written.location))
+    };
+    // An empty range must not lie where nothing is settled either.
+    let within = |from: &Written, start: Option<Instant>, until: Instant| {
+        start.map_or(Ok(()), |start| settled(start, from))?;
+        Ok(SystemTime::Within { from: start.map_or(i64::MIN, Instant::micros), until })
+    };
+    match time {
+        Time::All => Ok(SystemTime::Within { from: i64::MIN, until: last_committed }),
+        Time::AsOf(written) => {
+            let instant = evaluate(state, written)?;
+            settled(instant, written)?;
+            Ok(SystemTime::AsOf(instant))
+        }
+        Time::FromTo(from, to) => {
+            let (start, end) = bounds(state, from, to)?;
+            let until = end.map_or(last_committed, |end| Instant(end.micros().saturating_sub(1)));
+            // The bound as it is written is what the message names.
+            settled(if until > last_committed { end.unwrap_or(until) } else { until }, to)?;
+            within(from, start, until)
+        }
+        Time::Between(from, to) => {
+            let (start, end) = bounds(state, from, to)?;
+            let until = end.unwrap_or(last_committed);
+            settled(until, to)?;
+            within(from, start, until)
+        }
     }
 }
 

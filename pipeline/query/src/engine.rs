@@ -99,11 +99,8 @@ impl QueryEngine {
     }
 
     /// What a text would do, by its first words; a text that is no statement counts as one that reads.
-    pub fn statement_kind(&self, sql: &str) -> StatementKind {
-        if sql.len() > self.text_limit_bytes {
-            return StatementKind::Reads;
-        }
-        clause::tokens(sql).map_or(StatementKind::Reads, |tokens| statement::kind(&tokens))
+    pub fn statement_kind(sql: &str) -> StatementKind {
+        statement::kind(&clause::first_tokens(sql))
     }
 
     /// Finds out what INSERT, UPDATE or DELETE would do to the last committed state; `None` for anything else. Nothing

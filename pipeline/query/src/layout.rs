@@ -104,7 +104,7 @@ impl Layout {
         };
         // Bounds are only right when what lies beside the range has been read as well.
         layout.valid_overlap = match coordinates.valid {
-            _ if coordinates.nothing => Some((0, 0)),
+            _ if coordinates.hold_nothing() => Some((0, 0)),
             ValidTime::At(at) if !bounds => Some((at.micros(), at.micros().saturating_add(1))),
             ValidTime::Within { from, to } if !bounds => Some((from, to)),
             _ => None,

@@ -10,7 +10,10 @@ use datafusion::sql::sqlparser::{
     tokenizer::{Span, Token, TokenWithSpan},
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    statement::{or_break, visited},
+};
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,10 +66,7 @@ impl<'a> Binding<'a> {
 
     /// Binds everything in a part of the statement.
     pub(crate) fn bind(&mut self, part: &mut impl VisitMut) -> Result<()> {
-        match part.visit(self) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(error) => Err(error),
-        }
+        visited(part.visit(self))
     }
 
     /// Refuses values that nothing asked for.
@@ -110,10 +110,7 @@ impl VisitorMut for Binding<'_> {
     type Break = Error;
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
-        match self.replace(expression) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
+        or_break(self.replace(expression))
     }
 }
 

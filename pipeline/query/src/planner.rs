@@ -102,7 +102,14 @@ impl Planner {
     /// Plans a query. To be called on a thread with a deep stack: plans are trees.
     pub(crate) async fn plan(&self, request: &QueryRequest) -> Result<Planned> {
         let text = text::read(&request.sql, &request.parameters)?;
-        self.plan_text(text, request, self.base.clone()).await
+        self.plan_text(text, request, self.state()).await
+    }
+
+    /// A state of its own for a statement, begun now: every `now()` in it is this moment.
+    fn state(&self) -> SessionState {
+        let mut state = self.base.clone();
+        state.mark_start_execution();
+        state
     }
 
     /// What a text changes about views; `None` for one that changes nothing about them. A new view's query is planned,
@@ -123,7 +130,7 @@ impl Planner {
             if !matches!(text.statement, Statement::Query(_)) {
                 return Err(Error::new(ErrorKind::Unsupported, "a view is made of a query"));
             }
-            self.plan_text(text, &QueryRequest::default(), self.base.clone()).await.map_err(in_view)?;
+            self.plan_text(text, &QueryRequest::default(), self.state()).await.map_err(in_view)?;
         }
         Ok(Some(change))
     }
@@ -131,10 +138,9 @@ impl Planner {
     /// What a statement that writes would do; `None` for one that does not write.
     pub(crate) async fn write(&self, request: &QueryRequest) -> Result<Option<WritePlan>> {
         let Some(text) = text::read_writing(&request.sql, &request.parameters)? else { return Ok(None) };
-        let mut state = self.base.clone();
+        let mut state = self.state();
         // Numbers with a point are exact, so that what is written is what is stored.
         state.config_mut().options_mut().sql_parser.parse_float_as_decimal = true;
-        state.mark_start_execution();
         let snapshot = self.snapshot(None).await?;
         let table = |name: &[String], location: Location| {
             let dataset = self.dataset_called(&snapshot, name, location)?;
@@ -161,7 +167,6 @@ impl Planner {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let token = snapshot.token().clone();
-        state.mark_start_execution();
         let defaults = session_coordinates(&state, request_coordinates(request, &token)?, &settings, &token)?;
         let times = references.iter().flat_map(Reference::times).chain(settings.iter().map(|(_, time)| time));
         let volatile = !matches!(statement, Statement::Query(_))
@@ -347,7 +352,7 @@ fn request_coordinates(request: &QueryRequest, token: &SnapshotToken) -> Result<
     let system = system.unwrap_or(token.system_time);
     check_committed(system, token.system_time)?;
     let valid = valid.map_or(ValidTime::All, ValidTime::At);
-    Ok(Coordinates { valid, system: SystemTime::AsOf(system), nothing: false })
+    Ok(Coordinates { valid, system: SystemTime::AsOf(system) })
 }
 
 /// The request's coordinates with what its text sets in front of the query.

@@ -69,6 +69,16 @@ pub(crate) fn changes_a_view(tokens: &[TokenWithSpan]) -> bool {
     matches!(words.first(), Some(Keyword::CREATE | Keyword::DROP)) && words.contains(&Keyword::VIEW)
 }
 
+/// What a visitor that breaks off with an error has found.
+pub(crate) fn visited(flow: ControlFlow<Error>) -> Result<()> {
+    flow.break_value().map_or(Ok(()), Err)
+}
+
+/// The other way about, inside a visitor.
+pub(crate) fn or_break(outcome: Result<()>) -> ControlFlow<Error> {
+    outcome.map_or_else(ControlFlow::Break, ControlFlow::Continue)
+}
+
 /// Gives tables other names.
 pub(crate) fn rename(statement: &mut Statement, names: &[(String, String)]) {
     let _ = visit_relations_mut(statement, |relation| {

@@ -24,6 +24,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     layout::DiffSide,
     series,
+    statement::visited,
 };
 
 const FUNCTIONS: [&str; 4] = ["history", "diff", "instants", "periods"];
@@ -40,10 +41,8 @@ pub(crate) struct Calls<'a> {
 /// Puts private names in the place of calls; gives what each name is bound to.
 pub(crate) fn replace(statement: &mut Statement, calls: &Calls<'_>) -> Result<HashMap<String, Bound>> {
     let mut replacer = Replacer { calls, bound: HashMap::new(), rows_left: series::MOST_ROWS };
-    match statement.visit(&mut replacer) {
-        ControlFlow::Continue(()) => Ok(replacer.bound),
-        ControlFlow::Break(error) => Err(error),
-    }
+    visited(statement.visit(&mut replacer))?;
+    Ok(replacer.bound)
 }
 
 struct Replacer<'a> {
@@ -100,10 +99,7 @@ impl Calls<'_> {
             ("history", [dataset]) => {
                 let dataset = self.dataset_named(dataset)?;
                 let system = SystemTime::Within { from: i64::MIN, until: self.last_committed };
-                Ok(Bound::Dataset {
-                    dataset,
-                    coordinates: Coordinates { valid: ValidTime::All, system, nothing: false },
-                })
+                Ok(Bound::Dataset { dataset, coordinates: Coordinates { valid: ValidTime::All, system } })
             }
             ("diff", [dataset, before, after, valid @ ..]) if valid.len() <= 2 => {
                 let dataset = self.dataset_named(dataset)?;

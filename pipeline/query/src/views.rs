@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     parameters::Parameters,
     planner::qualified,
-    statement::{self, normalise},
+    statement::{self, normalise, or_break, visited},
     text::{self, Text},
 };
 
@@ -134,10 +134,7 @@ impl Expander<'_> {
         // Which names WITH brings is decided before anything is replaced.
         let relations = statement::relations(statement);
         let mut visitor = Places { expander: self, relations: relations.into_iter(), levels, around };
-        match statement.visit(&mut visitor) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(error) => Err(error),
-        }
+        visited(statement.visit(&mut visitor))
     }
 
     /// The query of a view, read, with everything in it expanded.
@@ -180,10 +177,7 @@ impl VisitorMut for Places<'_, '_> {
     type Break = Error;
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        match self.replace(factor) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
+        or_break(self.replace(factor))
     }
 }
 

@@ -27,7 +27,7 @@ use futures::TryStreamExt;
 use lake::{
     Dataset, TableSnapshot,
     model::{
-        OPEN,
+        OPEN, TIME_COLUMNS,
         arrow_layout::{timestamp_type, version_schema},
     },
 };
@@ -259,21 +259,16 @@ fn parts(name: &ObjectName) -> Vec<String> {
 /// The columns that can be written: key, values and valid time.
 fn writable(dataset: &Dataset) -> Vec<Arc<Field>> {
     let versions = version_schema(&dataset.definition);
-    versions
-        .fields()
-        .iter()
-        .filter(|field| !field.name().starts_with("system_") || !is_time(field.name()))
-        .cloned()
-        .collect()
+    versions.fields().iter().filter(|field| !is_system_time(field.name())).cloned().collect()
 }
 
-fn is_time(name: &str) -> bool {
-    lake::model::TIME_COLUMNS.contains(&name)
+fn is_system_time(name: &str) -> bool {
+    TIME_COLUMNS[2..].contains(&name)
 }
 
 fn writable_column(dataset: &Dataset, column: &Ident) -> Result<String> {
     let name = normalise(column);
-    if name == "system_from" || name == "system_to" {
+    if is_system_time(&name) {
         return Err(system_axis().at(column.span.start));
     }
     if writable(dataset).iter().any(|field| *field.name() == name) {

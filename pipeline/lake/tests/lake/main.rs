@@ -7,3 +7,4 @@ mod definitions;
 mod outside;
 mod scans;
 mod support;
+mod upkeep;

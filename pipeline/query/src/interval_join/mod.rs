@@ -21,8 +21,7 @@ use datafusion::{
     },
     physical_optimizer::PhysicalOptimizerRule,
     physical_plan::{
-        ExecutionPlan, ExecutionPlanProperties,
-        coalesce_partitions::CoalescePartitionsExec,
+        ExecutionPlan,
         joins::{HashJoinExec, NestedLoopJoinExec, utils::JoinFilter},
         limit::GlobalLimitExec,
     },
@@ -111,16 +110,9 @@ fn described(
 ) -> Option<Join> {
     let filter = filter?.clone();
     let (left_period, right_period) = overlap_of(filter.expression(), &filter)?;
-    let (left, right) = (in_one(left), in_one(right));
+    let (left, right) = (left.clone(), right.clone());
     let on = on.to_vec();
     Some(Join { left, right, on, null_equality, filter, join_type, projection, left_period, right_period })
-}
-
-fn in_one(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-    match plan.output_partitioning().partition_count() {
-        1 => plan.clone(),
-        _ => Arc::new(CoalescePartitionsExec::new(plan.clone())),
-    }
 }
 
 /// The periods of a predicate that has to hold, the left side's first.
