@@ -277,7 +277,7 @@ mod tests {
     fn layout() -> Arc<Layout> {
         let definition: DatasetDefinition = serde_json::from_str(DEFINITION).unwrap();
         let at = Instant(10);
-        let coordinates = Coordinates { valid: ValidTime::At(at), system: SystemTime::AsOf(at), nothing: false };
+        let coordinates = Coordinates { valid: ValidTime::At(at), system: SystemTime::AsOf(at) };
         Arc::new(Layout::new(&definition, coordinates, Some(&[0, 1])))
     }
 

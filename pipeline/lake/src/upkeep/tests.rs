@@ -135,11 +135,7 @@ fn rows(epoch: u64, system_time: i64) -> RecordBatch {
 /// What holds at each of many coordinates, by the rule that any engine can say in SQL.
 async fn answers(lake: &Lake, epochs: u64) -> Vec<String> {
     let columns = ["key", "value", "valid_from", "valid_to", "system_from", "system_to", "operation"];
-    let request = ScanRequest {
-        columns: columns.map(str::to_owned).to_vec(),
-        system_from_at_most: i64::MAX,
-        ..ScanRequest::default()
-    };
+    let request = ScanRequest { columns: columns.map(str::to_owned).to_vec(), ..ScanRequest::default() };
     let snapshot = lake.snapshot(None).await.unwrap();
     let batches: Vec<RecordBatch> =
         snapshot.table("prices").unwrap().scan(request).unwrap().try_collect().await.unwrap();

@@ -1,14 +1,16 @@
 //! Random assertion rows against a dense grid that shares no code with resolution.
 //!
 //! The grid has a cell for each key, epoch and day; what a query must answer is read off it cell by cell. The same
-//! history is asked three times: as it was appended, cut into needless pieces, and as exact rectangles of one day each
-//! with their `system_to` filled in, as upkeep may leave them. Each history is asked at a few coordinates of its own:
-//! as of both times, over ranges of both, and for what differs between two.
+//! history is asked several times: as it was appended, cut into needless pieces, as rectangles of one day each with their
+//! `system_to` filled in, and compacted after some of the epochs, into files of a few rows and into as few as can be.
+//! Each history is asked at a few coordinates of its own: as of both times, over ranges of both, and for what differs
+//! between two.
 //!
 //! 60 histories; `PROPTEST_CASES=10000` asks for more. A failure prints its seed for `PROPTEST_RNG_SEED`.
 
 use std::fmt::Write;
 
+use lake::CompactOptions;
 use proptest::{
     collection::vec,
     prelude::*,
@@ -46,6 +48,8 @@ struct History {
     days: (usize, usize),
     /// Epochs to ask as of, counted modulo how many there are.
     known: (usize, usize),
+    /// After which epochs there is a compaction.
+    compactions: Vec<bool>,
 }
 
 /// Disjoint rows of one key, made of cuts at random days, with neighbours that often touch.
@@ -79,9 +83,10 @@ fn rows_of_key(key: usize) -> impl Strategy<Value = Vec<Row>> {
 fn histories() -> impl Strategy<Value = History> {
     let epoch = (0..KEYS).map(rows_of_key).collect::<Vec<_>>().prop_map(|keys| keys.concat());
     let days = (0..DAYS + 2, 0..DAYS + 2);
-    (vec(epoch, 1..5), days, (0..4_usize, 0..4_usize)).prop_map(|(epochs, days, (a, b))| {
+    let compactions = vec(prop::bool::weighted(0.4), 4);
+    (vec(epoch, 1..5), days, (0..4_usize, 0..4_usize), compactions).prop_map(|(epochs, days, (a, b), compactions)| {
         let known = (a % epochs.len(), b % epochs.len());
-        History { epochs, days, known }
+        History { epochs, days, known, compactions }
     })
 }
 
@@ -280,32 +285,42 @@ const DEFINITION: &str = r#"{"columns":[{"name":"k","type":"string"},{"name":"n"
     {"name":"number","type":"int64"},{"name":"letter","type":"string"},{"name":"from","type":"date"},
     {"name":"known","type":"timestamp"}],"key":["k","n"],"valid_from":"from","mode":"until_changed","system_time":"known"}"#;
 
-const TABLES: [&str; 3] = ["appended", "cut", "rectangles"];
+const TABLES: [&str; 5] = ["appended", "cut", "rectangles", "compacted", "compacted_small"];
+
+/// Rows a file of a table should have when it is compacted.
+const COMPACTED: [(&str, Option<u64>); 2] = [("compacted", None), ("compacted_small", Some(2))];
 
 async fn check(history: &History) {
     let mut harness = Harness::new().await;
     for table in ["cut", "rectangles"] {
         harness.define(table, DEFINITION).await;
     }
-    harness
-        .define(
-            "appended",
-            &DEFINITION.replace(r#","system_time":"known""#, "").replace(
-                r#",
+    let no_import = DEFINITION.replace(r#","system_time":"known""#, "").replace(
+        r#",
     {"name":"known","type":"timestamp"}"#,
-                "",
-            ),
-        )
-        .await;
+        "",
+    );
+    for table in ["appended", "compacted", "compacted_small"] {
+        harness.define(table, &no_import).await;
+    }
     let last = history.epochs.len() - 1;
     let mut tokens = Vec::new();
     for epoch in 0..=last {
         let (appended, cut) = (history.appended(epoch), history.cut(epoch));
         let rectangles = if epoch == last { history.rectangles() } else { String::new() };
-        let rows = [("appended", appended.as_str()), ("cut", cut.as_str()), ("rectangles", rectangles.as_str())];
+        let of_table = |table| match table {
+            "cut" => (table, cut.as_str()),
+            "rectangles" => (table, rectangles.as_str()),
+            _ => (table, appended.as_str()),
+        };
+        let rows = TABLES.map(of_table);
         let seal: &[&str] = if epoch == last { &["cut", "rectangles"] } else { &[] };
         harness.commit(&known(epoch), &rows, seal).await;
         tokens.push(harness.ask("SELECT 1").await.unwrap().token);
+        for (table, rows_per_file) in COMPACTED.iter().filter(|_| history.compactions[epoch]) {
+            let options = CompactOptions { rows_per_file: *rows_per_file };
+            harness.lake.compact(table, options).await.unwrap();
+        }
     }
     let (one, other) = history.known;
     for epoch in [one, other] {
@@ -316,10 +331,12 @@ async fn check(history: &History) {
                 check_at(&harness, table, epoch, at, &versions).await;
             }
         }
-        let sql = "SELECT * FROM appended".to_owned();
-        let snapshot = Some(tokens[epoch].to_string());
-        let early = harness.request(query::QueryRequest { sql, snapshot, ..Default::default() });
-        assert_eq!(early.await.unwrap().rows.len(), versions.len(), "as of token {epoch}");
+        for table in ["appended", "compacted", "compacted_small"] {
+            let sql = format!("SELECT * FROM {table}");
+            let snapshot = Some(tokens[epoch].to_string());
+            let early = harness.request(query::QueryRequest { sql, snapshot, ..Default::default() });
+            assert_eq!(early.await.unwrap().rows.len(), versions.len(), "{table} as of token {epoch}");
+        }
     }
     for table in TABLES {
         check_ranges(&harness, table, history).await;

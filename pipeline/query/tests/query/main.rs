@@ -8,4 +8,5 @@ mod fixture;
 mod grid;
 mod harness;
 mod language;
+mod perf;
 mod slt;
