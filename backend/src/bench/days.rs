@@ -32,6 +32,8 @@ use crate::{
 /// System time of the first epoch: a second after 2024-01-01.
 const FIRST_SECOND: i64 = 1;
 const SECOND_MICROS: i64 = 1_000_000;
+/// About how many times as fast as the real clock the simulated one runs.
+const SPEED: u32 = 40;
 /// How often queries are timed on the way.
 const LOOKS: u64 = 48;
 /// Queries timed at each look on the way, and at the end.
