@@ -299,11 +299,12 @@ fn list(folder: &Path, found: &mut Vec<Found>) -> Result<()> {
 }
 
 fn remove(files: &[Found], _options: ExpiryOptions) -> Result<()> {
-    for (_index, file) in files.iter().enumerate() {
-        #[cfg(test)]
-        if _index == files.len() / 2 {
-            super::tests::crash(_options.fault, super::tests::Step::FilesRemoved)?;
-        }
+    #[cfg(test)]
+    if _options.fault == Some(super::tests::Fault::CrashAt(super::tests::Step::FilesRemoved)) {
+        remove(&files[..files.len() / 2], ExpiryOptions::default())?;
+        return super::tests::crash(_options.fault, super::tests::Step::FilesRemoved);
+    }
+    for file in files {
         match fs::remove_file(&file.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("remove a file of no use", &file.path, error));
