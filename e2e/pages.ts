@@ -12,6 +12,7 @@ export const PAGES = {
   "docs-periods": "/docs/periods",
   "docs-recipes": "/docs/recipes",
   "docs-api": "/docs/api",
+  "docs-upkeep": "/docs/upkeep",
   "docs-search": "/docs/search?q=as+of",
 } as const;
 

@@ -25,6 +25,7 @@ use crate::{
     live::{self, Live, Sampled},
     site,
     system_tables::Tables,
+    upkeep::{self, Upkeep},
 };
 
 /// What is kept and what runs on it.
@@ -39,6 +40,8 @@ pub struct Parts {
     pub progress: Arc<Progress>,
     /// What open pages hear.
     pub live: Arc<Live>,
+    /// Keeps the lake quick and small.
+    pub upkeep: Arc<Upkeep>,
 }
 
 impl Parts {
@@ -52,12 +55,14 @@ impl Parts {
         let state = RocksDbState::open(&data.join("state"), settings.state).map_err(|e| cannot_open(data, e))?;
         let lake = Lake::open(&data.join("lake")).await.map_err(|e| cannot_open(data, e))?;
         let live = Live::new(&lake).await?;
+        let upkeep = Upkeep::new(&lake).await?;
         Ok(Parts {
             lake,
             stream: Arc::new(stream),
             state: Arc::new(state),
             progress: Arc::new(Progress::default()),
             live: Arc::new(live),
+            upkeep: Arc::new(upkeep),
         })
     }
 
@@ -77,7 +82,12 @@ impl Parts {
 
     /// The query engine over these parts.
     pub fn query_engine(&self, settings: &Settings) -> Result<QueryEngine> {
-        let tables = Tables { live: self.live.clone(), stream: self.stream.clone(), lake: self.lake.clone() };
+        let tables = Tables {
+            live: self.live.clone(),
+            stream: self.stream.clone(),
+            lake: self.lake.clone(),
+            upkeep: self.upkeep.clone(),
+        };
         let options = QueryOptions { memory_limit_bytes: settings.query_memory_bytes, ..QueryOptions::default() };
         QueryEngine::new(self.lake.clone(), options, Arc::new(tables))
             .map_err(|e| Error::new(ErrorKind::Internal, "the query engine cannot be started").because(e))
@@ -109,6 +119,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         sql_writes: Arc::default(),
         live: parts.live.clone(),
         progress: parts.progress.clone(),
+        upkeep: parts.upkeep.clone(),
     };
     let stop = Arc::new(AtomicBool::new(false));
     let pipeline = start_pipeline(&parts, &settings, &stop)?;
@@ -120,20 +131,25 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         slots: settings.pipeline.slots,
     };
     tokio::spawn(live::sample_each_second(parts.live.clone(), sampled));
+    if let Some(interval) = settings.upkeep_interval {
+        tokio::spawn(upkeep::run(parts.upkeep.clone(), interval));
+    }
     if let Some(options) = settings.demo.clone() {
         tokio::spawn(demo_runner::run(options, settings.data.clone(), parts.lake.clone(), ingest));
     }
     let router = site::router(&settings, address, api_state.clone()).merge(api::routes(api_state));
     eprintln!("Tidemark is at http://{address}/  (data in {}; stop with Ctrl-C)", settings.data.display());
-    let live = parts.live.clone();
+    let (live, upkeep) = (parts.live.clone(), parts.upkeep.clone());
     let closing = async move {
         stopped().await;
+        upkeep.stop();
         live.close();
     };
     let outcome = axum::serve(listener, router).with_graceful_shutdown(closing).await;
     info!("stopping: the running epoch is finished and the state made durable");
     stop.store(true, Ordering::Relaxed);
     tokio::task::spawn_blocking(move || pipeline.join()).await.ok();
+    parts.upkeep.stopped().await;
     outcome.map_err(Error::from)
 }
 

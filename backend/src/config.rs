@@ -17,6 +17,9 @@ use crate::{
 
 /// Memory of all queries together unless the settings say otherwise.
 const QUERY_MEMORY_BYTES: usize = 2 << 30;
+/// How often upkeep looks whether something is due unless the settings say otherwise.
+const UPKEEP_INTERVAL_SECS: u64 = 10;
+const UPKEEP_INTERVAL_SECS_MAX: u64 = 86_400;
 
 /// Arguments of `tidemark serve`.
 #[derive(Debug, Clone, Args)]
@@ -39,6 +42,9 @@ pub struct ServeArguments {
     /// Parallel workers of the pipeline. Default: 2
     #[arg(long)]
     pub slots: Option<u16>,
+    /// Compact and merge files only when told to by `tidemark maintain` or the API.
+    #[arg(long)]
+    pub no_upkeep: bool,
     /// Run the demo feed: a simulated market with a history of corrections, then live.
     #[arg(long)]
     pub demo: bool,
@@ -69,6 +75,8 @@ struct SettingsFile {
     state_block_cache_bytes: Option<usize>,
     state_write_buffer_bytes: Option<usize>,
     query_memory_bytes: Option<usize>,
+    upkeep: Option<bool>,
+    upkeep_interval_secs: Option<u64>,
 }
 
 /// What a server runs with.
@@ -88,6 +96,8 @@ pub struct Settings {
     pub state: adapters::StateOptions,
     /// Memory of all queries together, in bytes. Default 2 GiB.
     pub query_memory_bytes: usize,
+    /// How often upkeep looks whether something is due. Default 10 s; none where it does nothing by itself.
+    pub upkeep_interval: Option<Duration>,
     /// The demo feed, if wanted.
     pub demo: Option<DemoOptions>,
 }
@@ -103,6 +113,7 @@ impl Settings {
             pipeline: PipelineOptions::default(),
             state: adapters::StateOptions::default(),
             query_memory_bytes: QUERY_MEMORY_BYTES,
+            upkeep_interval: Some(Duration::from_secs(UPKEEP_INTERVAL_SECS)),
             demo: None,
         }
     }
@@ -131,6 +142,7 @@ impl Settings {
             );
             return Err(Error::new(ErrorKind::BadRequest, message));
         }
+        let upkeep_interval = upkeep_interval(&arguments, &file)?;
         let demo = arguments.demo.then_some(DemoOptions {
             seed: arguments.demo_seed,
             history_days: arguments.demo_history_days,
@@ -158,9 +170,22 @@ impl Settings {
                 write_buffer_bytes: file.state_write_buffer_bytes.unwrap_or(state_defaults.write_buffer_bytes),
             },
             query_memory_bytes: file.query_memory_bytes.unwrap_or(QUERY_MEMORY_BYTES),
+            upkeep_interval,
             demo,
         })
     }
+}
+
+fn upkeep_interval(arguments: &ServeArguments, file: &SettingsFile) -> Result<Option<Duration>> {
+    let seconds = file.upkeep_interval_secs.unwrap_or(UPKEEP_INTERVAL_SECS);
+    if !(1..=UPKEEP_INTERVAL_SECS_MAX).contains(&seconds) {
+        let message = format!(
+            "upkeep_interval_secs = {seconds} cannot be; it is 1 to {UPKEEP_INTERVAL_SECS_MAX}, and upkeep = false does without"
+        );
+        return Err(Error::new(ErrorKind::BadRequest, message));
+    }
+    let wanted = !arguments.no_upkeep && file.upkeep.unwrap_or(true);
+    Ok(wanted.then_some(Duration::from_secs(seconds)))
 }
 
 fn read_file(path: &Path) -> Result<SettingsFile> {

@@ -115,6 +115,11 @@ impl From<lake::Error> for Error {
             lake::ErrorKind::Corrupt | lake::ErrorKind::ProofFailed | lake::ErrorKind::Internal => ErrorKind::Internal,
         };
         match kind {
+            _ if source.kind() == lake::ErrorKind::ProofFailed => Error::new(
+                kind,
+                format!("upkeep was given up and has changed nothing: {}; the log says which files", source.message()),
+            )
+            .because(source),
             ErrorKind::Internal | ErrorKind::Io => {
                 Error::new(kind, "something went wrong inside Tidemark; the log says what").because(source)
             }

@@ -16,6 +16,7 @@ mod ingest;
 mod live;
 mod site;
 mod system_tables;
+mod upkeep;
 
 /// A bitemporal data lake with dashboards.
 #[derive(Debug, Parser)]
@@ -35,6 +36,8 @@ enum Command {
     Ingest(cli::ingest::IngestArguments),
     /// Ask a question in SQL.
     Query(cli::query::QueryArguments),
+    /// Resolve and put together the files of datasets now, or check that upkeep has changed no answer.
+    Maintain(cli::maintain::MaintainArguments),
     /// Measure; prints one JSON object on the last line.
     Bench(bench::BenchArguments),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => compose::serve(config::ServeArguments { demo: true, ..arguments }),
         Command::Ingest(arguments) => cli::ingest::run(arguments),
         Command::Query(arguments) => cli::query::run(arguments),
+        Command::Maintain(arguments) => cli::maintain::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };
     match outcome {

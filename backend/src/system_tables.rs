@@ -8,9 +8,10 @@ use arrow::{
     error::ArrowError,
 };
 use lake::Lake;
+use model::Instant;
 use query::SystemTables;
 
-use crate::live::Live;
+use crate::{live::Live, upkeep::Upkeep};
 
 /// Most quarantined records shown.
 const QUARANTINE_SHOWN: usize = 1_000;
@@ -20,6 +21,7 @@ const RAW_SHOWN_BYTES: usize = 4_096;
 const EPOCHS: &str = "epochs";
 const SAMPLES: &str = "pipeline_samples";
 const QUARANTINE: &str = "quarantine";
+const UPKEEP: &str = "upkeep";
 
 /// The tables and what they are read from.
 pub struct Tables {
@@ -29,11 +31,13 @@ pub struct Tables {
     pub stream: Arc<EmbeddedStream>,
     /// Names of datasets.
     pub lake: Lake,
+    /// Past runs of upkeep.
+    pub upkeep: Arc<Upkeep>,
 }
 
 impl SystemTables for Tables {
     fn names(&self) -> Vec<String> {
-        [EPOCHS, SAMPLES, QUARANTINE].map(str::to_owned).to_vec()
+        [EPOCHS, SAMPLES, QUARANTINE, UPKEEP].map(str::to_owned).to_vec()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
@@ -41,6 +45,7 @@ impl SystemTables for Tables {
             EPOCHS => self.epochs(),
             SAMPLES => self.samples(),
             QUARANTINE => self.quarantine(),
+            UPKEEP => self.upkeep(),
             _ => return None,
         };
         table.inspect_err(|error| tracing::error!(%error, table = name, "a system table cannot be made")).ok()
@@ -83,6 +88,27 @@ impl Tables {
             ("raw", texts(records.iter().map(|r| shown(&r.raw)))),
         ])
     }
+
+    fn upkeep(&self) -> Result<RecordBatch, ArrowError> {
+        let runs = self.upkeep.runs();
+        RecordBatch::try_from_iter([
+            ("started", times(runs.iter().map(|r| r.started.micros()))),
+            ("dataset", texts(runs.iter().map(|r| r.dataset.clone()))),
+            ("kind", texts(runs.iter().map(|r| r.kind.to_string()))),
+            ("reason", texts(runs.iter().map(|r| r.reason.clone()))),
+            ("error", optional_texts(runs.iter().map(|r| r.error.clone()))),
+            ("duration_ms", doubles(runs.iter().map(|r| r.duration_micros as f64 / 1_000.0))),
+            ("files_before", integers(runs.iter().map(|r| r.files_before))),
+            ("files_after", integers(runs.iter().map(|r| r.files_after))),
+            ("rows_before", integers(runs.iter().map(|r| r.rows_before))),
+            ("rows_after", integers(runs.iter().map(|r| r.rows_after))),
+            ("bytes_before", integers(runs.iter().map(|r| r.bytes_before))),
+            ("bytes_after", integers(runs.iter().map(|r| r.bytes_after))),
+            ("system_time", optional_times(runs.iter().map(|r| r.system_time.map(Instant::micros)))),
+            ("digest", optional_texts(runs.iter().map(|r| r.digest.clone()))),
+            ("run", texts(runs.iter().map(|r| r.run.clone()))),
+        ])
+    }
 }
 
 fn shown(raw: &[u8]) -> String {
@@ -101,6 +127,14 @@ fn texts(values: impl Iterator<Item = String>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
+fn optional_texts(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
+    Arc::new(StringArray::from_iter(values))
+}
+
 fn times(values: impl Iterator<Item = i64>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("+00:00"))
+}
+
+fn optional_times(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_iter(values).with_timezone("+00:00"))
 }

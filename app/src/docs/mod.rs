@@ -21,13 +21,14 @@ use markdown::Chapter;
 use crate::pages::docs::title_of;
 
 /// Last part of the address and text of each page that is written; the titles are those of the navigation.
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 7] = [
     ("", include_str!("content/overview.md")),
     ("semantics", include_str!("content/semantics.md")),
     ("grammar", include_str!("content/grammar.md")),
     ("periods", include_str!("content/periods.md")),
     ("recipes", include_str!("content/recipes.md")),
     ("api", include_str!("content/api.md")),
+    ("upkeep", include_str!("content/upkeep.md")),
 ];
 
 /// Last part of the address of the search page.

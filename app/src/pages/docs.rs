@@ -15,13 +15,14 @@ use wasm_bindgen::JsCast;
 use crate::{browser, components::chrome::DOCS, queries::docs};
 
 /// The pages below [`DOCS`]: last part of the address, title. The first is the overview, the last the search.
-pub const PAGES: [(&str, &str); 7] = [
+pub const PAGES: [(&str, &str); 8] = [
     ("", "Documentation"),
     ("semantics", "Semantics"),
     ("grammar", "Grammar"),
     ("periods", "Periods"),
     ("recipes", "Recipes"),
     ("api", "HTTP API"),
+    ("upkeep", "Upkeep"),
     ("search", "Search the documentation"),
 ];
 

@@ -62,5 +62,26 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> Resul
             let _ = writeln!(text, "tidemark_records_total{{dataset=\"{}\",fate=\"{fate}\"}} {value}", summary.name);
         }
     }
+    write_upkeep(&mut text, &state).await?;
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}
+
+async fn write_upkeep(text: &mut String, state: &ApiState) -> Result<()> {
+    let head = |name: &str, help: &str, kind: &str| format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    let mut runs =
+        head("tidemark_upkeep_runs_total", "Runs of upkeep since the start, by kind and outcome.", "counter");
+    let mut last = head("tidemark_upkeep_last_duration_seconds", "Duration of the last such run.", "gauge");
+    for ((kind, done), tally) in state.upkeep.tallies() {
+        let labels = format!("{{kind=\"{kind}\",outcome=\"{}\"}}", if done { "done" } else { "failed" });
+        let _ = writeln!(runs, "tidemark_upkeep_runs_total{labels} {}", tally.runs);
+        let _ = writeln!(last, "tidemark_upkeep_last_duration_seconds{labels} {}", tally.last_duration_seconds);
+    }
+    let mut files = head("tidemark_dataset_files", "Data files by dataset.", "gauge");
+    let snapshot = state.lake.snapshot(None).await?;
+    for dataset in snapshot.datasets() {
+        let count = snapshot.table_for_writer(&dataset.name)?.file_count().await?;
+        let _ = writeln!(files, "tidemark_dataset_files{{dataset=\"{}\"}} {}", dataset.name, count.files);
+    }
+    [runs, last, files].iter().for_each(|part| text.push_str(part));
+    Ok(())
 }

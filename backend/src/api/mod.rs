@@ -12,7 +12,7 @@ use engine::Progress;
 use lake::Lake;
 use query::QueryEngine;
 
-use crate::{ingest::Ingest, live::Live};
+use crate::{ingest::Ingest, live::Live, upkeep::Upkeep};
 
 pub mod access;
 pub mod datasets;
@@ -25,6 +25,7 @@ pub mod problem;
 mod quarantine;
 pub mod sql;
 mod sql_write;
+pub mod upkeep;
 
 pub use access::Access;
 
@@ -50,6 +51,8 @@ pub struct ApiState {
     pub live: Arc<Live>,
     /// How the pipeline fares.
     pub progress: Arc<Progress>,
+    /// Keeps the lake quick and small.
+    pub upkeep: Arc<Upkeep>,
 }
 
 /// All routes of the API.
@@ -60,6 +63,8 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets/{name}/events", post(events::append))
         .route("/api/v1/datasets/{name}/seal", post(events::seal))
         .route("/api/v1/datasets/{name}/quarantine", get(quarantine::list))
+        .route("/api/v1/datasets/{name}/upkeep", get(upkeep::plan).post(upkeep::carry_out))
+        .route("/api/v1/upkeep", get(upkeep::past))
         .route("/api/v1/transactions", post(events::transaction))
         .route("/api/v1/sql", post(sql::post).get(sql::get))
         .route("/api/v1/live", get(live::stream))

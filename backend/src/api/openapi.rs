@@ -16,3 +16,30 @@ pub async fn document(State(state): State<ApiState>, headers: HeaderMap) -> Resu
     state.access.authorise(&headers, Action::Read)?;
     Ok(([(CONTENT_TYPE, "application/json")], DOCUMENT))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const METHODS: [&str; 3] = ["get", "post", "put"];
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let document: serde_json::Value = serde_json::from_str(DOCUMENT).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let described = paths.iter().flat_map(|(path, calls)| {
+            let methods = METHODS.into_iter().filter(|method| calls.get(method).is_some());
+            methods.map(|method| format!("{method} {path}")).collect::<Vec<_>>()
+        });
+        let routes = include_str!("mod.rs").split(".route(\"").skip(1).filter_map(|rest| rest.split_once('"'));
+        // What answers calls that do not exist is no call.
+        let routed = routes.filter(|(path, _)| !path.contains('*')).flat_map(|(path, handlers)| {
+            let handlers = handlers.split('\n').next().unwrap_or_default();
+            let methods = METHODS.into_iter().filter(|method| handlers.contains(&format!("{method}(")));
+            methods.map(|method| format!("{method} {path}")).collect::<Vec<_>>()
+        });
+        assert_eq!(described.collect::<BTreeSet<_>>(), routed.collect::<BTreeSet<_>>());
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod ingest;
 mod input;
+pub mod maintain;
 pub mod query;
 
 use reqwest::Response;

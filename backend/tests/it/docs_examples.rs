@@ -38,6 +38,7 @@ fn the_pages_are_served_with_their_text() {
         ("/docs/periods", "id=\"met-by\""),
         ("/docs/recipes", "id=\"audit-trail\""),
         ("/docs/api", "/transactions"),
+        ("/docs/upkeep", "id=\"proof\""),
         ("/docs/search?q=as%20of", "<mark>"),
     ] {
         let page = server.get(path).expect_status(200).text();

@@ -14,3 +14,4 @@ mod readers;
 mod sql_writes;
 mod support;
 mod types;
+mod upkeep;

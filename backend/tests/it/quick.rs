@@ -13,8 +13,13 @@ pub fn start() -> Server {
 
 /// A server over this folder.
 pub fn start_on(data: Arc<TempDir>) -> Server {
+    start_with(data, "")
+}
+
+/// A server over this folder, with further lines of the settings file.
+pub fn start_with(data: Arc<TempDir>, further: &str) -> Server {
     let settings = data.path().join("settings.toml");
-    fs::write(&settings, "epoch_interval_ms = 20\n").expect("the settings can be written");
+    fs::write(&settings, format!("epoch_interval_ms = 20\n{further}\n")).expect("the settings can be written");
     let settings = settings.to_str().expect("a readable path").to_owned();
     Server::start_on(data, &["--config", &settings])
 }

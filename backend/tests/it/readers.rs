@@ -16,11 +16,11 @@ fn prices() -> Value {
     })
 }
 
-/// The as-of query that the README shows for any engine.
-fn readme_sql() -> String {
+/// A query that the README shows for other engines, by the name of its block.
+fn readme_sql(name: &str) -> String {
     let readme =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("README.md");
-    let block = readme.split("```sql as-of\n").nth(1).expect("the README has a block ```sql as-of");
+    let block = readme.split(&format!("```sql {name}\n")).nth(1).expect("the README has this block");
     block.split("```").next().expect("the block ends").trim().trim_end_matches(';').to_owned()
 }
 
@@ -68,16 +68,46 @@ fn python() -> Option<String> {
     python
 }
 
-#[test]
-fn duckdb_and_pyiceberg_give_the_same_rows_with_plain_sql() {
-    let Some(python) = python() else { return };
-    let server = Server::start();
-    server.put_dataset("gdp", &prices()).expect_status(201);
+/// Valid time and system time.
+type Coordinates = (String, String);
+
+/// What Tidemark says at each of the coordinates.
+fn ours(server: &Server, questions: &[Coordinates]) -> Vec<Value> {
+    let ask = |(valid_time, system_time): &Coordinates| {
+        let sql = format!(
+            "SELECT country, CAST(value AS VARCHAR) AS value FROM gdp FOR VALID_TIME AS OF TIMESTAMP '{valid_time}'
+             FOR SYSTEM_TIME AS OF TIMESTAMP '{system_time}' ORDER BY country"
+        );
+        server.rows(&sql).iter().map(|row| json!([row["country"], row["value"]])).collect()
+    };
+    questions.iter().map(ask).collect()
+}
+
+/// Asks both engines, and wants what Tidemark says.
+fn compare(server: &Server, python: &str, sql: &str, questions: &[Coordinates], when: &str) {
+    let lake = server.data().join("lake");
+    let script = server.data().join("reader.py");
+    std::fs::write(&script, READER).expect("the script can be written");
+    let asked = serde_json::to_string(questions).expect("JSON");
+    let output = Command::new(python)
+        .arg(&script)
+        .args([lake.to_str().expect("a path"), sql, &asked, python])
+        .output()
+        .expect("Python starts");
+    assert!(output.status.success(), "{when}: {}", String::from_utf8_lossy(&output.stderr));
+    let last = String::from_utf8(output.stdout).expect("text");
+    let theirs: Value = serde_json::from_str(last.lines().last().unwrap_or_default()).expect("JSON");
+    let ours = json!(ours(server, questions));
+    assert_eq!(theirs["pyiceberg"], ours, "PyIceberg {when}");
+    assert_eq!(theirs["duckdb"], ours, "DuckDB iceberg_scan {when}");
+}
+
+/// Commits of which later ones override earlier ones; gives their system times.
+fn commit_all(server: &Server) -> Vec<String> {
     let event = |country: &str, value: &str, begins: &str, ends: &str, op: &str| {
         json!({"country": country, "value": value, "begins": begins, "ends": ends, "op": op}).to_string() + "\n"
     };
-    let mut system_times = Vec::new();
-    for lines in [
+    let commits = [
         event("DE", "10.50", "2020-01-01", "2024-01-01", "put")
             + &event("FR", "7.00", "2020-01-01", "2022-01-01", "put"),
         event("DE", "11.25", "2021-01-01", "2022-01-01", "put")
@@ -85,10 +115,20 @@ fn duckdb_and_pyiceberg_give_the_same_rows_with_plain_sql() {
         event("DE", "0", "2021-03-01", "2021-09-01", "delete")
             + &event("FR", "7.00", "2020-06-01", "2021-06-01", "put"),
         event("DE", "12.00", "2021-05-01", "2021-06-01", "put"),
-    ] {
+    ];
+    let send = |lines: String| {
         let receipt = server.post_events("gdp", "committed", lines).expect_status(200).json();
-        system_times.push(receipt["system_time"].as_str().expect("a time").to_owned());
-    }
+        receipt["system_time"].as_str().expect("a time").to_owned()
+    };
+    commits.into_iter().map(send).collect()
+}
+
+#[test]
+fn duckdb_and_pyiceberg_give_the_same_rows_with_plain_sql_before_and_after_compaction() {
+    let Some(python) = python() else { return };
+    let server = Server::start();
+    server.put_dataset("gdp", &prices()).expect_status(201);
+    let system_times = commit_all(&server);
     let valid_times = [
         "2019-12-31T00:00:00Z",
         "2020-07-01T00:00:00Z",
@@ -96,33 +136,26 @@ fn duckdb_and_pyiceberg_give_the_same_rows_with_plain_sql() {
         "2021-05-15T00:00:00Z",
         "2023-01-01T00:00:00Z",
     ];
-    let questions: Vec<(&str, &str)> =
-        system_times.iter().flat_map(|s| valid_times.iter().map(move |v| (*v, s.as_str()))).collect();
-    let ours: Vec<Value> = questions
-        .iter()
-        .map(|(valid_time, system_time)| {
-            let sql = format!(
-                "SELECT country, CAST(value AS VARCHAR) AS value FROM gdp FOR VALID_TIME AS OF TIMESTAMP '{valid_time}'
-             FOR SYSTEM_TIME AS OF TIMESTAMP '{system_time}' ORDER BY country"
-            );
-            server.rows(&sql).iter().map(|row| json!([row["country"], row["value"]])).collect()
-        })
-        .collect();
-    let distinct: std::collections::HashSet<String> = ours.iter().map(Value::to_string).collect();
-    assert!(distinct.len() >= 6, "the questions tell states apart: {ours:?}");
+    let at = |system_time: &String| valid_times.map(|valid_time| (valid_time.to_owned(), system_time.clone()));
+    let questions: Vec<Coordinates> = system_times.iter().flat_map(at).collect();
+    let before = ours(&server, &questions);
+    let distinct: std::collections::HashSet<String> = before.iter().map(Value::to_string).collect();
+    assert!(distinct.len() >= 6, "the questions tell states apart: {before:?}");
+    let as_of = readme_sql("as-of");
+    compare(&server, &python, &as_of, &questions, "as it was appended");
 
-    let lake = server.data().join("lake");
-    let script = server.data().join("reader.py");
-    std::fs::write(&script, READER).expect("the script can be written");
-    let questions = serde_json::to_string(&questions).expect("JSON");
-    let output = Command::new(&python)
-        .arg(&script)
-        .args([lake.to_str().expect("a path"), &readme_sql(), &questions, &python])
-        .output()
-        .expect("Python starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let last = String::from_utf8(output.stdout).expect("text");
-    let theirs: Value = serde_json::from_str(last.lines().last().unwrap_or_default()).expect("JSON");
-    assert_eq!(theirs["pyiceberg"], json!(ours), "PyIceberg");
-    assert_eq!(theirs["duckdb"], json!(ours), "DuckDB iceberg_scan");
+    let order = r#"{"action":"compact"}"#;
+    let done = server.post("/api/v1/datasets/gdp/upkeep", "application/json", order).expect_status(200).json();
+    assert_eq!(done["run"]["kind"], "compaction", "{done}");
+    assert_eq!(ours(&server, &questions), before);
+    compare(&server, &python, &as_of, &questions, "compacted");
+    let now = at(system_times.last().expect("a commit"));
+    compare(&server, &python, &readme_sql("current"), &now, "compacted, without a window");
+
+    server.post_events("gdp", "committed", appended_later()).expect_status(200);
+    compare(&server, &python, &as_of, &questions, "compacted in part");
+}
+
+fn appended_later() -> String {
+    json!({"country": "IT", "value": "4.00", "begins": "2020-01-01", "ends": "2024-01-01", "op": "put"}).to_string()
 }

@@ -1,6 +1,6 @@
 //! What upkeep is due: pure decisions over the files of a table.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     plan::{FileFacts, FileKind, inputs},
@@ -30,7 +30,7 @@ pub struct UpkeepJob {
 }
 
 /// What a piece of upkeep would take in.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UpkeepPlan {
     /// The dataset.
     pub dataset: String,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use model::Instant;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     compact::schema_of,
@@ -19,7 +19,7 @@ use crate::{Error, Lake, Result, files, lake::no_dataset};
 const CHECKED_AT_ONCE: usize = 64;
 
 /// A moment whose digest was worked out again.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verified {
     /// The run that kept the digest.
     pub run: String,
