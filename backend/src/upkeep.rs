@@ -8,7 +8,7 @@ use std::{
 
 use adapters::SystemClock;
 use engine::ports::Clock;
-use lake::{CompactOptions, Lake, UpkeepKind, UpkeepPlan, UpkeepRun};
+use lake::{CompactOptions, Lake, MaintainOptions, UpkeepKind, UpkeepPlan, UpkeepRun};
 use model::Instant;
 use serde::Serialize;
 use tokio::time::Instant as Moment;
@@ -124,14 +124,23 @@ impl Upkeep {
         if self.stopping.is_cancelled() {
             return Err(Error::new(ErrorKind::Unavailable, "Tidemark is stopping; upkeep begins no further run"));
         }
-        let Some(plan) = self.lake.plan_upkeep(dataset, extent == Extent::All).await? else { return Ok(None) };
-        let (kind, began) = (plan.kind, Moment::now());
-        self.seen().running = Some(Running { plan, started: SystemClock.now() });
+        let began = Moment::now();
+        let plan = self.lake.plan_upkeep(dataset, extent == Extent::All).await?;
+        let planned = plan.as_ref().map(|plan| plan.kind);
+        self.seen().running = plan.map(|plan| Running { plan, started: SystemClock.now() });
         let outcome = match extent {
-            Extent::Due => self.lake.maintain(dataset, CompactOptions::default()).await,
+            // Expiry may be due where nothing else is.
+            Extent::Due => self.lake.maintain(dataset, MaintainOptions::default()).await,
             Extent::All => self.lake.compact(dataset, CompactOptions::default()).await,
         };
-        self.ended(kind, outcome.is_ok(), began.elapsed()).await;
+        let kind = match &outcome {
+            Ok(run) => run.as_ref().map(|run| run.kind),
+            Err(_) => planned.or(Some(UpkeepKind::Expiry)),
+        };
+        match kind {
+            Some(kind) => self.ended(kind, outcome.is_ok(), began.elapsed()).await,
+            None => self.seen().running = None,
+        }
         if let Ok(Some(run)) = &outcome {
             tell(run);
         }

@@ -34,6 +34,9 @@ pub use lake::{Dataset, Defined, Lake, StoredCounts};
 pub use scan::{KeyFilter, Part, ScanRequest};
 pub use scan_plan::{Kinds, Pruning, ScanFiles};
 pub use snapshot::{LakeSnapshot, TableSnapshot};
-pub use upkeep::{CompactOptions, ExpiryOptions, ExpiryPlan, MaintainOptions, PlaneDigest, UpkeepKind, UpkeepPlan, UpkeepRun, Verified};
+pub use upkeep::{
+    CompactOptions, ExpiryOptions, ExpiryPlan, MaintainOptions, PlaneDigest, UpkeepKind, UpkeepPlan, UpkeepRun,
+    Verified,
+};
 pub use views::View;
 pub use writer::{AssertionWriter, StagedFile};

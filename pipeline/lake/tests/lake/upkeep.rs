@@ -105,7 +105,11 @@ async fn no_answer_changes_whatever_is_compacted_when() {
             let options = CompactOptions { rows_per_file: Some(20) };
             match lot.below(6) {
                 0 => drop(lake.compact("prices", options).await.unwrap()),
-                1 => drop(lake.maintain("prices", MaintainOptions { compaction: options, ..MaintainOptions::default() }).await.unwrap()),
+                1 => drop(
+                    lake.maintain("prices", MaintainOptions { compaction: options, ..MaintainOptions::default() })
+                        .await
+                        .unwrap(),
+                ),
                 2 => {
                     drop(lake);
                     lake = open(folder.path()).await;
