@@ -8,5 +8,4 @@ mod fixture;
 mod grid;
 mod harness;
 mod language;
-mod perf;
 mod slt;
