@@ -14,8 +14,9 @@ use crate::{
 pub(crate) enum Way {
     /// Rows of exact files are what comes out; nothing overrides or adjoins them.
     Exact,
-    /// Exact files are read in the order of keys, with appended rows sorted in among them.
-    Merged,
+    /// Exact files are read in the order of keys, with appended rows sorted in among them; there may be rows that were
+    /// superseded.
+    Merged { superseded: bool },
     /// There are appended rows alone, of which the latest of each key holds: only these are kept, and sorted.
     Winnowed,
     /// There are appended rows alone: all are taken in and sorted.
@@ -35,7 +36,7 @@ fn way_of(reading: Reading, kinds: Kinds) -> Way {
         (Reading::Latest, Kinds { appended: 0, .. }) => Way::Exact,
         // Current rows have been joined to what they are; of superseded ones neighbours may have to be.
         (Reading::Versions(_), Kinds { appended: 0, superseded: 0, .. }) => Way::Exact,
-        _ => Way::Merged,
+        (_, Kinds { superseded, .. }) => Way::Merged { superseded: superseded > 0 },
     }
 }
 
@@ -56,19 +57,23 @@ pub(crate) fn request_of(layout: &Layout) -> ScanRequest {
     }
 }
 
-/// Asks for the rows of exact files that are what comes out.
-pub(crate) fn exact_request(layout: &Layout, request: &ScanRequest) -> ScanRequest {
-    let asked = match layout.reading {
+/// Where versions have to be valid to come out, if anywhere.
+fn asked(layout: &Layout) -> Option<(i64, i64)> {
+    match layout.reading {
         Reading::Versions(ValidTime::At(at)) => Some((at.micros(), at.micros().saturating_add(1))),
         Reading::Versions(ValidTime::Within { from, to }) => Some((from, to)),
         _ => None,
-    };
+    }
+}
+
+/// Asks for the rows of exact files that are what comes out.
+pub(crate) fn exact_request(layout: &Layout, request: &ScanRequest) -> ScanRequest {
     let names = exact_columns(layout).into_iter().map(|column| layout.scan_schema.field(column).name().clone());
     ScanRequest {
         columns: names.collect(),
         part: Part::Exact,
         // Their bounds are right whatever else is read.
-        valid_overlap: request.valid_overlap.or(asked),
+        valid_overlap: request.valid_overlap.or(asked(layout)),
         ..request.clone()
     }
 }
@@ -98,10 +103,14 @@ pub(crate) fn stored_as(layout: &Layout, column: Column) -> Option<usize> {
     }
 }
 
-/// Asks for the rows of exact files of which keys without appended rows need no other.
-pub(crate) fn sufficient(layout: &Layout, request: &ScanRequest) -> ScanRequest {
+/// Asks for the rows of exact files that keys without appended rows need; of a diff other keys need more.
+pub(crate) fn sufficient(layout: &Layout, request: &ScanRequest, superseded: bool) -> ScanRequest {
     let request = ScanRequest { part: Part::Exact, ..request.clone() };
     match layout.reading {
+        // Current rows adjoin nothing that they could be joined with, and cut nothing that is later known.
+        Reading::Versions(_) if !superseded => {
+            ScanRequest { valid_overlap: request.valid_overlap.or(asked(layout)), ..request }
+        }
         // What was known at both sides says the same at both; between two valid instants that is no help.
         Reading::Diff(before, after) if before.valid == after.valid => {
             ScanRequest { changed_between: Some(in_order(before, after)), ..request }
@@ -129,14 +138,14 @@ mod tests {
         let side = |micros| DiffSide { system: Instant(micros), valid: None };
         for (reading, kinds, expected) in [
             (Reading::Latest, kinds(0, 1, 1), Way::Exact),
-            (Reading::Latest, kinds(1, 1, 0), Way::Merged),
+            (Reading::Latest, kinds(1, 1, 0), Way::Merged { superseded: false }),
             (Reading::Latest, kinds(3, 0, 0), Way::Winnowed),
             (Reading::Latest, kinds(0, 0, 0), Way::Winnowed),
             (versions, kinds(3, 0, 0), Way::Collected),
             (versions, kinds(0, 4, 0), Way::Exact),
-            (versions, kinds(0, 4, 1), Way::Merged),
-            (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), Way::Merged),
-            (Reading::Diff(side(1), side(2)), kinds(0, 4, 0), Way::Merged),
+            (versions, kinds(0, 4, 1), Way::Merged { superseded: true }),
+            (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), Way::Merged { superseded: false }),
+            (Reading::Diff(side(1), side(2)), kinds(0, 4, 0), Way::Merged { superseded: false }),
         ] {
             assert_eq!(way_of(reading, kinds), expected, "{reading:?} {kinds:?}");
         }

@@ -21,7 +21,7 @@ use crate::{
     layout::Layout,
 };
 
-const FIRST_SLOTS: usize = 1 << 13;
+const FIRST_SLOTS: usize = 1 << 8;
 /// Rows whose slots are read before the first of them is worked on.
 const BLOCK_ROWS: usize = 128;
 /// Of a batch in which fewer rows than one in so many are the latest, these alone are kept.
