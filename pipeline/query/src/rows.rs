@@ -27,7 +27,7 @@ const CHUNK_ROWS: usize = 16_384;
 /// Rows of a batch that comes out, at most.
 pub(crate) const OUTPUT_ROWS: usize = 8_192;
 
-/// Takes in the batches of a scan, keeping the rows that were known.
+/// Takes in the batches of a scan, which gives the rows that are asked for and no others.
 pub(crate) struct Collector {
     layout: Arc<Layout>,
     /// Small batches that wait to become a chunk, and the rows in them.
