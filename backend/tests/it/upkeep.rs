@@ -19,7 +19,7 @@ const MAINTAINED_WITHIN: Duration = Duration::from_secs(60);
 const BY_HAND: &str = "upkeep = false";
 const RUNS: &str = "/api/v1/upkeep";
 const OF_PRICES: &str = "/api/v1/datasets/prices/upkeep";
-/// How many times each is said: coarse enough that values are said again and intervals overlap.
+/// Few, so that values are said again and intervals overlap.
 const KEYS: u64 = 5;
 const DAYS: u64 = 28;
 
@@ -140,7 +140,7 @@ fn compaction_by_api_and_by_command_changes_no_answer() {
     let before = answers(&server, &early, None);
     let all_before = answers(&server, &whole_history(), Some(&early_token));
     let distinct: std::collections::HashSet<&String> = before.iter().collect();
-    assert!(distinct.len() > before.len() / 2, "the questions tell states apart");
+    assert!(distinct.len() >= 8, "the questions tell states apart");
     let unchanged = |server: &Server| {
         assert_eq!(answers(server, &early, None), before);
         assert_eq!(answers(server, &early, Some(&early_token)), before);
@@ -150,7 +150,7 @@ fn compaction_by_api_and_by_command_changes_no_answer() {
     a_dry_run_changes_nothing(&server);
     let run = compact(&server, "prices");
     assert_eq!((&run["kind"], &run["error"]), (&json!("compaction"), &Value::Null));
-    assert!(run["files_before"].as_u64() >= Some(20) && run["files_after"].as_u64() <= Some(3), "{run}");
+    assert!(run["files_before"].as_u64() >= Some(10) && run["files_after"].as_u64() <= Some(3), "{run}");
     assert_eq!(run["digest"].as_str().map(str::len), Some(32));
     unchanged(&server);
     assert_eq!(compact(&server, "prices"), Value::Null, "all is resolved");
@@ -196,7 +196,7 @@ fn it_is_told(server: &Server) {
     assert_eq!(runs.len(), 2, "{runs:?}");
     assert!(runs[0]["started"].as_str() > runs[1]["started"].as_str(), "latest first");
     assert_eq!(server.get(&format!("{RUNS}?limit=1")).expect_status(200).json()["runs"], json!([runs[0]]));
-    let told = server.rows(r#"SELECT run, dataset, files_before, digest FROM system.upkeep ORDER BY started DESC"#);
+    let told = server.rows("SELECT run, dataset, files_before, digest FROM system.upkeep ORDER BY started DESC");
     assert_eq!(told.len(), 2);
     assert_eq!((&told[0]["run"], &told[0]["digest"]), (&runs[0]["run"], &runs[0]["digest"]));
     let history = maintain(server, &["prices", "--history"]);
@@ -253,7 +253,7 @@ fn nothing_of_an_import_is_resolved_before_it_is_sealed() {
     for day in 1..=8 {
         let event = json!({
             "instrument": format!("I{}", day % 3), "close": format!("{day}.5000"), "op": "put",
-            "begins": "2026-01-01", "ends": format!("2026-01-{:02}", 28 - day), "known": format!("2026-02-{day:02}"),
+            "begins": "2026-01-01", "ends": format!("2026-01-{:02}", 28 - day), "known": format!("2025-02-{day:02}"),
         });
         server.post_events("prices", "committed", event.to_string() + "\n").expect_status(200);
     }
@@ -264,7 +264,7 @@ fn nothing_of_an_import_is_resolved_before_it_is_sealed() {
     assert_eq!(server.post_sql(&json!({"sql": "SELECT * FROM prices"}), "text/csv").status, 409);
 
     server.seal("prices").expect_status(200);
-    let times: Vec<String> = (1..=8).map(|day| format!("2026-02-{day:02}T00:00:00Z")).collect();
+    let times: Vec<String> = (1..=8).map(|day| format!("2025-02-{day:02}T00:00:00Z")).collect();
     let (questions, token) = (questions(&times), token(&server));
     let before = answers(&server, &questions, None);
     let all = answers(&server, &whole_history(), Some(&token));
