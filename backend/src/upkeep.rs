@@ -41,6 +41,8 @@ pub struct Running {
     pub plan: UpkeepPlan,
     /// Since when.
     pub started: Instant,
+    /// How far it is, from 0 to 1.
+    pub progress: f64,
 }
 
 /// Runs of one kind and outcome since the server was started.
@@ -85,7 +87,8 @@ impl Upkeep {
 
     /// The run that goes on now, if one does.
     pub fn running(&self) -> Option<Running> {
-        self.seen().running.clone()
+        let running = self.seen().running.clone();
+        running.map(|running| Running { progress: self.lake.upkeep_progress(), ..running })
     }
 
     /// The last 1,000 runs, latest first.
@@ -127,7 +130,7 @@ impl Upkeep {
         let began = Moment::now();
         let plan = self.lake.plan_upkeep(dataset, extent == Extent::All).await?;
         let planned = plan.as_ref().map(|plan| plan.kind);
-        self.seen().running = plan.map(|plan| Running { plan, started: SystemClock.now() });
+        self.seen().running = plan.map(|plan| Running { plan, started: SystemClock.now(), progress: 0.0 });
         let outcome = match extent {
             // Expiry may be due where nothing else is.
             Extent::Due => self.lake.maintain(dataset, MaintainOptions::default()).await,

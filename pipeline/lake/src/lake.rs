@@ -113,6 +113,7 @@ pub(crate) struct Shared {
     pub(crate) in_doubt: AtomicBool,
     /// Held while upkeep runs: one piece at a time.
     pub(crate) upkeep: Mutex<()>,
+    pub(crate) progress: Arc<upkeep::Progress>,
     pub(crate) staging: Staging,
     /// When expiry last looked at a dataset, and when the lake was opened, which counts as a look at all.
     last_expiry: StdMutex<HashMap<u32, Stopwatch>>,
@@ -241,6 +242,7 @@ impl Lake {
             changing: Mutex::new(()),
             in_doubt: AtomicBool::new(false),
             upkeep: Mutex::new(()),
+            progress: Arc::default(),
             staging: Staging::default(),
             last_expiry: StdMutex::default(),
             opened: Stopwatch::now(),

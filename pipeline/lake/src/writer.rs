@@ -29,6 +29,9 @@ use crate::{
     layout::{EXACT_SORT_ORDER_ID, file_schema, iceberg_type},
 };
 
+/// A dictionary is decoded whole before the first of its pages, so where single keys are looked up it has to be small.
+const DICTIONARY_BYTES: usize = 64 << 10;
+
 /// How files are laid out inside, and how they are marked in the table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FileShape {
@@ -183,6 +186,7 @@ impl OpenFile {
             properties = properties
                 .set_statistics_enabled(EnabledStatistics::Page)
                 .set_data_page_row_count_limit(rows)
+                .set_dictionary_page_size_limit(DICTIONARY_BYTES)
                 .set_write_batch_size(rows);
         }
         let properties = properties.build();

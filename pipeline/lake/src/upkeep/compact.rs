@@ -16,6 +16,7 @@ use super::{
     partitions::{Input, Survey, read},
     plan::{FileFacts, FileKind},
     policy::UpkeepJob,
+    progress::Progress,
     replace::{Replacement, replace},
     rows::{Class, Classes, Columns, ExactRows, add_exact, digest_of_rows},
     runs::{FileDigest, UpkeepKind, UpkeepRun},
@@ -61,6 +62,7 @@ struct Work {
     data_folder: PathBuf,
     scratch: PathBuf,
     staging: Staging,
+    progress: Arc<Progress>,
     options: CompactOptions,
 }
 
@@ -135,6 +137,7 @@ async fn attempt(
         data_folder: TableFolders::at(table.metadata.location()).data(),
         scratch: lake.scratch()?,
         staging: lake.shared.staging.clone(),
+        progress: lake.shared.progress.clone(),
         options: options.clone(),
         definition,
     };
@@ -212,13 +215,17 @@ fn discard(staged: &[StagedFile]) {
 
 impl Work {
     fn write(&self) -> Result<Written> {
-        let survey = self.input.survey()?;
+        // Surveyed, taken in, and written; what is written is read once more.
+        self.progress.begin(3 * self.input.rows);
+        let survey = self.input.survey(&self.progress)?;
         let (files, digest_before) = match self.kind {
             UpkeepKind::Merge => self.merge(&survey)?,
             _ => self.compact(&survey)?,
         };
         let mut written = Written { files, digests: Vec::new(), digest_before, digest_after: PlaneDigest::default() };
+        self.progress.expect(written.files.iter().map(|file| file.rows).sum());
         for file in &written.files {
+            self.progress.add(file.rows as usize);
             let path = file.path();
             if self.kind == UpkeepKind::Merge {
                 for batch in read(&path, &self.input.schema)? {
@@ -242,8 +249,9 @@ impl Work {
         };
         let mut digest = PlaneDigest::default();
         let mut writers: HashMap<Class, AssertionWriter> = HashMap::new();
-        let mut ranges = self.input.ranges(survey, &self.scratch)?;
+        let mut ranges = self.input.ranges(survey, &self.scratch, &self.progress)?;
         while let Some(range) = ranges.next()? {
+            self.progress.add(range.num_rows());
             #[allow(unused_mut)]
             let mut exact = ExactRows::resolve(range, &self.columns, &classes)?;
             #[cfg(test)]
@@ -266,8 +274,9 @@ impl Work {
     fn merge(&self, survey: &Survey) -> Result<(Vec<StagedFile>, PlaneDigest)> {
         let mut digest = PlaneDigest::default();
         let mut writer = self.writer(FileShape::MERGED);
-        let mut ranges = self.input.ranges(survey, &self.scratch)?;
+        let mut ranges = self.input.ranges(survey, &self.scratch, &self.progress)?;
         while let Some(range) = ranges.next()? {
+            self.progress.add(range.num_rows());
             digest += digest_of_rows(&range, &self.columns)?;
             writer.write(&super::rows::by_key(&range, &self.columns)?)?;
         }

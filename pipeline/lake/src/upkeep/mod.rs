@@ -13,6 +13,7 @@ mod expire;
 mod partitions;
 mod plan;
 mod policy;
+mod progress;
 mod replace;
 mod rows;
 mod runs;
@@ -25,6 +26,7 @@ pub use compact::CompactOptions;
 pub use digest::PlaneDigest;
 pub use expire::{ExpiryOptions, ExpiryPlan};
 pub use policy::{UpkeepJob, UpkeepPlan};
+pub(crate) use progress::Progress;
 pub(crate) use runs::TABLES;
 pub use runs::{UpkeepKind, UpkeepRun};
 pub use verify::Verified;
@@ -80,12 +82,18 @@ impl Lake {
         Ok(job.map(|job| job.plan(dataset)))
     }
 
+    /// How far the piece of upkeep is that runs now, from 0 to 1; of no meaning where none does.
+    pub fn upkeep_progress(&self) -> f64 {
+        self.shared.progress.share()
+    }
+
     /// Resolves all appended rows of a dataset into exact rectangles, and puts small exact files together. `None` where
     /// there is nothing to do. Runs to its end even where the caller stops waiting; upkeep runs one at a time.
     ///
-    /// Fails with `NotFound`, with `NotReadable` for a history import that is not sealed, with `ProofFailed` where what
-    /// was written does not say what was read, and with `Conflict` where the table was changed meanwhile. Then nothing
-    /// has changed.
+    /// The files of a history import that is not sealed are merged only, for nobody may resolve them yet.
+    ///
+    /// Fails with `NotFound`, with `ProofFailed` where what was written does not say what was read, and with `Conflict`
+    /// where the table was changed meanwhile. Then nothing has changed.
     pub async fn compact(&self, dataset: &str, options: CompactOptions) -> Result<Option<UpkeepRun>> {
         let (lake, dataset) = (self.clone(), dataset.to_owned());
         to_the_end(async move {

@@ -19,6 +19,7 @@ use arrow::{
 use model::TIME_COLUMNS;
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
+use super::progress::Progress;
 use crate::{Error, Result, error::parquet_error};
 
 /// Memory of the rows of one range, roughly.
@@ -53,7 +54,7 @@ pub(crate) enum Ranges {
 
 impl Input {
     /// Reads every so many rows' key and times.
-    pub(crate) fn survey(&self) -> Result<Survey> {
+    pub(crate) fn survey(&self, progress: &Progress) -> Result<Survey> {
         let stride = usize::try_from(self.rows.div_ceil(SAMPLED_ROWS).max(1)).unwrap_or(usize::MAX);
         let column = |name: &str| self.schema.index_of(name).map_err(Error::from);
         let (valid_from, system_from) = (column(TIME_COLUMNS[0])?, column(TIME_COLUMNS[2])?);
@@ -64,6 +65,7 @@ impl Input {
         for path in &self.paths {
             for batch in columns_of(path, Some(&columns))? {
                 let batch = batch?;
+                progress.add(batch.num_rows());
                 let picked: UInt32Array = (skip..batch.num_rows()).step_by(stride).map(|row| row as u32).collect();
                 skip = (skip + picked.len() * stride).saturating_sub(batch.num_rows());
                 let picked = take_record_batch(&batch, &picked)?;
@@ -79,19 +81,20 @@ impl Input {
     }
 
     /// The rows by ranges of keys. Scratch files go to a folder, which is there.
-    pub(crate) fn ranges(&self, survey: &Survey, scratch: &Path) -> Result<Ranges> {
+    pub(crate) fn ranges(&self, survey: &Survey, scratch: &Path, progress: &Progress) -> Result<Ranges> {
         let ranges = self.range_count()?;
         if ranges < 2 || survey.keys.len() < ranges {
             let mut batches = Vec::new();
             for path in &self.paths {
                 batches.extend(read(path, &self.schema)?.collect::<Result<Vec<RecordBatch>>>()?);
             }
+            progress.add(batches.iter().map(RecordBatch::num_rows).sum());
             return Ok(Ranges::Memory(Some(concat_batches(&self.schema, &batches)?)));
         }
         let mut borders: Vec<OwnedRow> =
             (1..ranges).map(|range| survey.keys[range * survey.keys.len() / ranges].clone()).collect();
         borders.dedup();
-        let paths = self.deal(&borders, scratch)?;
+        let paths = self.deal(&borders, scratch, progress)?;
         Ok(Ranges::Scratch { schema: self.schema.clone(), paths, next: 0 })
     }
 
@@ -103,7 +106,7 @@ impl Input {
         Ok(usize::try_from(bytes.div_ceil(RANGE_BYTES as u64)).unwrap_or(usize::MAX))
     }
 
-    fn deal(&self, borders: &[OwnedRow], scratch: &Path) -> Result<Vec<PathBuf>> {
+    fn deal(&self, borders: &[OwnedRow], scratch: &Path, progress: &Progress) -> Result<Vec<PathBuf>> {
         let paths: Vec<PathBuf> = (0..=borders.len()).map(|range| scratch.join(format!("{range}.arrow"))).collect();
         let mut spills = paths.iter().map(|path| Spill::create(path, &self.schema)).collect::<Result<Vec<_>>>()?;
         let converter = self.converter()?;
@@ -111,6 +114,7 @@ impl Input {
         for path in &self.paths {
             for batch in read(path, &self.schema)? {
                 let batch = batch?;
+                progress.add(batch.num_rows());
                 let keys = converter.convert_columns(&batch.columns()[..self.key_columns])?;
                 for (row, key) in keys.iter().enumerate() {
                     places[borders.partition_point(|border| border.row() <= key)].push(row as u32);
