@@ -1,5 +1,6 @@
 //! The command line's clients. They speak HTTP to a running Tidemark like anyone else.
 
+pub mod backup;
 pub mod ingest;
 mod input;
 pub mod maintain;
