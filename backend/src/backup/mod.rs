@@ -142,6 +142,9 @@ impl Backups {
             let message = format!("{} cannot be made, where a backup keeps its files meanwhile", scratch.0.display());
             Error::new(ErrorKind::Io, message).because(e)
         })?;
+        // Then little is left to be written out while commits wait.
+        let state = self.state.clone();
+        blocking(move || Ok(state.flush()?)).await?;
         let keeping = Stores { stream: self.stream.clone(), state: self.state.clone(), scratch: scratch.0.clone() };
         let (moment, kept) = self.lake.hold_still(&scratch.0.join(LAKE), move || keeping.keep()).await?;
         kept?;
