@@ -18,6 +18,7 @@ use tracing::info;
 
 use crate::{
     api::{self, Access, ApiState},
+    backup::{self, Backups},
     config::{ServeArguments, Settings},
     demo_runner,
     error::{Error, ErrorKind, Result},
@@ -42,6 +43,8 @@ pub struct Parts {
     pub live: Arc<Live>,
     /// Keeps the lake quick and small.
     pub upkeep: Arc<Upkeep>,
+    /// Takes backups of all this.
+    pub backups: Arc<Backups>,
 }
 
 impl Parts {
@@ -49,20 +52,24 @@ impl Parts {
     pub async fn open(settings: &Settings) -> Result<Parts> {
         let data = &settings.data;
         std::fs::create_dir_all(data).map_err(|e| cannot_open(data, e))?;
+        backup::restored_whole(data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // RocksDB's lock comes first: it keeps a second process away from the whole folder.
-        let stream = EmbeddedStream::open(&data.join("stream"), clock).map_err(|e| cannot_open(data, e))?;
-        let state = RocksDbState::open(&data.join("state"), settings.state).map_err(|e| cannot_open(data, e))?;
-        let lake = Lake::open(&data.join("lake")).await.map_err(|e| cannot_open(data, e))?;
+        let stream = EmbeddedStream::open(&data.join(backup::STREAM), clock).map_err(|e| cannot_open(data, e))?;
+        let state = RocksDbState::open(&data.join(backup::STATE), settings.state).map_err(|e| cannot_open(data, e))?;
+        let lake = Lake::open(&data.join(backup::LAKE)).await.map_err(|e| cannot_open(data, e))?;
         let live = Live::new(&lake).await?;
         let upkeep = Upkeep::new(&lake).await?;
+        let (stream, state) = (Arc::new(stream), Arc::new(state));
+        let backups = Backups::new(data, lake.clone(), stream.clone(), state.clone())?;
         Ok(Parts {
             lake,
-            stream: Arc::new(stream),
-            state: Arc::new(state),
+            stream,
+            state,
             progress: Arc::new(Progress::default()),
             live: Arc::new(live),
             upkeep: Arc::new(upkeep),
+            backups: Arc::new(backups),
         })
     }
 
@@ -120,6 +127,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         live: parts.live.clone(),
         progress: parts.progress.clone(),
         upkeep: parts.upkeep.clone(),
+        backups: parts.backups.clone(),
     };
     let stop = Arc::new(AtomicBool::new(false));
     let pipeline = start_pipeline(&parts, &settings, &stop)?;
@@ -139,10 +147,11 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     }
     let router = site::router(&settings, address, api_state.clone()).merge(api::routes(api_state));
     eprintln!("Tidemark is at http://{address}/  (data in {}; stop with Ctrl-C)", settings.data.display());
-    let (live, upkeep) = (parts.live.clone(), parts.upkeep.clone());
+    let (live, upkeep, backups) = (parts.live.clone(), parts.upkeep.clone(), parts.backups.clone());
     let closing = async move {
         stopped().await;
         upkeep.stop();
+        backups.stop();
         live.close();
     };
     let outcome = axum::serve(listener, router).with_graceful_shutdown(closing).await;

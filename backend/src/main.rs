@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod api;
+mod backup;
 mod bench;
 mod cli;
 mod compose;
@@ -38,6 +39,10 @@ enum Command {
     Query(cli::query::QueryArguments),
     /// Resolve and put together the files of datasets now, or check that upkeep has changed no answer.
     Maintain(cli::maintain::MaintainArguments),
+    /// Take a backup of the whole lake, list backups, or check one.
+    Backup(cli::backup::BackupArguments),
+    /// Make a data folder of a backup. Needs no server.
+    Restore(cli::backup::RestoreArguments),
     /// Measure; prints one JSON object on the last line.
     Bench(bench::BenchArguments),
 }
@@ -50,6 +55,8 @@ fn main() -> ExitCode {
         Command::Ingest(arguments) => cli::ingest::run(arguments),
         Command::Query(arguments) => cli::query::run(arguments),
         Command::Maintain(arguments) => cli::maintain::run(arguments),
+        Command::Backup(arguments) => cli::backup::run(arguments),
+        Command::Restore(arguments) => cli::backup::restore(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };
     match outcome {

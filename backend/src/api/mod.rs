@@ -12,9 +12,10 @@ use engine::Progress;
 use lake::Lake;
 use query::QueryEngine;
 
-use crate::{ingest::Ingest, live::Live, upkeep::Upkeep};
+use crate::{backup::Backups, ingest::Ingest, live::Live, upkeep::Upkeep};
 
 pub mod access;
+pub mod backups;
 pub mod datasets;
 mod encode;
 mod events;
@@ -53,6 +54,8 @@ pub struct ApiState {
     pub progress: Arc<Progress>,
     /// Keeps the lake quick and small.
     pub upkeep: Arc<Upkeep>,
+    /// Takes backups.
+    pub backups: Arc<Backups>,
 }
 
 /// All routes of the API.
@@ -65,6 +68,7 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets/{name}/quarantine", get(quarantine::list))
         .route("/api/v1/datasets/{name}/upkeep", get(upkeep::plan).post(upkeep::carry_out))
         .route("/api/v1/upkeep", get(upkeep::past))
+        .route("/api/v1/backups", get(backups::list).post(backups::take))
         .route("/api/v1/transactions", post(events::transaction))
         .route("/api/v1/sql", post(sql::post).get(sql::get))
         .route("/api/v1/live", get(live::stream))

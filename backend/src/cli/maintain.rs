@@ -204,7 +204,7 @@ fn of_digest(dataset: &str, digest: &Checked) -> Vec<String> {
 }
 
 /// In the largest unit of which there is at least one.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = count as f64;
     let mut shown = format!("{count} B");
@@ -225,7 +225,7 @@ fn duration(micros: u64) -> String {
     }
 }
 
-fn table(columns: &[&str], rows: &[Vec<String>]) -> Result<String> {
+pub(super) fn table(columns: &[&str], rows: &[Vec<String>]) -> Result<String> {
     let unwritable = |e| Error::new(ErrorKind::Internal, "the table cannot be written").because(e);
     let column = |(index, name): (usize, &&str)| {
         let values = rows.iter().map(|row| row.get(index).map(String::as_str));

@@ -1,5 +1,7 @@
-//! The command line's clients. They speak HTTP to a running Tidemark like anyone else.
+//! The command line's clients. They speak HTTP to a running Tidemark like anyone else; what works on a folder of backups
+//! alone needs none.
 
+pub mod backup;
 pub mod ingest;
 mod input;
 pub mod maintain;

@@ -2,6 +2,7 @@
 //! query engine takes long.
 
 mod architecture;
+mod backup;
 mod bad_input;
 mod caching;
 mod crash;

@@ -27,6 +27,8 @@ use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Opti
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::rocks::{self, io};
+
 /// Partitions of a new stream.
 pub const PARTITIONS: u16 = 8;
 /// What may wait to be written, in KiB; then whoever appends waits.
@@ -241,6 +243,12 @@ impl EmbeddedStream {
         let Some(appends) = &self.appends else { return Err(writer_gone()) };
         appends.send(Waiting { request, reply, _room: room }).map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
+    }
+
+    /// Keeps the stream as it is now in a new folder, which can be opened as a stream of its own. All that was
+    /// acknowledged before is in it.
+    pub fn checkpoint(&self, folder: &Path) -> Result<()> {
+        rocks::checkpoint(&self.shared.db, folder)
     }
 
     /// What the stream has counted, by dataset.
@@ -581,12 +589,4 @@ fn corrupt() -> Error {
 
 fn writer_gone() -> Error {
     Error::new(ErrorKind::Io, "the stream's writer has stopped; start Tidemark again")
-}
-
-fn io(message: &str, source: rocksdb::Error) -> Error {
-    let kind = match source.kind() {
-        rocksdb::ErrorKind::Corruption => ErrorKind::Corrupt,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, message).because(source)
 }

@@ -2,6 +2,7 @@
 
 pub mod embedded_stream;
 pub mod lake_sink;
+mod rocks;
 pub mod rocksdb_state;
 pub mod system_clock;
 

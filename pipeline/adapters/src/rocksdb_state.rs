@@ -16,6 +16,8 @@ use rocksdb::{
     WriteOptions,
 };
 
+use crate::rocks::{self, io};
+
 /// First byte of a key group's mark. Timeline entries begin with a key group, which is smaller.
 const MARK: u8 = 0xff;
 /// First byte of a note.
@@ -65,6 +67,12 @@ impl RocksDbState {
         Ok(RocksDbState { db })
     }
 
+    /// Keeps the state as it is now in a new folder, which can be opened as a state of its own. What was applied before is
+    /// in it, and of what is applied meanwhile a beginning.
+    pub fn checkpoint(&self, folder: &Path) -> Result<()> {
+        rocks::checkpoint(&self.db, folder)
+    }
+
     fn number(&self, key: &[u8]) -> Result<u64> {
         let value = self.db.get_pinned(key).map_err(|e| io("the timeline state cannot be read", e))?;
         let Some(value) = value else { return Ok(0) };
@@ -95,14 +103,6 @@ fn note_key(epoch: u64) -> [u8; 9] {
     let mut key = [NOTE; 9];
     key[1..].copy_from_slice(&epoch.to_be_bytes());
     key
-}
-
-fn io(message: &str, source: rocksdb::Error) -> Error {
-    let kind = match source.kind() {
-        rocksdb::ErrorKind::Corruption => ErrorKind::Corrupt,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, message).because(source)
 }
 
 impl StateStore for RocksDbState {

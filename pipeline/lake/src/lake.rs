@@ -31,6 +31,10 @@ use crate::{
     writer::{FileShape, Staging},
 };
 
+/// The catalog in the lake's folder, and the folder of all tables.
+pub(crate) const CATALOG_FILE: &str = "catalog.sqlite";
+pub(crate) const WAREHOUSE: &str = "warehouse";
+
 const TABLES_LOADED_AT_ONCE: usize = 8;
 
 /// One lake, open. Clones are the same lake.
@@ -153,6 +157,10 @@ impl State {
         self.by_id.get(&id)
     }
 
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<TableState>> {
+        self.tables.values()
+    }
+
     pub(crate) fn datasets(&self) -> Vec<Arc<Dataset>> {
         self.tables.values().map(|table| table.dataset.clone()).collect()
     }
@@ -171,7 +179,7 @@ impl Shared {
     }
 
     fn warehouse(&self) -> PathBuf {
-        self.folder.join("warehouse")
+        self.folder.join(WAREHOUSE)
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -225,11 +233,11 @@ impl Shared {
 impl Lake {
     /// Opens the lake in a folder, creating `catalog.sqlite` and `warehouse/` where missing.
     pub async fn open(folder: &Path) -> Result<Lake> {
-        let warehouse = folder.join("warehouse");
+        let warehouse = folder.join(WAREHOUSE);
         files::create_folder(&warehouse)?;
         let folder = folder.canonicalize().map_err(|e| Error::io("find a folder", folder, e))?;
         upkeep::clean_scratch(&folder)?;
-        let catalog = Catalog::open(&folder.join("catalog.sqlite")).await?;
+        let catalog = Catalog::open(&folder.join(CATALOG_FILE)).await?;
         let id = catalog.identity().await?;
         let state = load_state(&catalog).await?;
         let head = state.head.clone();

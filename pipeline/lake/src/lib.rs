@@ -7,6 +7,7 @@
 //!
 //! What may not happen here: resolving assertions into versions (that is `query`'s), and any knowledge of events.
 
+mod backup;
 mod bounds;
 mod catalog;
 mod commit;
@@ -28,6 +29,7 @@ mod writer;
 
 pub use model;
 
+pub use backup::{LakeFile, LakeMoment, relocate};
 pub use commit::{DatasetCommit, EpochCommit};
 pub use error::{Error, ErrorKind, Result};
 pub use lake::{Dataset, Defined, Lake, StoredCounts};

@@ -167,6 +167,29 @@ pub(crate) async fn rewrite(
     write_list(file_io, &manifest_location, list_location, manifests, snapshot).await
 }
 
+/// Writes and syncs one manifest with all files of a table, each as `describe` has it, and the manifest list of the
+/// snapshot that holds them. Entries keep the snapshot and the sequence numbers they were added with.
+pub(crate) async fn describe_anew(
+    cache: &ManifestCache,
+    file_io: &FileIO,
+    table: &TableMetadata,
+    before: &[ManifestFile],
+    describe: impl Fn(&DataFile) -> Result<DataFile>,
+    snapshot: NewSnapshot,
+) -> Result<Appended> {
+    let (manifest_location, list_location) = new_locations(table, snapshot)?;
+    let mut writer = manifest_writer(file_io, table, &manifest_location, snapshot)?;
+    for manifest in before {
+        for entry in cache.load(manifest).await?.iter().filter(|entry| entry.is_alive()) {
+            let (id, sequence_number) = identity(entry, manifest)?;
+            let file = describe(entry.data_file())?;
+            writer.add_existing_file(file, id, sequence_number, entry.file_sequence_number)?;
+        }
+    }
+    let manifests = vec![finish(writer, snapshot).await?];
+    write_list(file_io, &manifest_location, list_location, manifests, snapshot).await
+}
+
 fn new_locations(table: &TableMetadata, snapshot: NewSnapshot) -> Result<(String, String)> {
     let folder = TableFolders::at(table.location()).metadata();
     let commit = Uuid::now_v7();

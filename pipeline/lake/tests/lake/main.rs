@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests assume as tests do")]
 
+mod backup;
 mod commits;
 mod definitions;
 mod outside;
