@@ -162,6 +162,11 @@ impl Condition {
         std::iter::once(&self.test).chain(&self.xor).map(|test| test.column.as_str())
     }
 
+    /// Whether a column has to have one of some values, as few rows do.
+    pub(crate) fn names_values(&self) -> bool {
+        matches!(self.test.test, Test::OneOf { .. })
+    }
+
     /// The column looked at, if it is one.
     pub(crate) fn only_column(&self) -> Option<&str> {
         self.xor.is_none().then_some(self.test.column.as_str())

@@ -33,7 +33,7 @@ pub use backup::{LakeFile, LakeMoment, relocate};
 pub use commit::{DatasetCommit, EpochCommit};
 pub use error::{Error, ErrorKind, Result};
 pub use lake::{Dataset, Defined, Lake, StoredCounts};
-pub use scan::{KeyFilter, Part, ScanRequest};
+pub use scan::{KeyFilter, Part, RowChooser, ScanRequest};
 pub use scan_plan::{Kinds, Pruning, ScanFiles};
 pub use snapshot::{LakeSnapshot, TableSnapshot};
 pub use upkeep::{

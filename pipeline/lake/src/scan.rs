@@ -4,11 +4,13 @@
 //! particular order, as many pieces of work are at once in hand as the machine has cores. In the order of keys, files
 //! that follow upon one another make a chain, and each chain is read ahead of whoever puts the chains together.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, RecordBatch},
+    buffer::BooleanBuffer,
     datatypes::{Schema, SchemaRef},
+    error::ArrowError,
 };
 use futures::{FutureExt, StreamExt, TryStreamExt, stream, stream::BoxStream};
 use model::arrow_layout::assertion_schema;
@@ -57,6 +59,19 @@ pub struct ScanRequest {
     pub valid_overlap: Option<(i64, i64)>,
     /// Keep rows for which all of these hold.
     pub key_filters: Vec<KeyFilter>,
+    /// Leaves out further rows while they are read. Rows it does not want may come all the same.
+    pub chooser: Option<Arc<dyn RowChooser>>,
+}
+
+/// Chooses among rows while files are read, so that of rows nobody wants no other columns have to be decoded. Called by
+/// several threads at once, with rows that became known last first as far as files tell.
+pub trait RowChooser: fmt::Debug + Send + Sync {
+    /// The columns it looks at.
+    fn columns(&self) -> &[String];
+
+    /// For each row of a batch, which has these columns in any order, whether it is wanted: at most those that `among`
+    /// names, of which all conditions hold.
+    fn choose(&self, batch: &RecordBatch, among: &BooleanBuffer) -> std::result::Result<BooleanBuffer, ArrowError>;
 }
 
 impl Default for ScanRequest {
@@ -69,6 +84,7 @@ impl Default for ScanRequest {
             changed_between: None,
             valid_overlap: None,
             key_filters: Vec::new(),
+            chooser: None,
         }
     }
 }
@@ -102,6 +118,7 @@ pub(crate) struct Query {
     pub(crate) table: Arc<TableState>,
     pub(crate) part: Part,
     pub(crate) filter: Filter,
+    pub(crate) chooser: Option<Arc<dyn RowChooser>>,
     pub(crate) output: SchemaRef,
 }
 
@@ -181,6 +198,6 @@ pub(crate) fn checked(
         }
         filter = filter.valid_within(from, to);
     }
-    let (part, output) = (request.part, Arc::new(Schema::new(fields)));
-    Ok(Some(Arc::new(Query { shared, table, part, filter, output })))
+    let (part, chooser, output) = (request.part, request.chooser.clone(), Arc::new(Schema::new(fields)));
+    Ok(Some(Arc::new(Query { shared, table, part, filter, chooser, output })))
 }

@@ -7,8 +7,10 @@ use std::{fs::File, path::PathBuf, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array},
-    compute::concat_batches,
+    buffer::BooleanBuffer,
+    compute::{concat_batches, filter_record_batch},
     datatypes::{DataType, Field, FieldRef, SchemaRef},
+    error::ArrowError,
 };
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, future, stream, stream::BoxStream};
 use parquet::{
@@ -24,10 +26,10 @@ use parquet::{
 use tokio::sync::mpsc;
 
 use crate::{
-    Error, Result,
+    Error, Result, RowChooser,
     error::parquet_error,
     files::blocking,
-    filter::{Filter, missing},
+    filter::{Condition, Filter, missing},
     scan::Query,
     scan_plan::leaf_of,
 };
@@ -79,7 +81,11 @@ fn read_small(query: &Query, files: &[SmallFile]) -> Result<Vec<RecordBatch>> {
     let mut batches = Vec::new();
     for file in files {
         for batch in query.shared.files.decoded(&file.path)?.iter() {
-            let kept = file.filter.apply(batch.clone())?;
+            let mut kept = file.filter.apply(batch.clone())?;
+            if let Some(chooser) = &query.chooser {
+                let chosen = chooser.choose(&kept, &BooleanBuffer::new_set(kept.num_rows()))?;
+                kept = filter_record_batch(&kept, &BooleanArray::new(chosen, None))?;
+            }
             if kept.num_rows() > 0 {
                 batches.push(query.project(&kept)?);
             }
@@ -139,10 +145,10 @@ impl RowGroup {
             Ok(ProjectionMask::roots(&parquet_schema, indices?))
         };
         let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
-        for condition in filter.conditions() {
-            let (mask, condition) = (mask(&mut condition.columns())?, condition.clone());
+        for test in row_tests(&filter, query.chooser.as_ref()) {
+            let mask = mask(&mut test.columns())?;
             predicates.push(Box::new(ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
-                condition.evaluate(&batch).map(|holds| BooleanArray::new(holds, None))
+                test.evaluate(&batch).map(|holds| BooleanArray::new(holds, None))
             })));
         }
         let decoded = query.output.fields().iter().zip(&known).filter(|(_, known)| known.is_none());
@@ -179,6 +185,41 @@ impl RowGroup {
         }
         let value = min.as_utf8().ok()?;
         Some(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, BATCH_ROWS))))
+    }
+}
+
+/// What is tested of rows at once, out of the columns of all of it.
+struct RowTest {
+    conditions: Vec<Arc<Condition>>,
+    chooser: Option<Arc<dyn RowChooser>>,
+}
+
+/// Tests that few rows pass come first, each by itself: of the other rows nothing else is decoded. Most rows pass those
+/// of times, so their columns are decoded together.
+fn row_tests(filter: &Filter, chooser: Option<&Arc<dyn RowChooser>>) -> Vec<RowTest> {
+    let conditions = filter.conditions().iter().cloned();
+    let (few, most): (Vec<_>, Vec<_>) = conditions.partition(|condition| condition.names_values());
+    let few = few.into_iter().map(|condition| RowTest { conditions: vec![condition], chooser: None });
+    let most = RowTest { conditions: most, chooser: chooser.cloned() };
+    let is_test = !most.conditions.is_empty() || most.chooser.is_some();
+    few.chain(is_test.then_some(most)).collect()
+}
+
+impl RowTest {
+    fn columns(&self) -> impl Iterator<Item = &str> {
+        let of_conditions = self.conditions.iter().flat_map(|condition| condition.columns());
+        of_conditions.chain(self.chooser.iter().flat_map(|chooser| chooser.columns()).map(String::as_str))
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> std::result::Result<BooleanBuffer, ArrowError> {
+        let mut passed = BooleanBuffer::new_set(batch.num_rows());
+        for condition in &self.conditions {
+            passed = &passed & &condition.evaluate(batch)?;
+        }
+        match &self.chooser {
+            Some(chooser) => chooser.choose(batch, &passed),
+            None => Ok(passed),
+        }
     }
 }
 

@@ -28,8 +28,9 @@ use crate::{
     distinct_keys::DistinctKeys,
     error::external,
     key_codes::Coder,
-    layout::Layout,
+    layout::{DiffSide, Layout},
     rows::{Collector, OUTPUT_ROWS, Resolver},
+    sieve::Sieve,
     ways::{self, Way},
     windows::Windows,
     winnow::Winnow,
@@ -58,6 +59,8 @@ impl Answering {
             Way::Exact => self.exact().await,
             Way::Merged { superseded } => self.merged(superseded).await,
             Way::Winnowed => self.winnowed().await,
+            Way::WinnowedSides(before, after) => self.winnowed_sides(before, after).await,
+            Way::CollectedChanged(before, after) => self.collected_changed(before, after).await,
             Way::Collected => self.collected().await,
         }
     }
@@ -93,10 +96,32 @@ impl Answering {
     }
 
     async fn winnowed(self) -> Result<()> {
+        let mut collector = Collector::new(self.layout.clone(), self.memory.new_empty());
+        for batch in self.latest_rows(self.request.clone()).await? {
+            collector.push(&batch)?;
+        }
+        self.resolved(collector.finish()?).await
+    }
+
+    /// What both sides of a diff show are rows that both have, overridden by those that only one has.
+    async fn winnowed_sides(self, before: DiffSide, after: DiffSide) -> Result<()> {
+        let mut collector = Collector::new(self.layout.clone(), self.memory.new_empty());
+        let changed = self.latest_rows(ways::changed(&self.request, before, after)).await?;
+        if !changed.is_empty() {
+            let unchanged = self.latest_rows(ways::unchanged(&self.request, before, after)).await?;
+            changed.iter().chain(&unchanged).try_for_each(|batch| collector.push(batch))?;
+        }
+        self.resolved(collector.finish()?).await
+    }
+
+    /// The latest row of each key among those a request asks for, all valid at one instant.
+    async fn latest_rows(&self, request: ScanRequest) -> Result<Vec<RecordBatch>> {
         let types: Vec<DataType> =
             self.layout.keys.iter().map(|&key| self.layout.scan_schema.field(key).data_type().clone()).collect();
         let coder = Arc::new(Coder::new(&types)?);
-        let batches = Arc::new(Mutex::new(self.table.scan(self.request.clone()).map_err(external)?));
+        let sieve = Sieve::new(&self.layout, coder.clone(), self.memory.new_empty());
+        let request = ScanRequest { chooser: Some(Arc::new(sieve)), ..request };
+        let batches = Arc::new(Mutex::new(self.table.scan(request).map_err(external)?));
         let mut at_work = JoinSet::new();
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             let winnow = Winnow::new(self.layout.clone(), coder.clone(), self.memory.new_empty());
@@ -110,15 +135,28 @@ impl Answering {
                 None => all = Some(one),
             }
         }
-        let mut collector = Collector::new(self.layout.clone(), self.memory.new_empty());
-        for batch in all.map_or(Ok(Vec::new()), Winnow::finish)? {
-            collector.push(&batch)?;
-        }
-        self.resolved(collector.finish()?).await
+        all.map_or(Ok(Vec::new()), Winnow::finish)
     }
 
     async fn collected(self) -> Result<()> {
         let resolver = self.collect(self.request.clone()).await?;
+        self.resolved(resolver).await
+    }
+
+    /// Keys of which only one side of a diff has rows, with all their rows.
+    async fn collected_changed(self, before: DiffSide, after: DiffSide) -> Result<()> {
+        let changed = ways::changed(&self.request, before, after);
+        let changed = sorted_by_key(self.collect(changed).await?).await?;
+        if changed.is_empty() {
+            return self.resolved(changed).await;
+        }
+        let mut request = self.request.clone();
+        let Some(keys) = DistinctKeys::of(&changed, &self.layout, MOST_KEYS_NAMED)? else {
+            return self.collected().await;
+        };
+        drop(changed);
+        request.key_filters.extend(keys.filters());
+        let resolver = self.collect(request).await?;
         self.resolved(resolver).await
     }
 
@@ -140,12 +178,8 @@ impl Answering {
     }
 
     async fn merged(self, superseded: bool) -> Result<()> {
-        let mut appended = self.collect(ScanRequest { part: Part::Appended, ..self.request.clone() }).await?;
-        let sorting = SpawnedTask::spawn_blocking(move || {
-            appended.sort();
-            appended
-        });
-        let appended = sorting.join().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
+        let appended = self.collect(ScanRequest { part: Part::Appended, ..self.request.clone() }).await?;
+        let appended = sorted_by_key(appended).await?;
         let schema = self.layout.scan_schema.clone();
         let mut streams = self.exact_streams(&appended, superseded).await?;
         if !appended.is_empty() {
@@ -228,6 +262,15 @@ async fn winnow_from(batches: Arc<Mutex<Scan>>, mut winnow: Winnow, scanned: Cou
         scanned.add(batch.num_rows());
         winnow.push(batch)?;
     }
+}
+
+/// The rows taken in, sorted on a thread that may be busy for long.
+async fn sorted_by_key(mut rows: Resolver) -> Result<Resolver> {
+    let sorting = SpawnedTask::spawn_blocking(move || {
+        rows.sort();
+        rows
+    });
+    sorting.join().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))
 }
 
 /// Sorted streams as one, by these columns.

@@ -138,6 +138,13 @@ impl Layout {
             None => all,
         };
         layout.reading = Reading::Diff(before, after);
+        let bounds = layout.output.iter().any(|column| matches!(column, Column::ValidFrom | Column::ValidTo));
+        layout.valid_overlap = match (before.valid, after.valid) {
+            (Some(before), Some(after)) if before == after && !bounds => {
+                Some((before.micros(), before.micros().saturating_add(1)))
+            }
+            _ => None,
+        };
         let side = |side: DiffSide| {
             let valid = side.valid.map_or_else(|| "ALL".to_owned(), |at| at.to_string());
             format!("(valid_time={valid}, system_time={})", side.system)

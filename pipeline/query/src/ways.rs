@@ -19,18 +19,31 @@ pub(crate) enum Way {
     Merged { superseded: bool },
     /// There are appended rows alone, of which the latest of each key holds: only these are kept, and sorted.
     Winnowed,
+    /// There are appended rows alone, of which each side of a diff shows the latest of each key: only these are kept.
+    WinnowedSides(DiffSide, DiffSide),
+    /// There are appended rows alone: of the keys that a diff can concern all are taken in and sorted.
+    CollectedChanged(DiffSide, DiffSide),
     /// There are appended rows alone: all are taken in and sorted.
     Collected,
 }
 
 /// Finds the way for a request, judging by the bounds of files.
 pub(crate) async fn choose(table: &TableSnapshot, layout: &Layout, request: &ScanRequest) -> Result<Way> {
-    Ok(way_of(layout.reading, table.kinds(request).await.map_err(external)?))
+    let kinds = table.kinds(request).await.map_err(external)?;
+    Ok(way_of(layout.reading, layout.valid_overlap.is_some(), kinds))
 }
 
-fn way_of(reading: Reading, kinds: Kinds) -> Way {
+/// `at_instant` says that all rows read are valid at the instant asked for.
+fn way_of(reading: Reading, at_instant: bool, kinds: Kinds) -> Way {
     match (reading, kinds) {
         (Reading::Latest, Kinds { current: 0, superseded: 0, .. }) => Way::Winnowed,
+        (Reading::Diff(before, after), Kinds { current: 0, superseded: 0, .. }) if before.valid == after.valid => {
+            if at_instant {
+                Way::WinnowedSides(before, after)
+            } else {
+                Way::CollectedChanged(before, after)
+            }
+        }
         (_, Kinds { current: 0, superseded: 0, .. }) => Way::Collected,
         // One exact row of a key covers an instant.
         (Reading::Latest, Kinds { appended: 0, .. }) => Way::Exact,
@@ -121,6 +134,16 @@ pub(crate) fn sufficient(layout: &Layout, request: &ScanRequest, superseded: boo
     }
 }
 
+/// Asks for the appended rows that one side of a diff has and the other has not.
+pub(crate) fn changed(request: &ScanRequest, before: DiffSide, after: DiffSide) -> ScanRequest {
+    ScanRequest { changed_between: Some(in_order(before, after)), ..request.clone() }
+}
+
+/// Asks for the appended rows that both sides of a diff have.
+pub(crate) fn unchanged(request: &ScanRequest, before: DiffSide, after: DiffSide) -> ScanRequest {
+    ScanRequest { system_from_at_most: in_order(before, after).0, ..request.clone() }
+}
+
 fn in_order(before: DiffSide, after: DiffSide) -> (i64, i64) {
     (before.system.min(after.system).micros(), before.system.max(after.system).micros())
 }
@@ -136,6 +159,9 @@ mod tests {
         let kinds = |appended, current, superseded| Kinds { appended, current, superseded };
         let versions = Reading::Versions(ValidTime::All);
         let side = |micros| DiffSide { system: Instant(micros), valid: None };
+        let (before, after) = (side(1), side(2));
+        let diff = Reading::Diff(before, after);
+        let elsewhere = DiffSide { valid: Some(Instant(5)), ..after };
         for (reading, kinds, expected) in [
             (Reading::Latest, kinds(0, 1, 1), Way::Exact),
             (Reading::Latest, kinds(1, 1, 0), Way::Merged { superseded: false }),
@@ -145,9 +171,12 @@ mod tests {
             (versions, kinds(0, 4, 0), Way::Exact),
             (versions, kinds(0, 4, 1), Way::Merged { superseded: true }),
             (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), Way::Merged { superseded: false }),
-            (Reading::Diff(side(1), side(2)), kinds(0, 4, 0), Way::Merged { superseded: false }),
+            (diff, kinds(0, 4, 0), Way::Merged { superseded: false }),
+            (diff, kinds(3, 0, 0), Way::CollectedChanged(before, after)),
+            (Reading::Diff(before, elsewhere), kinds(3, 0, 0), Way::Collected),
         ] {
-            assert_eq!(way_of(reading, kinds), expected, "{reading:?} {kinds:?}");
+            assert_eq!(way_of(reading, false, kinds), expected, "{reading:?} {kinds:?}");
         }
+        assert_eq!(way_of(diff, true, kinds(3, 0, 0)), Way::WinnowedSides(before, after));
     }
 }

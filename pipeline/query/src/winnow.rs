@@ -1,7 +1,6 @@
 //! The latest row of each key, found while batches stream in, so that all others are forgotten at once.
 //!
-//! A table of open addresses holds, for each key, when its latest row became known and where the row is. The table is
-//! looked up in blocks: reading the slots of a block of rows first lets the memory answer many of them at a time.
+//! A table holds, for each key, when its latest row became known and where the row is.
 
 use std::sync::Arc;
 
@@ -17,42 +16,31 @@ use datafusion::{
 };
 
 use crate::{
-    key_codes::{Code, Coder, Keys},
+    key_codes::Coder,
+    key_table::{KeyTable, hardly_any_comes_again},
     layout::Layout,
 };
 
-const FIRST_SLOTS: usize = 1 << 8;
-/// Rows whose slots are read before the first of them is worked on.
-const BLOCK_ROWS: usize = 128;
 /// Of a batch in which fewer rows than one in so many are the latest, these alone are kept.
 const SPARSE: usize = 4;
 /// Rows kept for each key, on average, and in any case, before those that were overridden are let go.
 const ROWS_PER_KEY: usize = 3;
 const ROWS_IN_ANY_CASE: usize = 1 << 18;
-/// After so many rows it is seen whether keys come again at all.
-const ROWS_TO_JUDGE_BY: usize = 1 << 20;
-/// No place: the slot is empty.
-const NOWHERE: u32 = u32::MAX;
-
-#[derive(Clone, Copy)]
-struct Slot {
-    code: Code,
+/// The latest row of a key, as far as was seen.
+#[derive(Clone, Copy, PartialEq)]
+struct Latest {
     system_from: i64,
     chunk: u32,
     row: u32,
 }
 
-const EMPTY: Slot = Slot { code: Code::NONE, system_from: i64::MIN, chunk: NOWHERE, row: 0 };
+const NOWHERE: Latest = Latest { system_from: i64::MIN, chunk: u32::MAX, row: 0 };
 
 /// Takes in the batches of a scan of rows that are all valid at the instant asked for, and keeps the latest of each key.
 pub(crate) struct Winnow {
     layout: Arc<Layout>,
     coder: Arc<Coder>,
-    /// A power of two of them, at most half of them taken.
-    slots: Vec<Slot>,
-    keys: usize,
-    /// The bytes of long keys, each behind its length.
-    long_keys: Vec<u8>,
+    latest: KeyTable<Latest>,
     /// Batches with rows that are or were the latest.
     chunks: Vec<RecordBatch>,
     chunk_rows: usize,
@@ -66,9 +54,9 @@ pub(crate) struct Winnow {
 impl Winnow {
     /// For batches of the layout's scan; the reservation is that of what is kept.
     pub(crate) fn new(layout: Arc<Layout>, coder: Arc<Coder>, memory: MemoryReservation) -> Winnow {
-        let (slots, long_keys, chunks) = (vec![EMPTY; FIRST_SLOTS], Vec::new(), Vec::new());
-        let (keys, chunk_rows, chunk_bytes, rows_seen, looking) = (0, 0, 0, 0, true);
-        Winnow { layout, coder, slots, keys, long_keys, chunks, chunk_rows, chunk_bytes, rows_seen, looking, memory }
+        let (latest, chunks) = (KeyTable::new(NOWHERE), Vec::new());
+        let (chunk_rows, chunk_bytes, rows_seen, looking) = (0, 0, 0, true);
+        Winnow { layout, coder, latest, chunks, chunk_rows, chunk_bytes, rows_seen, looking, memory }
     }
 
     /// Takes one batch.
@@ -79,15 +67,14 @@ impl Winnow {
         } else {
             self.keep(batch);
         }
-        if self.looking && self.rows_seen > ROWS_TO_JUDGE_BY && self.keys > self.rows_seen / 4 * 3 {
+        if self.looking && hardly_any_comes_again(self.latest.keys(), self.rows_seen) {
             self.chunks = self.latest_rows()?;
-            (self.slots, self.long_keys, self.looking) = (Vec::new(), Vec::new(), false);
+            (self.latest, self.looking) = (KeyTable::new(NOWHERE), false);
         }
-        if self.looking && self.chunk_rows > ROWS_IN_ANY_CASE.max(ROWS_PER_KEY * self.keys) {
+        if self.looking && self.chunk_rows > ROWS_IN_ANY_CASE.max(ROWS_PER_KEY * self.latest.keys()) {
             self.let_go()?;
         }
-        let bytes = self.chunk_bytes + self.slots.len() * size_of::<Slot>() + self.long_keys.capacity();
-        self.memory.try_resize(bytes)
+        self.memory.try_resize(self.chunk_bytes + self.latest.bytes())
     }
 
     /// The rows that are left, in no particular order: one for each key, unless hardly any key had a second.
@@ -105,87 +92,16 @@ impl Winnow {
         let columns: Vec<ArrayRef> = self.layout.keys.iter().map(|&key| batch.column(key).clone()).collect();
         let keys = self.coder.keys(&columns)?;
         let times = batch.column(self.layout.times[2]).as_primitive::<TimestampMicrosecondType>().clone();
-        self.make_room(batch.num_rows());
         let chunk = self.chunks.len() as u32;
         let mut won: Vec<(u32, usize)> = Vec::new();
-        let mut starts = [0; BLOCK_ROWS];
-        let mask = self.slots.len() - 1;
-        for first in (0..batch.num_rows()).step_by(BLOCK_ROWS) {
-            let block = first..(first + BLOCK_ROWS).min(batch.num_rows());
-            let mut touched = 0_u32;
-            for (start, row) in starts.iter_mut().zip(block.clone()) {
-                *start = self.coder.hash(keys.codes[row]) as usize & mask;
-                touched ^= self.slots[*start].row;
+        self.latest.look_up(&self.coder, &keys, 0..batch.num_rows(), |row, slot, held| {
+            let system_from = times.value(row);
+            if system_from > held.system_from {
+                *held = Latest { system_from, chunk, row: row as u32 };
+                won.push((row as u32, slot));
             }
-            std::hint::black_box(touched);
-            for (&start, row) in starts.iter().zip(block) {
-                let slot = self.slot_of(start, &keys, row);
-                let system_from = times.value(row);
-                let held = &mut self.slots[slot];
-                if held.chunk == NOWHERE || system_from > held.system_from {
-                    (held.system_from, held.chunk, held.row) = (system_from, chunk, row as u32);
-                    won.push((row as u32, slot));
-                }
-            }
-        }
+        });
         self.keep_won(batch, chunk, &won)
-    }
-
-    /// The slot of a row's key, which is entered if it is new.
-    fn slot_of(&mut self, start: usize, keys: &Keys, row: usize) -> usize {
-        let (code, mask) = (keys.codes[row], self.slots.len() - 1);
-        let mut at = start;
-        loop {
-            let held = &self.slots[at];
-            if held.chunk == NOWHERE {
-                break;
-            }
-            let same = match held.code.place() {
-                None => held.code == code,
-                Some(place) => held.code.bare() == code && self.long_key(place) == keys.bytes(row),
-            };
-            if same {
-                return at;
-            }
-            at = (at + 1) & mask;
-        }
-        self.keys += 1;
-        self.slots[at].code = match code.place() {
-            None => code,
-            Some(_) => code.kept_at(self.add_long_key(keys.bytes(row))),
-        };
-        at
-    }
-
-    fn long_key(&self, place: u64) -> &[u8] {
-        let start = place as usize + 8;
-        let mut length = [0; 8];
-        length.copy_from_slice(&self.long_keys[place as usize..start]);
-        &self.long_keys[start..start + u64::from_le_bytes(length) as usize]
-    }
-
-    fn add_long_key(&mut self, bytes: &[u8]) -> u64 {
-        let place = self.long_keys.len() as u64;
-        self.long_keys.extend((bytes.len() as u64).to_le_bytes());
-        self.long_keys.extend(bytes);
-        place
-    }
-
-    /// Makes sure that so many new keys find room.
-    fn make_room(&mut self, new: usize) {
-        let wanted = (2 * (self.keys + new)).next_power_of_two();
-        if wanted <= self.slots.len() {
-            return;
-        }
-        let mask = wanted - 1;
-        let before = std::mem::replace(&mut self.slots, vec![EMPTY; wanted]);
-        for slot in before.into_iter().filter(|slot| slot.chunk != NOWHERE) {
-            let mut at = self.coder.hash(slot.code.bare()) as usize & mask;
-            while self.slots[at].chunk != NOWHERE {
-                at = (at + 1) & mask;
-            }
-            self.slots[at] = slot;
-        }
     }
 
     /// Keeps a batch for the rows in it that are the latest so far; only them if they are few.
@@ -199,7 +115,7 @@ impl Winnow {
         }
         let rows: UInt32Array = won.iter().map(|(row, _)| *row).collect();
         for (place, &(row, slot)) in won.iter().enumerate() {
-            let held = &mut self.slots[slot];
+            let held = self.latest.at(slot);
             if held.chunk == chunk && held.row == row {
                 held.row = place as u32;
             }
@@ -224,9 +140,9 @@ impl Winnow {
             places.push((chunk, bits.iter().map(place).collect()));
             chunk += u32::from(row > 0);
         }
-        for slot in self.slots.iter_mut().filter(|slot| slot.chunk != NOWHERE) {
-            let (chunk, rows) = &places[slot.chunk as usize];
-            (slot.chunk, slot.row) = (*chunk, rows[slot.row as usize]);
+        for held in self.latest.values_mut() {
+            let (chunk, rows) = &places[held.chunk as usize];
+            (held.chunk, held.row) = (*chunk, rows[held.row as usize]);
         }
         self.chunks.clear();
         (self.chunk_rows, self.chunk_bytes) = (0, 0);
@@ -251,8 +167,8 @@ impl Winnow {
     /// For each row of each chunk, whether it is the latest of its key.
     fn latest_bits(&self) -> Vec<Vec<bool>> {
         let mut bits: Vec<_> = self.chunks.iter().map(|chunk| vec![false; chunk.num_rows()]).collect();
-        for slot in self.slots.iter().filter(|slot| slot.chunk != NOWHERE) {
-            bits[slot.chunk as usize][slot.row as usize] = true;
+        for held in self.latest.values() {
+            bits[held.chunk as usize][held.row as usize] = true;
         }
         bits
     }

@@ -82,7 +82,7 @@ async fn start(folder: &Path) -> Result<(Child, String)> {
     // Free a moment later, and then most likely still.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let process = Command::new(std::env::current_exe()?)
-        .args(["serve", "--listen", &address.to_string(), "--data"])
+        .args(["serve", "--listen", &address.to_string(), "--no-upkeep", "--data"])
         .arg(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
