@@ -56,7 +56,7 @@ impl Answering {
     pub(crate) async fn run(self) -> Result<()> {
         match ways::choose(&self.table, &self.layout, &self.request).await? {
             Way::Exact => self.exact().await,
-            Way::Merged { superseded } => self.merged(superseded).await,
+            Way::Merged { adjoining } => self.merged(adjoining).await,
             Way::Winnowed => self.winnowed().await,
             Way::Collected => self.collected().await,
         }
@@ -139,7 +139,7 @@ impl Answering {
         Ok(())
     }
 
-    async fn merged(self, superseded: bool) -> Result<()> {
+    async fn merged(self, adjoining: bool) -> Result<()> {
         let mut appended = self.collect(ScanRequest { part: Part::Appended, ..self.request.clone() }).await?;
         let sorting = SpawnedTask::spawn_blocking(move || {
             appended.sort();
@@ -147,7 +147,7 @@ impl Answering {
         });
         let appended = sorting.join().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
         let schema = self.layout.scan_schema.clone();
-        let mut streams = self.exact_streams(&appended, superseded).await?;
+        let mut streams = self.exact_streams(&appended, adjoining).await?;
         if !appended.is_empty() {
             streams.push(rows_of(appended, schema.clone()));
         }
@@ -168,9 +168,9 @@ impl Answering {
     }
 
     /// The rows of exact files that are needed: of keys with appended rows all, of others perhaps fewer.
-    async fn exact_streams(&self, appended: &Resolver, superseded: bool) -> Result<Vec<SendableRecordBatchStream>> {
+    async fn exact_streams(&self, appended: &Resolver, adjoining: bool) -> Result<Vec<SendableRecordBatchStream>> {
         let schema = &self.layout.scan_schema;
-        let sufficient = ways::sufficient(&self.layout, &self.request, superseded);
+        let sufficient = ways::sufficient(&self.layout, &self.request, adjoining);
         let fewer = sufficient.changed_between.is_some();
         if !fewer || appended.is_empty() {
             return self.sorted(sufficient, schema).await;

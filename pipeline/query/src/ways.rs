@@ -14,9 +14,9 @@ use crate::{
 pub(crate) enum Way {
     /// Rows of exact files are what comes out; nothing overrides or adjoins them.
     Exact,
-    /// Exact files are read in the order of keys, with appended rows sorted in among them; there may be rows that were
-    /// superseded.
-    Merged { superseded: bool },
+    /// Exact files are read in the order of keys, with appended rows sorted in among them; there may be rows of theirs that
+    /// adjoin and say the same: superseded ones, and those that differ in what is hidden by now.
+    Merged { adjoining: bool },
     /// There are appended rows alone, of which the latest of each key holds: only these are kept, and sorted.
     Winnowed,
     /// There are appended rows alone: all are taken in and sorted.
@@ -25,18 +25,19 @@ pub(crate) enum Way {
 
 /// Finds the way for a request, judging by the bounds of files.
 pub(crate) async fn choose(table: &TableSnapshot, layout: &Layout, request: &ScanRequest) -> Result<Way> {
-    Ok(way_of(layout.reading, table.kinds(request).await.map_err(external)?))
+    Ok(way_of(layout.reading, table.kinds(request).await.map_err(external)?, table.hides_columns()))
 }
 
-fn way_of(reading: Reading, kinds: Kinds) -> Way {
+/// Exact rows that differ only in columns that are hidden by now have to be joined, like superseded ones.
+fn way_of(reading: Reading, kinds: Kinds, hides_columns: bool) -> Way {
     match (reading, kinds) {
         (Reading::Latest, Kinds { current: 0, superseded: 0, .. }) => Way::Winnowed,
         (_, Kinds { current: 0, superseded: 0, .. }) => Way::Collected,
         // One exact row of a key covers an instant.
         (Reading::Latest, Kinds { appended: 0, .. }) => Way::Exact,
         // Current rows have been joined to what they are; of superseded ones neighbours may have to be.
-        (Reading::Versions(_), Kinds { appended: 0, superseded: 0, .. }) => Way::Exact,
-        (_, Kinds { superseded, .. }) => Way::Merged { superseded: superseded > 0 },
+        (Reading::Versions(_), Kinds { appended: 0, superseded: 0, .. }) if !hides_columns => Way::Exact,
+        (_, Kinds { superseded, .. }) => Way::Merged { adjoining: superseded > 0 || hides_columns },
     }
 }
 
@@ -104,11 +105,11 @@ pub(crate) fn stored_as(layout: &Layout, column: Column) -> Option<usize> {
 }
 
 /// Asks for the rows of exact files that keys without appended rows need; of a diff other keys need more.
-pub(crate) fn sufficient(layout: &Layout, request: &ScanRequest, superseded: bool) -> ScanRequest {
+pub(crate) fn sufficient(layout: &Layout, request: &ScanRequest, adjoining: bool) -> ScanRequest {
     let request = ScanRequest { part: Part::Exact, ..request.clone() };
     match layout.reading {
         // Current rows adjoin nothing that they could be joined with, and cut nothing that is later known.
-        Reading::Versions(_) if !superseded => {
+        Reading::Versions(_) if !adjoining => {
             ScanRequest { valid_overlap: request.valid_overlap.or(asked(layout)), ..request }
         }
         // What was known at both sides says the same at both; between two valid instants that is no help.
@@ -136,18 +137,21 @@ mod tests {
         let kinds = |appended, current, superseded| Kinds { appended, current, superseded };
         let versions = Reading::Versions(ValidTime::All);
         let side = |micros| DiffSide { system: Instant(micros), valid: None };
-        for (reading, kinds, expected) in [
-            (Reading::Latest, kinds(0, 1, 1), Way::Exact),
-            (Reading::Latest, kinds(1, 1, 0), Way::Merged { superseded: false }),
-            (Reading::Latest, kinds(3, 0, 0), Way::Winnowed),
-            (Reading::Latest, kinds(0, 0, 0), Way::Winnowed),
-            (versions, kinds(3, 0, 0), Way::Collected),
-            (versions, kinds(0, 4, 0), Way::Exact),
-            (versions, kinds(0, 4, 1), Way::Merged { superseded: true }),
-            (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), Way::Merged { superseded: false }),
-            (Reading::Diff(side(1), side(2)), kinds(0, 4, 0), Way::Merged { superseded: false }),
+        for (reading, kinds, hides, expected) in [
+            (Reading::Latest, kinds(0, 1, 1), false, Way::Exact),
+            (Reading::Latest, kinds(1, 1, 0), false, Way::Merged { adjoining: false }),
+            (Reading::Latest, kinds(3, 0, 0), false, Way::Winnowed),
+            (Reading::Latest, kinds(0, 0, 0), false, Way::Winnowed),
+            (versions, kinds(3, 0, 0), false, Way::Collected),
+            (versions, kinds(0, 4, 0), false, Way::Exact),
+            (versions, kinds(0, 4, 1), false, Way::Merged { adjoining: true }),
+            (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), false, Way::Merged { adjoining: false }),
+            (Reading::Diff(side(1), side(2)), kinds(0, 4, 0), false, Way::Merged { adjoining: false }),
+            (Reading::Latest, kinds(0, 1, 1), true, Way::Exact),
+            (versions, kinds(3, 0, 0), true, Way::Collected),
+            (versions, kinds(0, 4, 0), true, Way::Merged { adjoining: true }),
         ] {
-            assert_eq!(way_of(reading, kinds), expected, "{reading:?} {kinds:?}");
+            assert_eq!(way_of(reading, kinds, hides), expected, "{reading:?} {kinds:?} {hides}");
         }
     }
 }
