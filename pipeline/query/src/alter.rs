@@ -191,7 +191,7 @@ mod tests {
             ("ALTER TABLE t ADD COLUMN a INT, ADD COLUMN b DECIMAL(39,2)", "decimal(39,2) needs digits", 44),
             ("ALTER TABLE t ADD COLUMN a INT DEFAULT 3", "no default", 26),
             ("ALTER TABLE t ADD COLUMN a INT NOT NULL", "no constraint", 26),
-            ("ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT", "of ALTER only", 26),
+            ("ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT", "of ALTER only", 40),
             ("ALTER TABLE IF EXISTS t DROP COLUMN a", "of ALTER only", 23),
             ("ALTER TABLE t ALTER COLUMN a SET NOT NULL", "of ALTER only", 28),
             ("ALTER TABLE t RENAME TO u", "of ALTER only", 25),

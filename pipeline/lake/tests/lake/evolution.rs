@@ -219,7 +219,7 @@ async fn bounds_prune_across_a_change_and_manifests_keep_those_of_dropped_column
         .collect();
     let times = ["4 valid_from", "5 valid_to", "6 system_from", "7 system_to"];
     let times = times.map(|field| format!("{field} timestamptz"));
-    let first = ["1 id long", "2 close decimal(18,2)", "9 currency string"].map(str::to_owned);
+    let first = ["1 id long", "2 close decimal(18, 2)", "9 currency string"].map(str::to_owned);
     assert_eq!(fields, [first.to_vec(), times.to_vec(), vec!["8 operation string".to_owned()]].concat());
 
     let list = read(metadata.current_snapshot().unwrap().manifest_list());

@@ -260,11 +260,16 @@ async fn check_like_appended(harness: &Harness, table: &str, grid: &Grid, last: 
         ),
         format!("SELECT * FROM history(@) ORDER BY {key}, valid_from, system_from"),
         format!("SELECT * FROM diff(@, '{first}', '{now}') ORDER BY {key}, valid_from"),
-        format!("SELECT {key}, {value} FROM @ FOR VALID_TIME FROM '{}' TO '{}' ORDER BY 1, 2", day(2), day(4)),
+        format!(
+            "SELECT {key} AS one, {value} AS two FROM @ FOR VALID_TIME FROM '{}' TO '{}' ORDER BY 1, 2",
+            day(2),
+            day(4)
+        ),
         format!("SELECT * FROM @ FOR VALID_TIME FROM '{}' TO '{}' ORDER BY {key}, valid_from", day(2), day(4)),
     ];
     for at in 0..=DAYS {
-        questions.push(format!("SELECT {key}, {value} FROM @ FOR VALID_TIME AS OF '{}' ORDER BY 1", day(at)));
+        questions
+            .push(format!("SELECT {key} AS one, {value} AS two FROM @ FOR VALID_TIME AS OF '{}' ORDER BY 1", day(at)));
         questions
             .push(format!("SELECT * FROM @ FOR VALID_TIME AS OF '{}' WHERE {key} IN (0, 2) ORDER BY {key}", day(at)));
     }
