@@ -41,3 +41,34 @@ pub(crate) fn batch(found: &RecordBatch, schema: &SchemaRef) -> Result<RecordBat
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns.collect::<Result<_>>()?, &options)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, Decimal128Array, Int32Array, Int64Array};
+
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn older_files_lack_columns_and_have_narrower_ones() {
+        let narrow: ArrayRef = Arc::new(Int32Array::from(vec![Some(-7), None]));
+        let wide = column(Some(&narrow), &Field::new("x", DataType::Int64, true), 2).unwrap();
+        assert_eq!(&wide, &(Arc::new(Int64Array::from(vec![Some(-7), None])) as ArrayRef));
+        let absent = column(None, &Field::new("y", DataType::Utf8, true), 2).unwrap();
+        assert_eq!((absent.data_type(), absent.null_count()), (&DataType::Utf8, 2));
+        let required = column(None, &Field::new("valid_from", DataType::Int64, false), 2);
+        assert_eq!(required.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn values_that_would_not_stay_the_same_are_an_error() {
+        let decimals = |value: i128| -> ArrayRef {
+            Arc::new(Decimal128Array::from(vec![value]).with_precision_and_scale(18, 2).unwrap())
+        };
+        assert!(typed(&decimals(99_999), &DataType::Decimal128(5, 2)).is_ok());
+        let error = typed(&decimals(100_000), &DataType::Decimal128(5, 2)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        let large: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
+        assert!(typed(&large, &DataType::Int32).is_err());
+    }
+}
