@@ -77,7 +77,12 @@ fn origin(options: &DemoOptions, data: &std::path::Path) -> Result<Origin> {
 async fn load_history(market: &DemoFeed, lake: &Lake, ingest: &Ingest) -> Result<bool> {
     let mut open = Vec::new();
     for (name, definition) in definitions() {
-        if lake.define_dataset(name, &definition).await?.dataset().is_open_import() {
+        // One that is there may have had its columns changed since; events go on as they were.
+        let dataset = match lake.dataset(name) {
+            Some(dataset) => dataset,
+            None => lake.define_dataset(name, &definition).await?.dataset().clone(),
+        };
+        if dataset.is_open_import() {
             open.push(name);
         }
     }

@@ -110,7 +110,7 @@ impl From<lake::Error> for Error {
             lake::ErrorKind::InvalidDefinition
             | lake::ErrorKind::FutureSystemTime
             | lake::ErrorKind::UnknownSnapshot => ErrorKind::Unprocessable,
-            lake::ErrorKind::Conflict => ErrorKind::Unavailable,
+            lake::ErrorKind::Conflict | lake::ErrorKind::DefinitionChanged => ErrorKind::Unavailable,
             lake::ErrorKind::Io => ErrorKind::Io,
             lake::ErrorKind::Corrupt | lake::ErrorKind::ProofFailed | lake::ErrorKind::Internal => ErrorKind::Internal,
         };
@@ -122,6 +122,10 @@ impl From<lake::Error> for Error {
             .because(source),
             ErrorKind::Internal | ErrorKind::Io => {
                 Error::new(kind, "something went wrong inside Tidemark; the log says what").because(source)
+            }
+            _ if !source.problems().is_empty() => {
+                let problems = serde_json::to_value(source.problems()).unwrap_or_default();
+                Error::new(kind, source.to_string()).with("problems", problems)
             }
             _ => Error::new(kind, source.to_string()),
         }

@@ -14,9 +14,10 @@ use engine::{
     event_batch::{EventBatch, Place},
 };
 use lake::{Dataset, Lake};
-use model::Instant;
+use model::{DefinitionChange, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -58,17 +59,21 @@ pub struct RejectedLine {
 pub struct Ingest {
     lake: Lake,
     stream: Arc<EmbeddedStream>,
-    decoders: Mutex<HashMap<u32, Arc<Decoder>>>,
+    /// By dataset, with the version of its definition.
+    decoders: Mutex<HashMap<u32, (u32, Arc<Decoder>)>>,
+    /// Held by each request until it is in the stream; a change of a definition waits for them and keeps out the next.
+    taking_in: RwLock<()>,
 }
 
 impl Ingest {
     /// For a lake and its stream.
     pub fn new(lake: Lake, stream: Arc<EmbeddedStream>) -> Ingest {
-        Ingest { lake, stream, decoders: Mutex::new(HashMap::new()) }
+        Ingest { lake, stream, decoders: Mutex::new(HashMap::new()), taking_in: RwLock::new(()) }
     }
 
     /// Takes the lines of one dataset.
     pub async fn events(&self, dataset: &str, body: bytes::Bytes, wait: Wait) -> Result<Receipt> {
+        let taking_in = self.taking_in.read().await;
         let dataset = self.dataset(dataset)?;
         let decoder = self.decoder(&dataset);
         let work = move || {
@@ -91,12 +96,13 @@ impl Ingest {
             (request, accepted, rejected)
         };
         let (request, accepted, rejected) = tokio::task::spawn_blocking(work).await.map_err(task_failed)?;
-        let system_time = self.append(request, wait).await?;
+        let system_time = self.append(request, wait, taking_in).await?;
         Ok(Receipt { accepted, rejected, system_time })
     }
 
     /// Takes lines `{"dataset", "event"}` over several datasets: all in one epoch, or none.
     pub async fn transaction(&self, body: bytes::Bytes, wait: Wait) -> Result<Receipt> {
+        let taking_in = self.taking_in.read().await;
         let (mut request, mut accepted) = (Request::default(), 0);
         let mut rejected: Vec<RejectedLine> = Vec::new();
         for (line, raw) in lines(&body) {
@@ -117,7 +123,7 @@ impl Ingest {
                 .collect();
             return Err(Error::new(ErrorKind::Unprocessable, message).with("rejected", listed));
         }
-        let system_time = self.append(request, wait).await?;
+        let system_time = self.append(request, wait, taking_in).await?;
         Ok(Receipt { accepted, rejected: Vec::new(), system_time })
     }
 
@@ -128,6 +134,33 @@ impl Ingest {
         self.committed(appended, before).await?.ok_or_else(|| {
             Error::new(ErrorKind::Unavailable, "no epoch was committed in time; the change takes effect with the next")
         })
+    }
+
+    /// Changes a dataset's definition and closes the epoch before which it does not hold; gives the dataset as it is now
+    /// and that epoch's system time.
+    ///
+    /// What was acknowledged before the change is committed before it, so that it acts as its sender saw it accepted. Of
+    /// the records that wait most are committed first; while the rest are, nothing is taken in.
+    pub async fn change_definition(
+        &self,
+        dataset: &str,
+        changes: &[DefinitionChange],
+    ) -> Result<(Arc<Dataset>, Instant)> {
+        self.lake.check_changes(dataset, changes)?;
+        self.commit_what_waits().await?;
+        let nobody = self.taking_in.write().await;
+        self.commit_what_waits().await?;
+        let changed = self.lake.change_definition(dataset, changes).await?;
+        drop(nobody);
+        Ok((changed, self.close_epoch().await?))
+    }
+
+    async fn commit_what_waits(&self) -> Result<()> {
+        let committed = self.lake.head().map_or(0, |head| head.position);
+        if committed < self.stream.last_position() {
+            self.close_epoch().await?;
+        }
+        Ok(())
     }
 
     /// Seals a dataset's history import and waits for it.
@@ -161,8 +194,14 @@ impl Ingest {
 
     fn decoder(&self, dataset: &Dataset) -> Arc<Decoder> {
         let mut decoders = self.decoders.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || Arc::new(Decoder::new(Arc::new(dataset.definition.clone())));
-        Arc::clone(decoders.entry(dataset.id).or_insert_with(make))
+        match decoders.get(&dataset.id) {
+            Some((version, decoder)) if *version == dataset.version => Arc::clone(decoder),
+            _ => {
+                let decoder = Arc::new(Decoder::new(Arc::new(dataset.definition.clone()), &dataset.columns));
+                decoders.insert(dataset.id, (dataset.version, Arc::clone(&decoder)));
+                decoder
+            }
+        }
     }
 
     fn check_transaction_line<'a>(&self, line: u32, raw: &'a [u8]) -> Result<(Arc<Dataset>, &'a str, Checked), String> {
@@ -183,11 +222,17 @@ impl Ingest {
         Ok((dataset, event, checked))
     }
 
-    async fn append(&self, request: Request, wait: Wait) -> Result<Option<Instant>> {
+    async fn append(
+        &self,
+        request: Request,
+        wait: Wait,
+        taking_in: RwLockReadGuard<'_, ()>,
+    ) -> Result<Option<Instant>> {
         // What was refused alone comes in no epoch.
         let to_commit = request.has_content();
         let before = self.lake.head().map_or(0, |head| head.epoch);
         let appended = self.stream.append(request).await?;
+        drop(taking_in);
         match wait {
             Wait::Committed if to_commit => self.committed(appended, before).await,
             Wait::Committed | Wait::Durable => Ok(None),

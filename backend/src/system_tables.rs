@@ -7,8 +7,8 @@ use arrow::{
     array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     error::ArrowError,
 };
-use lake::Lake;
-use model::Instant;
+use lake::{Dataset, DefinitionVersion, Lake};
+use model::{EpochRecord, Instant, SnapshotToken};
 use query::SystemTables;
 
 use crate::{live::Live, upkeep::Upkeep};
@@ -18,6 +18,7 @@ const QUARANTINE_SHOWN: usize = 1_000;
 /// Most bytes shown of a quarantined record; the API gives all of them.
 const RAW_SHOWN_BYTES: usize = 4_096;
 
+const DEFINITIONS: &str = "definitions";
 const EPOCHS: &str = "epochs";
 const SAMPLES: &str = "pipeline_samples";
 const QUARANTINE: &str = "quarantine";
@@ -37,11 +38,12 @@ pub struct Tables {
 
 impl SystemTables for Tables {
     fn names(&self) -> Vec<String> {
-        [EPOCHS, SAMPLES, QUARANTINE, UPKEEP].map(str::to_owned).to_vec()
+        [DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, UPKEEP].map(str::to_owned).to_vec()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
         let table = match name {
+            DEFINITIONS => self.definitions(),
             EPOCHS => self.epochs(),
             SAMPLES => self.samples(),
             QUARANTINE => self.quarantine(),
@@ -53,14 +55,37 @@ impl SystemTables for Tables {
 }
 
 impl Tables {
+    fn definitions(&self) -> Result<RecordBatch, ArrowError> {
+        let datasets = self.lake.datasets();
+        let versions_of = |dataset: &Arc<Dataset>| self.lake.definitions(&dataset.name).unwrap_or_default();
+        let versions: Vec<(&str, DefinitionVersion)> = datasets
+            .iter()
+            .flat_map(|dataset| versions_of(dataset).iter().cloned().map(|of| (&*dataset.name, of)).collect::<Vec<_>>())
+            .collect();
+        let before = |version: &DefinitionVersion| version.snapshot_before(&self.lake).map(String::from);
+        RecordBatch::try_from_iter([
+            ("dataset", texts(versions.iter().map(|(name, _)| (*name).to_owned()))),
+            ("version", integers(versions.iter().map(|(_, v)| u64::from(v.version)))),
+            ("from_epoch", integers(versions.iter().map(|(_, v)| v.from_epoch))),
+            ("system_time", optional_times(versions.iter().map(|(_, v)| v.system_time.map(Instant::micros)))),
+            ("snapshot_before", optional_texts(versions.iter().map(|(_, v)| before(v)))),
+            ("recorded_at", times(versions.iter().map(|(_, v)| v.recorded_at.micros()))),
+            ("changes", texts(versions.iter().map(|(_, v)| json(&v.changes)))),
+            ("definition", texts(versions.iter().map(|(_, v)| json(&v.definition)))),
+        ])
+    }
+
     fn epochs(&self) -> Result<RecordBatch, ArrowError> {
         let epochs = self.live.epochs();
+        let lake = self.lake.id();
+        let token = |e: &EpochRecord| SnapshotToken { lake, epoch: e.epoch, system_time: e.system_time }.to_string();
         RecordBatch::try_from_iter([
             ("epoch", integers(epochs.iter().map(|e| e.epoch))),
             ("system_time", times(epochs.iter().map(|e| e.system_time.micros()))),
             ("records", integers(epochs.iter().map(|e| e.records))),
             ("rows", integers(epochs.iter().map(|e| e.rows))),
             ("duration_ms", doubles(epochs.iter().map(|e| e.duration_micros as f64 / 1_000.0))),
+            ("snapshot", texts(epochs.iter().map(token))),
         ])
     }
 
@@ -109,6 +134,10 @@ impl Tables {
             ("run", texts(runs.iter().map(|r| r.run.clone()))),
         ])
     }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn shown(raw: &[u8]) -> String {

@@ -9,9 +9,13 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use lake::{Dataset, Defined, StoredCounts};
-use model::{DatasetCounts, DatasetDefinition, DatasetSummary, definition::check_dataset_name};
+use model::{
+    DatasetCounts, DatasetDefinition, DatasetSummary, DefinitionChange, Instant, SnapshotToken,
+    definition::check_dataset_name,
+};
+use serde::{Deserialize, Serialize};
 
-use super::{ApiState, access::Action, events::whole};
+use super::{ApiState, access::Action, events::whole, sql_write};
 use crate::error::{Error, ErrorKind, Result};
 
 /// `PUT /api/v1/datasets/{name}`
@@ -43,6 +47,85 @@ pub async fn define(
     let summary =
         summaries.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "the new dataset is not to be found"))?;
     Ok((status, Json(summary)))
+}
+
+/// The body of a change.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    changes: Vec<DefinitionChange>,
+}
+
+/// What a change made of a dataset.
+#[derive(Debug, Serialize)]
+pub struct Changed {
+    /// The dataset as it is now.
+    #[serde(flatten)]
+    dataset: DatasetSummary,
+    /// The version of its definition.
+    version: u32,
+    /// The system time from which on it holds.
+    system_time: Instant,
+}
+
+/// `PATCH /api/v1/datasets/{name}`: adds, renames, drops and widens columns, all of it or nothing.
+pub async fn change(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Changed>> {
+    state.access.authorise(&headers, Action::Write)?;
+    let body = whole(body).await?;
+    let Changes { changes } = serde_json::from_slice(&body).map_err(|e| {
+        let kind = if e.is_data() { ErrorKind::Unprocessable } else { ErrorKind::BadRequest };
+        Error::new(kind, format!("this is not {{\"changes\": [{{\"add\": …}}, …]}}: {e}"))
+    })?;
+    // To the end even where the asker goes away, and in its turn: statements that write read the definition first.
+    let changed = tokio::spawn(async move {
+        let _turn = sql_write::turn(&state).await?;
+        let (dataset, system_time) = state.ingest.change_definition(&name, &changes).await?;
+        let gone = || Error::new(ErrorKind::Internal, "the changed dataset is not to be found");
+        let summary = summaries(&state, Some(&dataset)).await?.pop().ok_or_else(gone)?;
+        Ok(Changed { dataset: summary, version: dataset.version, system_time })
+    });
+    let lost = |e| Error::new(ErrorKind::Internal, "the change could not be carried to its end").because(e);
+    changed.await.map_err(lost)?.map(Json)
+}
+
+/// A version of a definition.
+#[derive(Debug, Serialize)]
+pub struct Version {
+    version: u32,
+    /// The first epoch it holds for; 0 for the first version.
+    from_epoch: u64,
+    /// That epoch's system time; null for the first version, and until the epoch is committed.
+    system_time: Option<Instant>,
+    /// The last state with the version before; null for the first version.
+    snapshot_before: Option<SnapshotToken>,
+    recorded_at: Instant,
+    changes: Vec<DefinitionChange>,
+    definition: DatasetDefinition,
+}
+
+/// `GET /api/v1/datasets/{name}/definitions`: all versions of a definition, the first one first.
+pub async fn definitions(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Version>>> {
+    state.access.authorise(&headers, Action::Read)?;
+    let versions = state.lake.definitions(&name)?;
+    let shown = versions.iter().cloned().map(|known| Version {
+        version: known.version,
+        from_epoch: known.from_epoch,
+        system_time: known.system_time,
+        snapshot_before: known.snapshot_before(&state.lake),
+        recorded_at: known.recorded_at,
+        changes: known.changes,
+        definition: known.definition,
+    });
+    Ok(Json(shown.collect()))
 }
 
 /// `GET /api/v1/datasets`

@@ -79,7 +79,7 @@ async fn write_upkeep(text: &mut String, state: &ApiState) -> Result<()> {
     let mut files = head("tidemark_dataset_files", "Data files by dataset.", "gauge");
     let snapshot = state.lake.snapshot(None).await?;
     for dataset in snapshot.datasets() {
-        let count = snapshot.table_for_writer(&dataset.name)?.file_count().await?;
+        let count = snapshot.table_for_writer(&dataset.name, dataset.version)?.file_count().await?;
         let _ = writeln!(files, "tidemark_dataset_files{{dataset=\"{}\"}} {}", dataset.name, count.files);
     }
     [runs, last, files].iter().for_each(|part| text.push_str(part));

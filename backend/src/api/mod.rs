@@ -6,7 +6,7 @@ use adapters::EmbeddedStream;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{get, post, put},
+    routing::{any, get, post, put},
 };
 use engine::Progress;
 use lake::Lake;
@@ -62,7 +62,8 @@ pub struct ApiState {
 pub fn routes(state: ApiState) -> Router {
     Router::new()
         .route("/api/v1/datasets", get(datasets::list))
-        .route("/api/v1/datasets/{name}", put(datasets::define).get(datasets::show))
+        .route("/api/v1/datasets/{name}", put(datasets::define).get(datasets::show).patch(datasets::change))
+        .route("/api/v1/datasets/{name}/definitions", get(datasets::definitions))
         .route("/api/v1/datasets/{name}/events", post(events::append))
         .route("/api/v1/datasets/{name}/seal", post(events::seal))
         .route("/api/v1/datasets/{name}/quarantine", get(quarantine::list))
@@ -73,7 +74,7 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/sql", post(sql::post).get(sql::get))
         .route("/api/v1/live", get(live::stream))
         .route("/api/v1/openapi.json", get(openapi::document))
-        .route("/api/{*rest}", get(problem::no_such_call).post(problem::no_such_call).put(problem::no_such_call))
+        .route("/api/{*rest}", any(problem::no_such_call))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -1,4 +1,4 @@
-//! `/api/v1/sql`: answers questions, as Arrow, JSON or CSV, and carries out INSERT, UPDATE and DELETE.
+//! `/api/v1/sql`: answers questions, as Arrow, JSON or CSV, and carries out INSERT, UPDATE, DELETE and ALTER TABLE.
 //!
 //! An answer under a snapshot token never changes, so it may be cached for ever: it has an `ETag`, and whoever has it
 //! already is told so before anything is read.
@@ -61,7 +61,8 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
     let Question { sql, valid_time, system_time, snapshot, parameters } = question;
     let parameters = read_parameters(parameters.as_deref().map(RawValue::get))?;
     let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters };
-    if QueryEngine::statement_kind(&request.sql) == StatementKind::Reads {
+    let kind = QueryEngine::statement_kind(&request.sql);
+    if kind == StatementKind::Reads {
         return answer(&state, request, &headers, format).await;
     }
     state.access.authorise(&headers, Action::Write)?;
@@ -70,6 +71,7 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
         let turn = sql_write::turn(&state).await?;
         match state.query.view_change(request.clone()).await.map_err(from_query)? {
             Some(change) => sql_write::change_view(&state, change).await,
+            None if kind == StatementKind::ChangesColumns => sql_write::alter(&state, &request).await,
             None => match state.query.write(request).await.map_err(from_query)? {
                 Some(plan) => sql_write::carry_out(&state, plan, turn).await,
                 None => Err(Error::new(ErrorKind::BadRequest, "this is no statement that writes")),
@@ -222,7 +224,7 @@ fn parameter(name: &str, json: &str, may_be_list: bool) -> Result<Parameter> {
     }
 }
 
-fn from_query(error: query::Error) -> Error {
+pub(super) fn from_query(error: query::Error) -> Error {
     use query::ErrorKind as Kind;
     let kind = match error.kind() {
         Kind::Syntax => ErrorKind::BadRequest,

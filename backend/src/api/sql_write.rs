@@ -1,5 +1,5 @@
-//! INSERT, UPDATE and DELETE: the rows that `query` works out become events, which go the way of all events. And views,
-//! whose changes take effect with the next epoch, so that a snapshot token never means two things.
+//! INSERT, UPDATE and DELETE: the rows that `query` works out become events, which go the way of all events. And views and
+//! columns, whose changes take effect with the next epoch, so that a snapshot token never means two things.
 //!
 //! One statement that writes is carried out at a time, from reading to commit, so that each sees what those before it
 //! did. Events that arrive beside it act in the order of their arrival, as always.
@@ -16,12 +16,12 @@ use lake::Dataset;
 use model::{
     ColumnType, DatasetDefinition, Instant, Mode, SnapshotToken, arrow_layout::timestamp_type, definition::EXACT_END,
 };
-use query::{QueryAnswer, RowChange, ViewChange, WriteOperation, WritePlan};
+use query::{Alteration, QueryAnswer, QueryRequest, RowChange, ViewChange, WriteOperation, WritePlan};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::OwnedMutexGuard;
 
-use super::{ApiState, encode::DecimalsAsText};
+use super::{ApiState, encode::DecimalsAsText, sql::from_query};
 use crate::{
     error::{Error, ErrorKind, Result},
     ingest::Wait,
@@ -70,6 +70,22 @@ pub async fn change_view(state: &ApiState, change: ViewChange) -> Result<QueryAn
     };
     let token = state.lake.snapshot(None).await?.token().clone();
     one_row(vec![("operation", words(word)), ("view", words(&name))], system_time, token)
+}
+
+/// Changes a dataset's columns.
+pub async fn alter(state: &ApiState, request: &QueryRequest) -> Result<QueryAnswer> {
+    if request.snapshot.is_some() || request.system_time.is_some() || request.valid_time.is_some() {
+        let message = "columns change from now on; send no snapshot and no times with ALTER TABLE";
+        return Err(Error::new(ErrorKind::Unprocessable, message));
+    }
+    let Some(Alteration { dataset, changes }) = state.query.alteration(request).map_err(from_query)? else {
+        return Err(Error::new(ErrorKind::BadRequest, "this is no statement that writes"));
+    };
+    let (changed, system_time) = state.ingest.change_definition(&dataset, &changes).await?;
+    let token = state.lake.snapshot(None).await?.token().clone();
+    let version: ArrayRef = Arc::new(Int64Array::from(vec![i64::from(changed.version)]));
+    let columns = vec![("operation", words("alter table")), ("dataset", words(&dataset)), ("version", version)];
+    one_row(columns, Some(system_time), token)
 }
 
 async fn commit(state: &ApiState, lines: Vec<String>, turn: Turn) -> Result<Instant> {

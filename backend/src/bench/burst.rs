@@ -149,7 +149,7 @@ pub async fn fill(records: u64, keys: u64, parts: &Parts) -> Result<u64> {
     }))
     .map_err(|e| Error::new(ErrorKind::Internal, "the benchmark's dataset").because(e))?;
     let dataset = parts.lake.define_dataset(DATASET, &definition).await?.dataset().clone();
-    let decoder = Decoder::new(Arc::new(definition));
+    let decoder = Decoder::new(Arc::new(definition), &dataset.columns);
     let mut bytes = 0;
     for start in (0..records).step_by(EVENTS_PER_REQUEST as usize) {
         let mut request = Request::default();

@@ -218,6 +218,8 @@ pub async fn commit(lake: &Lake, files: &[(u32, Vec<StagedFile>)], system_time: 
     let record = EpochRecord { epoch, system_time, position: 0, records: rows, rows, duration_micros: 0 };
     let datasets = files.iter().map(|(dataset_id, files)| DatasetCommit {
         dataset_id: *dataset_id,
+        // Datasets of benchmarks stay as they were defined.
+        version: 1,
         files: files.clone(),
         committed: rows_of(files),
         unchanged: 0,

@@ -12,6 +12,7 @@ mod gdp_vintages;
 mod import;
 mod quick;
 mod readers;
+mod schema_evolution;
 mod sql_writes;
 mod support;
 mod types;

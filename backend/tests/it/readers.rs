@@ -83,8 +83,8 @@ fn ours(server: &Server, questions: &[Coordinates]) -> Vec<Value> {
     questions.iter().map(ask).collect()
 }
 
-/// Asks both engines, and wants what Tidemark says.
-fn compare(server: &Server, python: &str, sql: &str, questions: &[Coordinates], when: &str) {
+/// What both engines say.
+fn read(server: &Server, python: &str, sql: &str, questions: &[Coordinates], when: &str) -> Value {
     let lake = server.data().join("lake");
     let script = server.data().join("reader.py");
     std::fs::write(&script, READER).expect("the script can be written");
@@ -96,7 +96,12 @@ fn compare(server: &Server, python: &str, sql: &str, questions: &[Coordinates], 
         .expect("Python starts");
     assert!(output.status.success(), "{when}: {}", String::from_utf8_lossy(&output.stderr));
     let last = String::from_utf8(output.stdout).expect("text");
-    let theirs: Value = serde_json::from_str(last.lines().last().unwrap_or_default()).expect("JSON");
+    serde_json::from_str(last.lines().last().unwrap_or_default()).expect("JSON")
+}
+
+/// Asks both engines, and wants what Tidemark says.
+fn compare(server: &Server, python: &str, sql: &str, questions: &[Coordinates], when: &str) {
+    let theirs = read(server, python, sql, questions, when);
     let ours = json!(ours(server, questions));
     assert_eq!(theirs["pyiceberg"], ours, "PyIceberg {when}");
     assert_eq!(theirs["duckdb"], ours, "DuckDB iceberg_scan {when}");
@@ -154,6 +159,42 @@ fn duckdb_and_pyiceberg_give_the_same_rows_with_plain_sql_before_and_after_compa
 
     server.post_events("gdp", "committed", appended_later()).expect_status(200);
     compare(&server, &python, &as_of, &questions, "compacted in part");
+}
+
+#[test]
+fn duckdb_and_pyiceberg_see_the_columns_of_today_before_and_after_compaction() {
+    let Some(python) = python() else { return };
+    let server = Server::start();
+    server.put_dataset("gdp", &prices()).expect_status(201);
+    let mut system_times = commit_all(&server);
+    let order = r#"{"action":"compact"}"#;
+    server.post("/api/v1/datasets/gdp/upkeep", "application/json", order).expect_status(200);
+    server.rows("ALTER TABLE gdp ALTER COLUMN value TYPE DECIMAL(28,2), ADD COLUMN note VARCHAR");
+    let line = json!({"country": "DE", "value": "12345678901234567890.25", "note": "large", "begins": "2023-06-01", "op": "put"});
+    let later = server.post_events("gdp", "committed", line.to_string()).expect_status(200).json();
+    system_times.push(later["system_time"].as_str().expect("a time").to_owned());
+    server.rows("ALTER TABLE gdp DROP COLUMN note, ADD COLUMN note BIGINT");
+    let valid_times = ["2020-07-01T00:00:00Z", "2021-05-15T00:00:00Z", "2023-07-01T00:00:00Z"];
+    let at = |system_time: &String| valid_times.map(|valid_time| (valid_time.to_owned(), system_time.clone()));
+    let questions: Vec<Coordinates> = system_times.iter().flat_map(at).collect();
+    let before = ours(&server, &questions);
+    let as_of = readme_sql("as-of");
+    compare(&server, &python, &as_of, &questions, "after columns changed");
+    // One column under another name, and one of an old name with nothing of the old one.
+    server.rows("ALTER TABLE gdp RENAME COLUMN value TO amount, ADD COLUMN value DECIMAL(28,2)");
+    let renamed = as_of.replace("country, value", "country, amount AS value");
+    let theirs = read(&server, &python, &renamed, &questions, "renamed");
+    assert_eq!((&theirs["pyiceberg"], &theirs["duckdb"]), (&json!(before), &json!(before)), "renamed");
+    server.post("/api/v1/datasets/gdp/upkeep", "application/json", order).expect_status(200);
+    let theirs = read(&server, &python, &renamed, &questions, "renamed and compacted");
+    assert_eq!((&theirs["pyiceberg"], &theirs["duckdb"]), (&json!(before), &json!(before)), "renamed and compacted");
+    let notes = as_of.replace("country, value", "country, note AS value");
+    let theirs = read(&server, &python, &notes, &questions, "a name taken again");
+    let nothing = |answers: &Value| {
+        let rows = answers.as_array().into_iter().flatten().flat_map(|answer| answer.as_array().into_iter().flatten());
+        rows.map(|row| row[1].clone()).all(|note| note.is_null())
+    };
+    assert!(nothing(&theirs["pyiceberg"]) && nothing(&theirs["duckdb"]), "{theirs}");
 }
 
 fn appended_later() -> String {

@@ -146,6 +146,16 @@ impl Client {
         self.expect(self.http.put(self.url(&format!("/api/v1/datasets/{name}"))).json(definition))
     }
 
+    /// `PATCH /api/v1/datasets/{name}` with these changes.
+    pub fn change_dataset(&self, name: &str, changes: &Value) -> Reply {
+        self.expect(self.change(name, changes))
+    }
+
+    /// The same where the server may die before it answers: `None` then.
+    pub fn try_change_dataset(&self, name: &str, changes: &Value) -> Option<Reply> {
+        self.send(self.change(name, changes)).ok()
+    }
+
     /// `POST /api/v1/datasets/{name}/events?wait=…` with NDJSON; `wait` is `durable` or `committed`.
     pub fn post_events(&self, name: &str, wait: &str, ndjson: impl Into<reqwest::Body>) -> Reply {
         self.expect(self.events(name, wait, ndjson))
@@ -189,6 +199,11 @@ impl Client {
 
     fn events(&self, name: &str, wait: &str, ndjson: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
         self.http.post(self.url(&format!("/api/v1/datasets/{name}/events?wait={wait}"))).body(ndjson)
+    }
+
+    fn change(&self, name: &str, changes: &Value) -> reqwest::RequestBuilder {
+        let body = json!({ "changes": changes });
+        self.http.patch(self.url(&format!("/api/v1/datasets/{name}"))).json(&body)
     }
 
     fn url(&self, path: &str) -> String {

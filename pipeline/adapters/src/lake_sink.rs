@@ -29,10 +29,8 @@ impl LakeSink {
         LakeSink { lake, runtime }
     }
 
-    fn known(&self, dataset_id: u32) -> Result<Arc<lake::Dataset>> {
-        self.lake
-            .dataset_by_id(dataset_id)
-            .ok_or_else(|| Error::new(ErrorKind::Internal, "no such dataset").with("dataset", dataset_id))
+    fn known(&self, dataset_id: u32, version: u32) -> Result<Arc<lake::Dataset>> {
+        self.lake.dataset_of_version(dataset_id, version).map_err(from_lake)
     }
 
     /// The assertion rows, with all their columns, that can hold for one of the keys at one of the instants.
@@ -52,7 +50,7 @@ impl LakeSink {
         // Of what upkeep has written, only what holds to this day.
         let system_to_after = Some(i64::MAX);
         let request = ScanRequest { columns, system_to_after, valid_overlap, key_filters, ..ScanRequest::default() };
-        let table = self.lake.snapshot(None).await?.table_for_writer(&dataset.name)?;
+        let table = self.lake.snapshot(None).await?.table_for_writer(&dataset.name, dataset.version)?;
         table.scan(request)?.try_collect().await
     }
 }
@@ -117,11 +115,13 @@ fn assertions_of(batch: &RecordBatch) -> Result<Vec<Option<Assertion>>> {
 }
 
 impl Sink for LakeSink {
-    fn dataset(&self, dataset_id: u32) -> Option<DatasetInfo> {
-        let dataset = self.lake.dataset_by_id(dataset_id)?;
+    fn dataset(&self, dataset_id: u32, epoch: u64) -> Option<DatasetInfo> {
+        let dataset = self.lake.dataset_in(dataset_id, epoch)?;
         Some(DatasetInfo {
             name: dataset.name.clone(),
             definition: Arc::new(dataset.definition.clone()),
+            version: dataset.version,
+            columns: dataset.columns.clone(),
             sealed_epoch: dataset.sealed_epoch,
         })
     }
@@ -134,8 +134,8 @@ impl Sink for LakeSink {
         self.runtime.block_on(self.lake.epochs_after(epoch, u32::MAX)).map_err(from_lake)
     }
 
-    fn values_at(&self, dataset_id: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
-        let dataset = self.known(dataset_id)?;
+    fn values_at(&self, dataset_id: u32, version: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
+        let dataset = self.known(dataset_id, version)?;
         let batches = self.runtime.block_on(self.rows_about(&dataset, keys, instants)).map_err(from_lake)?;
         let mut rows = Vec::with_capacity(instants.len());
         for (index, place) in rows_holding(&batches, keys, instants)?.into_iter().enumerate() {
@@ -154,8 +154,8 @@ impl Sink for LakeSink {
         values.collect()
     }
 
-    fn writer(&self, dataset_id: u32) -> Result<Box<dyn RowWriter>> {
-        let writer = self.lake.writer(self.known(dataset_id)?.as_ref()).map_err(from_lake)?;
+    fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>> {
+        let writer = self.lake.writer(self.known(dataset_id, version)?.as_ref()).map_err(from_lake)?;
         Ok(Box::new(Rows(writer)))
     }
 
@@ -169,6 +169,7 @@ impl Sink for LakeSink {
             });
             datasets.push(lake::DatasetCommit {
                 dataset_id: part.dataset_id,
+                version: part.version,
                 files: staged.collect::<Result<_>>()?,
                 committed: part.committed,
                 unchanged: part.unchanged,

@@ -30,11 +30,14 @@ use engine::{
     ports::EpochLimits,
 };
 use futures::TryStreamExt;
-use lake::{Lake, ScanRequest};
+use lake::{Dataset, Lake, ScanRequest};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed},
 };
+
+#[path = "pipeline/evolution.rs"]
+mod evolution;
 
 /// Valid time is 1970-01-01 and the days after; the last stands for all that follow.
 const DAYS: usize = 40;
@@ -169,10 +172,18 @@ impl Opened {
         let stream = EmbeddedStream::open(&folder.join("stream"), Arc::new(SystemClock)).unwrap();
         let state = RocksDbState::open(&folder.join("state"), StateOptions::default()).unwrap();
         let lake = Lake::open(&folder.join("lake")).await.unwrap();
-        let dataset = Arc::clone(lake.define_dataset("facts", definition).await.unwrap().dataset());
-        let decoder = Decoder::new(Arc::new(dataset.definition.clone()));
+        let dataset = match lake.dataset("facts") {
+            Some(dataset) => dataset,
+            None => lake.define_dataset("facts", definition).await.unwrap().dataset().clone(),
+        };
+        let decoder = Decoder::new(Arc::new(dataset.definition.clone()), &dataset.columns);
         let (stream, state) = (Arc::new(stream), Arc::new(state));
         Opened { stream, state, lake, decoder, dataset_id: dataset.id, slots, max_records }
+    }
+
+    /// Sends by another definition from now on.
+    fn use_definition(&mut self, dataset: &Dataset) {
+        self.decoder = Decoder::new(Arc::new(dataset.definition.clone()), &dataset.columns);
     }
 
     async fn send(&self, lines: &[String], importing: bool) {
@@ -323,11 +334,11 @@ fn quote(op: &str, venue: &str, number: i64, from: usize, values: &str, known: u
     format!(r#"{{"op":"{op}","venue":"{venue}","number":{number},"a":{from},"known":{known}{values}}}"#)
 }
 
-/// Rows that became known last, as text: venue, number, price, note, firm and operation by valid time.
-async fn last_rows(lake: &Lake) -> Vec<String> {
+/// Rows that became known last, as text: five columns and the operation by valid time.
+async fn last_rows(lake: &Lake, shown: [&str; 5]) -> Vec<String> {
     let table = lake.snapshot(None).await.unwrap().table("facts").unwrap();
-    let columns = ["venue", "number", "price", "note", "firm", "valid_from", "system_from", "operation"];
-    let columns = columns.map(str::to_owned).to_vec();
+    let times = ["valid_from", "system_from", "operation"];
+    let columns = shown.iter().chain(&times).map(|&column| column.to_owned()).collect();
     let request = ScanRequest { columns, ..ScanRequest::default() };
     let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
     let options = FormatOptions::default().with_null("-");
@@ -368,7 +379,7 @@ fn a_retraction_takes_the_values_of_its_own_key_from_the_lake() {
             [("A", 1), ("A", 2), ("B", 1)].map(|(venue, number)| quote("retract", venue, number, 5, "", 0));
         opened.send(&retractions, false).await;
         opened.drain().await;
-        let mut rows = last_rows(&opened.lake).await;
+        let mut rows = last_rows(&opened.lake, ["venue", "number", "price", "note", "firm"]).await;
         rows.sort();
         assert_eq!(rows, ["A 1 1.2500 first true put", "A 2 -0.0001 - - put", "B 1 - - - delete"]);
     });

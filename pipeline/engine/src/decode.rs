@@ -6,7 +6,7 @@
 use std::{fmt, sync::Arc};
 
 use model::{
-    ColumnType, DatasetDefinition, Fingerprint, Mode, OPEN, Operation, OperationColumn, TimelineEvent,
+    ColumnType, DatasetDefinition, Fingerprint, Mode, OPEN, Operation, OperationColumn, StoredColumns, TimelineEvent,
     definition::{EXACT_END, RETRACT_WORD},
 };
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -42,6 +42,8 @@ pub struct Decoder {
     element: Option<Node>,
     /// Indices into the definition's columns: key columns in key order, then value columns.
     stored: Vec<usize>,
+    /// The field id of each of them.
+    field_ids: Vec<i32>,
     key_count: usize,
     roles: Roles,
 }
@@ -69,8 +71,8 @@ struct Member {
 }
 
 impl Decoder {
-    /// A decoder for a definition that has no problems.
-    pub fn new(definition: Arc<DatasetDefinition>) -> Decoder {
+    /// A decoder for a definition that has no problems, whose columns are stored so.
+    pub fn new(definition: Arc<DatasetDefinition>, columns: &StoredColumns) -> Decoder {
         let index = |name: &str| definition.columns.iter().position(|column| column.name == name);
         let roles = Roles {
             valid_from: index(&definition.valid_from).unwrap_or_default(),
@@ -82,6 +84,8 @@ impl Decoder {
         let key: Vec<usize> = definition.key.iter().filter_map(|name| index(name)).collect();
         let values = (0..definition.columns.len()).filter(|&i| definition.is_value(&definition.columns[i].name));
         let stored: Vec<usize> = key.iter().copied().chain(values).collect();
+        let field_id = |&column: &usize| columns.field_id(&definition.columns[column].name).unwrap_or_default();
+        let field_ids = stored.iter().map(field_id).collect();
         let each: Option<Vec<&str>> = definition.each.as_ref().map(|path| path.split('.').collect());
         let (mut root, mut element) = (Node::default(), Node::default());
         if let Some(each) = &each {
@@ -98,7 +102,7 @@ impl Decoder {
             root.reach(&[EXACT_END]).columns.push(definition.columns.len());
         }
         let element = each.is_some().then_some(element);
-        Decoder { root, element, key_count: key.len(), stored, roles, definition }
+        Decoder { root, element, key_count: key.len(), stored, field_ids, roles, definition }
     }
 
     /// The definition decoded for.
@@ -198,14 +202,7 @@ impl Decoder {
             })?),
             _ => None,
         };
-        let mut scratch = Vec::with_capacity(64);
-        for (position, value) in values.iter().enumerate().skip(self.key_count) {
-            if self.roles.sequence != Some(self.stored[position]) {
-                encode_value(value, &mut scratch);
-            }
-        }
-        // Zero means that nothing holds, so no value may have it.
-        let fingerprint = Fingerprint(xxh3_128(&scratch).max(1));
+        let fingerprint = self.fingerprint(&values);
         let mut key = Vec::with_capacity(32);
         encode_key(&values[..self.key_count], &mut key);
         Ok(Event {
@@ -215,6 +212,20 @@ impl Decoder {
             key,
             values,
         })
+    }
+
+    /// What tells whether an event says what holds already. A column that is null says nothing and others say which they
+    /// are, so that the same is said before and after a column was added, renamed or widened.
+    fn fingerprint(&self, values: &[Value<'_>]) -> Fingerprint {
+        let mut scratch = Vec::with_capacity(64);
+        for (position, value) in values.iter().enumerate().skip(self.key_count) {
+            if self.roles.sequence != Some(self.stored[position]) && *value != Value::Null {
+                scratch.extend_from_slice(&self.field_ids[position].to_le_bytes());
+                encode_value(value, &mut scratch);
+            }
+        }
+        // Zero means that nothing holds, so no value may have it.
+        Fingerprint(xxh3_128(&scratch).max(1))
     }
 
     fn operation(&self, raw: &[Option<&str>]) -> Result<Operation, Rejection> {

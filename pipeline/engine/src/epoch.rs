@@ -314,10 +314,11 @@ fn decode_all(context: &EpochContext<'_>, plan: &EpochPlan, tails: &ImportTails)
     let prepare = |dataset_id: u32| {
         let mut prepared = prepared.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = prepared.entry(dataset_id).or_insert_with(|| {
-            let info = context.sink.dataset(dataset_id)?;
+            let info = context.sink.dataset(dataset_id, plan.epoch)?;
             let open = info.sealed_epoch.is_none_or(|sealed| plan.epoch <= sealed);
             let importing = info.definition.system_time.is_some() && open;
-            Some(Arc::new(Prepared { decoder: Decoder::new(Arc::clone(&info.definition)), info, importing }))
+            let decoder = Decoder::new(Arc::clone(&info.definition), &info.columns);
+            Some(Arc::new(Prepared { decoder, info, importing }))
         });
         entry.clone()
     };
@@ -433,12 +434,13 @@ fn run_slot(
         let applied =
             apply_rows(work.dataset_id, definition, &work.batches, &rows, timing, context.state, &mut writes)?;
         let files = match pass {
-            Pass::Commit => stage(context.sink, work.dataset_id, definition, &work.columns, &applied)?,
+            Pass::Commit => stage(context.sink, work.dataset_id, &work.info, &work.columns, &applied)?,
             Pass::Replay { .. } => Vec::new(),
         };
         let Applied { committed, unchanged, .. } = applied;
         commits.push(DatasetCommit {
             dataset_id: work.dataset_id,
+            version: work.info.version,
             files,
             committed,
             unchanged,
@@ -452,6 +454,7 @@ fn run_slot(
 fn merge_commits(works: &[DatasetWork], by_slot: Vec<Vec<DatasetCommit>>) -> Vec<DatasetCommit> {
     let start = |work: &DatasetWork| DatasetCommit {
         dataset_id: work.dataset_id,
+        version: work.info.version,
         quarantined: work.quarantined,
         ignored_fields: work.batches.iter().map(|batch| batch.ignored_fields).sum(),
         seal: work.sealing,

@@ -179,7 +179,8 @@ pub fn encode_key(values: &[Value<'_>], out: &mut Vec<u8>) {
     values.iter().for_each(|value| encode_value(value, out));
 }
 
-/// Writes one value with its kind, so that a sequence of values has one meaning.
+/// Writes one value with its kind, so that a sequence of values has one meaning. Integers of any width are written alike,
+/// so that a column that was widened has the keys it had.
 pub fn encode_value(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(0),
@@ -189,10 +190,7 @@ pub fn encode_value(value: &Value<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(text.as_bytes());
         }
         Value::Bool(value) => out.extend_from_slice(&[2, u8::from(*value)]),
-        Value::Int32(value) => {
-            out.push(3);
-            out.extend_from_slice(&value.to_le_bytes());
-        }
+        Value::Int32(value) => encode_value(&Value::Int64(i64::from(*value)), out),
         Value::Int64(value) => {
             out.push(4);
             out.extend_from_slice(&value.to_le_bytes());

@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use arrow::array::{ArrayRef, RecordBatch};
-use model::{DatasetDefinition, EpochRecord, Instant};
+use model::{DatasetDefinition, EpochRecord, Instant, StoredColumns};
 
 use crate::Result;
 
@@ -198,8 +198,9 @@ impl StateWrites {
 
 /// Where epochs are committed.
 pub trait Sink: Send + Sync {
-    /// A dataset's definition and state of import; `None` for an identifier that was never given out.
-    fn dataset(&self, dataset_id: u32) -> Option<DatasetInfo>;
+    /// A dataset's definition as it holds for an epoch, committed or next, and its state of import; `None` for an
+    /// identifier that was never given out.
+    fn dataset(&self, dataset_id: u32, epoch: u64) -> Option<DatasetInfo>;
 
     /// The last committed epoch.
     fn head(&self) -> Option<EpochRecord>;
@@ -209,14 +210,17 @@ pub trait Sink: Send + Sync {
 
     /// The values that hold for some keys at a valid instant each, as of the last committed epoch and also of a history
     /// import that is not sealed. `keys` are the key columns in key order, row `i` of them goes with `instants[i]`.
-    /// Gives the value columns in the definition's order, row by row as asked. Fails with
+    /// Gives the value columns in the order of that version of the definition, row by row as asked. Fails with
     /// [`crate::ErrorKind::Mismatch`] where nothing holds.
-    fn values_at(&self, dataset_id: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>>;
+    fn values_at(&self, dataset_id: u32, version: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>>;
 
-    /// Begins a file of assertion rows for a dataset. Nothing of it is visible before the commit.
-    fn writer(&self, dataset_id: u32) -> Result<Box<dyn RowWriter>>;
+    /// Begins a file of assertion rows for a dataset, by a version of its definition. Nothing of it is visible before the
+    /// commit.
+    fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>>;
 
     /// Commits the epoch over all its datasets at once. An epoch that is committed already is recognised and left as it is.
+    /// Fails with an error that may pass where a dataset was worked out by another version of its definition than holds for
+    /// the epoch: it has to be worked out anew.
     fn commit(&self, commit: EpochCommit) -> Result<()>;
 }
 
@@ -227,6 +231,10 @@ pub struct DatasetInfo {
     pub name: String,
     /// Its definition.
     pub definition: Arc<DatasetDefinition>,
+    /// Which version of it that is.
+    pub version: u32,
+    /// Where the columns of that version are stored.
+    pub columns: Arc<StoredColumns>,
     /// The epoch that sealed its history import, when it is one and is sealed.
     pub sealed_epoch: Option<u64>,
 }
@@ -263,6 +271,8 @@ pub struct EpochCommit {
 pub struct DatasetCommit {
     /// The dataset.
     pub dataset_id: u32,
+    /// The version of its definition that this was worked out by.
+    pub version: u32,
     /// Its files.
     pub files: Vec<StagedFile>,
     /// Events that changed what is known.

@@ -14,27 +14,28 @@ use model::{DatasetDefinition, OPEN, arrow_layout};
 use crate::{
     Error, ErrorKind, Result,
     apply::{Applied, Assertion, Held},
-    ports::{RowWriter, Sink, StagedFile},
+    ports::{DatasetInfo, RowWriter, Sink, StagedFile},
 };
 
 /// Writes the rows of a slot. `columns` are those of the event batches: key columns in key order, then value columns.
 pub fn stage(
     sink: &dyn Sink,
     dataset_id: u32,
-    definition: &DatasetDefinition,
+    info: &DatasetInfo,
     columns: &[Vec<ArrayRef>],
     applied: &Applied,
 ) -> Result<Vec<StagedFile>> {
+    let definition = info.definition.as_ref();
     if applied.assertions.is_empty() {
         return Ok(Vec::new());
     }
     let laid_out = if applied.held.is_empty() {
         lay_out(definition, columns, &applied.assertions)?
     } else {
-        let held = held_columns(sink, dataset_id, definition, columns, &applied.held)?;
+        let held = held_columns(sink, dataset_id, info, columns, &applied.held)?;
         lay_out(definition, &[columns, &[held]].concat(), &applied.assertions)?
     };
-    let mut writer: Box<dyn RowWriter> = sink.writer(dataset_id)?;
+    let mut writer: Box<dyn RowWriter> = sink.writer(dataset_id, info.version)?;
     for batch in laid_out {
         writer.write(&batch)?;
     }
@@ -45,10 +46,11 @@ pub fn stage(
 fn held_columns(
     sink: &dyn Sink,
     dataset_id: u32,
-    definition: &DatasetDefinition,
+    info: &DatasetInfo,
     columns: &[Vec<ArrayRef>],
     held: &[Held],
 ) -> Result<Vec<ArrayRef>> {
+    let definition = info.definition.as_ref();
     let rows: Vec<(usize, usize)> = held.iter().map(|held| (held.key.batch as usize, held.key.row as usize)).collect();
     let instants: Vec<i64> = held.iter().map(|held| held.instant).collect();
     let mut found = Vec::with_capacity(definition.columns.len());
@@ -56,7 +58,7 @@ fn held_columns(
         let of_batches: Vec<&dyn Array> = columns.iter().map(|columns| columns[key].as_ref()).collect();
         found.push(interleave(&of_batches, &rows)?);
     }
-    let values = sink.values_at(dataset_id, &found, &instants)?;
+    let values = sink.values_at(dataset_id, info.version, &found, &instants)?;
     if values.len() != definition.value_columns().count() || values.iter().any(|column| column.len() != held.len()) {
         return Err(Error::new(ErrorKind::Internal, "the sink did not give the values it was asked for")
             .with("dataset", dataset_id)

@@ -12,7 +12,11 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::{Error, Result, StoredCounts, upkeep};
+use crate::{
+    DefinitionVersion, Error, Result, StoredCounts,
+    definitions::{self, insert_version},
+    upkeep,
+};
 
 /// Name of the catalog and of its one namespace, as other engines see them.
 const CATALOG: &str = "tidemark";
@@ -29,7 +33,7 @@ CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (
   PRIMARY KEY (catalog_name, namespace, property_key));
 CREATE TABLE IF NOT EXISTS tidemark_lake (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), uuid TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tidemark_datasets (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL, sealed_epoch INTEGER);
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, sealed_epoch INTEGER);
 CREATE TABLE IF NOT EXISTS tidemark_epochs (
   epoch INTEGER PRIMARY KEY, system_time INTEGER NOT NULL UNIQUE, position INTEGER NOT NULL, records INTEGER NOT NULL,
   rows INTEGER NOT NULL, duration_micros INTEGER NOT NULL, checkpoint TEXT NOT NULL);
@@ -50,7 +54,6 @@ pub(crate) struct Catalog {
 pub(crate) struct DatasetRow {
     pub(crate) id: u32,
     pub(crate) name: String,
-    pub(crate) definition: String,
     pub(crate) sealed_epoch: Option<u64>,
     pub(crate) metadata_location: String,
 }
@@ -86,6 +89,7 @@ impl Catalog {
         let catalog = Catalog { pool };
         let mut transaction = catalog.writing().await?;
         sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
+        sqlx::raw_sql(definitions::TABLES).execute(&mut *transaction).await?;
         sqlx::raw_sql(upkeep::TABLES).execute(&mut *transaction).await?;
         sqlx::query("INSERT OR IGNORE INTO tidemark_lake (only_row, uuid) VALUES (1, ?)")
             .bind(Uuid::new_v4().to_string())
@@ -111,7 +115,7 @@ impl Catalog {
     /// All datasets and the last epoch, of one moment.
     pub(crate) async fn load(&self) -> Result<(Vec<DatasetRow>, Option<EpochRecord>)> {
         let mut transaction = self.pool.begin().await?;
-        let query = "SELECT d.id, d.name, d.definition, d.sealed_epoch, t.metadata_location FROM tidemark_datasets d \
+        let query = "SELECT d.id, d.name, d.sealed_epoch, t.metadata_location FROM tidemark_datasets d \
                      JOIN iceberg_tables t ON t.catalog_name = ? AND t.table_namespace = ? AND t.table_name = d.name";
         let rows = sqlx::query(query).bind(CATALOG).bind(NAMESPACE).fetch_all(&mut *transaction).await?;
         let head = sqlx::query("SELECT * FROM tidemark_epochs ORDER BY epoch DESC LIMIT 1")
@@ -123,16 +127,21 @@ impl Catalog {
     }
 
     /// Stores a new dataset whose table starts with the metadata at a location. Gives its id.
-    pub(crate) async fn insert_dataset(&self, name: &str, definition: &str, metadata_location: &str) -> Result<u32> {
+    pub(crate) async fn insert_dataset(
+        &self,
+        name: &str,
+        definition: &DefinitionVersion,
+        metadata_location: &str,
+    ) -> Result<u32> {
         let mut transaction = self.writing().await?;
-        let row = sqlx::query("INSERT INTO tidemark_datasets (name, definition) VALUES (?, ?) RETURNING id")
+        let row = sqlx::query("INSERT INTO tidemark_datasets (name) VALUES (?) RETURNING id")
             .bind(name)
-            .bind(definition)
             .fetch_one(&mut *transaction)
             .await?;
-        let id = unsigned(row.try_get(0)?)?;
+        let id = id(&row, "id")?;
+        insert_version(&mut transaction, id, definition).await?;
         sqlx::query("INSERT INTO tidemark_dataset_counts VALUES (?, 0, 0, 0, 0, 0, NULL, NULL)")
-            .bind(signed(id)?)
+            .bind(i64::from(id))
             .execute(&mut *transaction)
             .await?;
         sqlx::query(
@@ -146,7 +155,7 @@ impl Catalog {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        u32::try_from(id).map_err(|_| Error::corrupt("a dataset's id is out of range"))
+        Ok(id)
     }
 
     /// Commits an epoch. Fails with `Conflict`, and changes nothing, where a table or the epoch is not as expected.
@@ -280,7 +289,6 @@ fn dataset_row(row: &SqliteRow) -> Result<DatasetRow> {
     Ok(DatasetRow {
         id: id(row, "id")?,
         name: row.try_get("name")?,
-        definition: row.try_get("definition")?,
         sealed_epoch: row.try_get::<Option<i64>, _>("sealed_epoch")?.map(unsigned).transpose()?,
         metadata_location: row.try_get("metadata_location")?,
     })

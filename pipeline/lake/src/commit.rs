@@ -42,6 +42,8 @@ pub struct EpochCommit {
 pub struct DatasetCommit {
     /// The dataset.
     pub dataset_id: u32,
+    /// The version of its definition that all this was worked out by.
+    pub version: u32,
     /// Files to append.
     pub files: Vec<StagedFile>,
     /// Records that changed what is known.
@@ -162,6 +164,15 @@ fn check_datasets(state: &State, commit: &EpochCommit) -> Result<Vec<Arc<TableSt
         })?;
         if tables.iter().any(|other| other.dataset.id == dataset.dataset_id) {
             return Err(Error::internal("a dataset is twice in one epoch").with("dataset", &table.dataset.name));
+        }
+        if dataset.version != table.dataset.version {
+            return Err(Error::new(
+                ErrorKind::DefinitionChanged,
+                "the dataset's definition changed while the epoch was worked out; it is worked out anew",
+            )
+            .with("dataset", &table.dataset.name)
+            .with("worked out by version", dataset.version)
+            .with("version", table.dataset.version));
         }
         if dataset.seal && !table.dataset.is_import() {
             return Err(Error::internal("only a history import can be sealed").with("dataset", &table.dataset.name));
@@ -293,7 +304,7 @@ fn advance(shared: &Shared, state: &State, commit: &EpochCommit, prepared: Vec<P
     let mut dropped = Vec::new();
     for Prepared { table, metadata, metadata_location, manifests, dropped: of_table } in prepared {
         let (metadata, manifests) = (Arc::new(metadata), Arc::new(manifests));
-        next.put(TableState { dataset: table.dataset.clone(), metadata, metadata_location, manifests });
+        next.put(TableState { metadata, metadata_location, manifests, ..TableState::clone(&table) });
         dropped.extend(of_table);
     }
     for sealed in commit.datasets.iter().filter(|dataset| dataset.seal) {
@@ -301,6 +312,12 @@ fn advance(shared: &Shared, state: &State, commit: &EpochCommit, prepared: Vec<P
             let dataset = Dataset { sealed_epoch: Some(commit.record.epoch), ..Dataset::clone(&table.dataset) };
             next.put(TableState { dataset: Arc::new(dataset), ..TableState::clone(table) });
         }
+    }
+    let EpochRecord { epoch, system_time, .. } = commit.record;
+    let begin: Vec<Arc<TableState>> = next.tables().filter(|table| table.begins_with(epoch)).cloned().collect();
+    for table in begin {
+        let versions = table.versions_timed(epoch, system_time);
+        next.put(TableState { versions, ..TableState::clone(&table) });
     }
     next.head = Some(commit.record.clone());
     shared.set_state(next);

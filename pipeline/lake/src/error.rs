@@ -18,6 +18,8 @@ pub enum ErrorKind {
     DefinitionDiffers,
     /// The definition cannot be used; see [`Error::problems`].
     InvalidDefinition,
+    /// The definition changed while the epoch was worked out: it has to be worked out anew.
+    DefinitionChanged,
     /// Another commit came first, or the epoch does not follow the last one.
     Conflict,
     /// A system time later than the last committed one was asked for.
@@ -84,9 +86,9 @@ impl Error {
         &self.problems
     }
 
-    /// Whether the same call may succeed later without anything else being done.
+    /// Whether the same may succeed later, begun anew, without anything else being done.
     pub fn retryable(&self) -> bool {
-        self.kind == ErrorKind::Io
+        matches!(self.kind, ErrorKind::Io | ErrorKind::DefinitionChanged)
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Error {

@@ -5,7 +5,8 @@ use std::{collections::HashSet, sync::Arc};
 use arrow::{
     array::{Array, ArrayRef, BooleanArray, RecordBatch, Scalar, TimestampMicrosecondArray},
     buffer::BooleanBuffer,
-    compute::{filter_record_batch, kernels::cmp},
+    compute::{cast, filter_record_batch, kernels::cmp},
+    datatypes::DataType,
     error::ArrowError,
     row::{RowConverter, SortField},
 };
@@ -45,7 +46,7 @@ enum Test {
     /// Greater than this; null, which is unbounded, always.
     EndsAfter(i64),
     /// One of these; null never.
-    OneOf { sorted: Option<Vec<Bound>>, values: Values },
+    OneOf { sorted: Option<Vec<Bound>>, values: Values, data_type: DataType },
 }
 
 enum Values {
@@ -97,7 +98,8 @@ impl Filter {
 
     /// And whose column has one of these values.
     pub(crate) fn one_of(mut self, column: &str, values: &ArrayRef) -> Result<Filter> {
-        let test = Test::OneOf { sorted: sorted_values(values), values: Values::new(values)? };
+        let data_type = values.data_type().clone();
+        let test = Test::OneOf { sorted: sorted_values(values), values: Values::new(values)?, data_type };
         self.push(column, test);
         Ok(self)
     }
@@ -237,11 +239,19 @@ impl ColumnTest {
 
     fn evaluate(&self, batch: &RecordBatch) -> std::result::Result<BooleanBuffer, ArrowError> {
         let lacks = || ArrowError::SchemaError(format!("a data file lacks the column '{}' of its table", self.column));
-        let column = batch.column_by_name(&self.column).ok_or_else(lacks)?;
+        let column = match (batch.column_by_name(&self.column), &self.test) {
+            // The file is older than the column.
+            (None, Test::OneOf { .. }) => return Ok(BooleanBuffer::new_unset(batch.num_rows())),
+            (column, _) => column.ok_or_else(lacks)?,
+        };
         match &self.test {
             Test::AtMost(limit) => each_instant(column, false, |value| value <= *limit),
             Test::Before(limit) => each_instant(column, false, |value| value < *limit),
             Test::EndsAfter(limit) => each_instant(column, true, |value| value > *limit),
+            // A file that is older than a widening has narrower values.
+            Test::OneOf { values, data_type, .. } if column.data_type() != data_type => {
+                values.hold(&cast(column, data_type)?)
+            }
             Test::OneOf { values, .. } => values.hold(column),
         }
     }

@@ -14,17 +14,18 @@ use iceberg::{
     spec::{ManifestFile, TableMetadata},
 };
 use model::{
-    DatasetDefinition, DefinitionProblem, EpochRecord, Instant, SnapshotToken, definition::check_dataset_name,
+    DatasetDefinition, DefinitionProblem, EpochRecord, Instant, SnapshotToken, StoredColumns,
+    definition::check_dataset_name,
 };
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    AssertionWriter, EpochCommit, Error, ErrorKind, LakeSnapshot, Result,
+    AssertionWriter, DefinitionVersion, EpochCommit, Error, ErrorKind, LakeSnapshot, Result,
     catalog::{Catalog, DatasetRow},
     commit,
     file_cache::FileCache,
     files,
-    layout::{TableFolders, new_table},
+    layout::{TableFolders, file_schema, new_table},
     manifests::{ManifestCache, load_list},
     upkeep,
     views::View,
@@ -52,6 +53,10 @@ pub struct Dataset {
     pub name: String,
     /// Its definition.
     pub definition: DatasetDefinition,
+    /// Which version of its definition that is, counting from 1.
+    pub version: u32,
+    /// Where the columns of that version are stored.
+    pub columns: Arc<StoredColumns>,
     /// The epoch that sealed it, for a history import that is sealed.
     pub sealed_epoch: Option<u64>,
 }
@@ -142,7 +147,10 @@ pub(crate) struct State {
 /// One table at such a moment.
 #[derive(Clone)]
 pub(crate) struct TableState {
+    /// As the last version of its definition has it, which holds for the next epoch.
     pub(crate) dataset: Arc<Dataset>,
+    /// All versions of its definition, the first one first.
+    pub(crate) versions: Arc<Vec<DefinitionVersion>>,
     pub(crate) metadata: Arc<TableMetadata>,
     pub(crate) metadata_location: String,
     pub(crate) manifests: Arc<Vec<ManifestFile>>,
@@ -319,18 +327,21 @@ impl Lake {
         self.shared.catalog.recent_epochs(limit).await
     }
 
-    /// A writer of new assertion rows of a dataset. It creates its file with the first row.
+    /// A writer of new assertion rows of a dataset, as the version of its definition says. It creates its file with the
+    /// first row.
     pub fn writer(&self, dataset: &Dataset) -> Result<AssertionWriter> {
         let state = self.shared.state();
         let table = state.table_by_id(dataset.id).ok_or_else(|| no_dataset(&dataset.name))?;
         let folder = TableFolders::at(table.metadata.location()).data();
-        Ok(AssertionWriter::new(&table.dataset.definition, folder, FileShape::APPENDED, self.shared.staging.clone()))
+        let schema = file_schema(&dataset.definition, &dataset.columns);
+        Ok(AssertionWriter::new(schema, folder, FileShape::APPENDED, self.shared.staging.clone()))
     }
 
     /// Commits an epoch: all of it, or nothing.
     ///
     /// The epoch has to follow the last one, with a later system time and no earlier position; else `Conflict`. An
-    /// epoch that is committed already, by number, system time and position, is recognised and given back unchanged.
+    /// epoch that is committed already, by number, system time and position, is recognised and given back unchanged. Fails
+    /// with `DefinitionChanged` where a dataset was worked out by another definition than holds for the epoch.
     /// Runs to its end even where the caller stops waiting.
     pub async fn commit_epoch(&self, commit: EpochCommit) -> Result<EpochRecord> {
         let shared = self.shared.clone();
@@ -401,7 +412,10 @@ async fn define(shared: &Shared, name: &str, definition: DatasetDefinition) -> R
         if table.dataset.definition == definition {
             return Ok(Defined::Same(table.dataset.clone()));
         }
-        let message = format!("dataset '{name}' exists with a different definition");
+        let message = format!(
+            "dataset '{name}' exists with a different definition; columns are added, renamed, dropped and widened with \
+             PATCH /api/v1/datasets/{name} or ALTER TABLE"
+        );
         return Err(Error::new(ErrorKind::DefinitionDiffers, message));
     }
     if state.standing_view(name).is_some() {
@@ -412,7 +426,8 @@ async fn define(shared: &Shared, name: &str, definition: DatasetDefinition) -> R
     }
     let folders = TableFolders::of(&shared.warehouse(), name);
     let location = folders.location()?;
-    let metadata = new_table(name, &location, &definition)?;
+    let version = DefinitionVersion::first(definition);
+    let metadata = new_table(name, &location, &version.definition)?;
     let metadata_location = MetadataLocation::new_with_metadata(&location, &metadata).to_string();
     let (path, bytes) = (files::path_of(&metadata_location), json(&metadata)?);
     let warehouse = shared.warehouse();
@@ -425,13 +440,13 @@ async fn define(shared: &Shared, name: &str, definition: DatasetDefinition) -> R
         [Some(metadata), above, Some(warehouse)].iter().flatten().try_for_each(|folder| files::sync(folder))
     })
     .await?;
-    let text = serde_json::to_string(&definition)
-        .map_err(|e| Error::internal("a definition could not be written").because(e))?;
-    let id = shared.catalog.insert_dataset(name, &text, &metadata_location).await?;
-    let dataset = Arc::new(Dataset { id, name: name.to_owned(), definition, sealed_epoch: None });
+    let id = shared.catalog.insert_dataset(name, &version, &metadata_location).await?;
+    let dataset = Arc::new(version.dataset(id, name, None));
+    let versions = Arc::new(vec![version]);
     let mut next = State::clone(&state);
     let metadata = Arc::new(metadata);
-    next.put(TableState { dataset: dataset.clone(), metadata, metadata_location, manifests: Arc::default() });
+    let manifests = Arc::default();
+    next.put(TableState { dataset: dataset.clone(), versions, metadata, metadata_location, manifests });
     shared.set_state(next);
     Ok(Defined::Created(dataset))
 }
@@ -444,28 +459,36 @@ pub(crate) fn json(metadata: &TableMetadata) -> Result<Vec<u8>> {
 /// The state as the catalog has it.
 pub(crate) async fn load_state(catalog: &Catalog) -> Result<State> {
     let (rows, head) = catalog.load().await?;
-    let tables: Vec<TableState> =
-        stream::iter(rows).map(load_table).buffer_unordered(TABLES_LOADED_AT_ONCE).try_collect().await?;
+    let mut versions: HashMap<u32, Vec<DefinitionVersion>> = HashMap::new();
+    for (dataset_id, version) in catalog.definitions().await? {
+        versions.entry(dataset_id).or_default().push(version);
+    }
+    let loads = rows.into_iter().map(|row| {
+        let versions = versions.remove(&row.id).unwrap_or_default();
+        load_table(row, versions)
+    });
+    let loads: Vec<_> = loads.collect();
+    let tables: Vec<TableState> = stream::iter(loads).buffer_unordered(TABLES_LOADED_AT_ONCE).try_collect().await?;
     let views = catalog.views().await?.into_iter().map(Arc::new).collect();
     let mut state = State { head, views, ..State::default() };
     tables.into_iter().for_each(|table| state.put(table));
     Ok(state)
 }
 
-async fn load_table(row: DatasetRow) -> Result<TableState> {
+async fn load_table(row: DatasetRow, versions: Vec<DefinitionVersion>) -> Result<TableState> {
     let bytes = files::read(&row.metadata_location).await?;
     let corrupt = |what: &str| Error::corrupt(what).with("dataset", &row.name);
     let metadata: TableMetadata =
         serde_json::from_slice(&bytes).map_err(|e| corrupt("table metadata cannot be read").because(e))?;
-    let definition: DatasetDefinition =
-        serde_json::from_str(&row.definition).map_err(|e| corrupt("a definition cannot be read").because(e))?;
+    let last = versions.last().ok_or_else(|| corrupt("the catalog has no definition of a dataset"))?;
+    let dataset = last.dataset(row.id, &row.name, row.sealed_epoch);
     let manifests = match metadata.current_snapshot() {
         Some(snapshot) => load_list(snapshot.manifest_list()).await?,
         None => Vec::new(),
     };
-    let dataset = Dataset { id: row.id, name: row.name, definition, sealed_epoch: row.sealed_epoch };
     Ok(TableState {
         dataset: Arc::new(dataset),
+        versions: Arc::new(versions),
         metadata: Arc::new(metadata),
         metadata_location: row.metadata_location,
         manifests: Arc::new(manifests),

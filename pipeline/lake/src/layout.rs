@@ -1,7 +1,7 @@
 //! How a dataset becomes an Iceberg table: its schema with field ids, its folders, and the metadata it starts with.
 //!
-//! Unpartitioned, format version 2. Field ids count from 1 in the order of the assertion columns, which is also how
-//! Iceberg numbers the fields of a new table.
+//! Unpartitioned, format version 2. Field ids count from 1 in the order of the stored columns ([`model::StoredColumns`]),
+//! which is also how Iceberg numbers the fields of a new table.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -9,11 +9,11 @@ use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUn
 use iceberg::{
     TableCreation,
     spec::{
-        NestedField, NullOrder, PrimitiveType, Schema, SortDirection, SortField, SortOrder, TableMetadata,
-        TableMetadataBuilder, Transform, Type,
+        NestedField, NullOrder, PrimitiveType, Schema, SchemaRef as SchemaRefOfTable, SortDirection, SortField,
+        SortOrder, TableMetadata, TableMetadataBuilder, Transform, Type,
     },
 };
-use model::{DatasetDefinition, TIME_COLUMNS, arrow_layout::assertion_schema};
+use model::{DatasetDefinition, StoredColumns, TIME_COLUMNS, arrow_layout::assertion_schema};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 use crate::{
@@ -28,14 +28,32 @@ pub(crate) const EXACT_SORT_ORDER_ID: i32 = 1;
 /// Superseded metadata files that stay listed and on disk, per table.
 const METADATA_VERSIONS_KEPT: &str = "100";
 
-/// The columns of an assertion row as they are written to Parquet, with their field ids.
-pub(crate) fn file_schema(definition: &DatasetDefinition) -> SchemaRef {
+/// The columns of an assertion row, in the order of the assertion columns, as they are written to Parquet: with their
+/// names in files and their field ids.
+pub(crate) fn file_schema(definition: &DatasetDefinition, columns: &StoredColumns) -> SchemaRef {
     let assertion = assertion_schema(definition);
-    let fields = (1..).zip(assertion.fields()).map(|(id, field): (i32, &Arc<Field>)| {
-        let id = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string())]);
-        field.as_ref().clone().with_metadata(id)
+    let fields = assertion.fields().iter().filter_map(|field| {
+        let (stored, id) = columns.column(field.name()).zip(columns.field_id(field.name()))?;
+        Some(with_id(field.as_ref().clone().with_name(&stored.name), id))
     });
     Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
+}
+
+/// All columns a table ever had, with their names in files and their field ids.
+pub(crate) fn whole_schema(columns: &StoredColumns) -> SchemaRef {
+    let schema = columns.schema();
+    let fields = (1..).zip(schema.fields()).map(|(id, field)| with_id(field.as_ref().clone(), id));
+    Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
+}
+
+fn with_id(field: Field, id: i32) -> Field {
+    field.with_metadata(HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string())]))
+}
+
+/// The field id of a column of a file.
+pub(crate) fn field_id(field: &Field) -> Result<i32> {
+    let id = field.metadata().get(PARQUET_FIELD_ID_META_KEY).and_then(|id| id.parse().ok());
+    id.ok_or_else(|| Error::internal("a column of a file has no field id").with("column", field.name()))
 }
 
 /// The Iceberg type a column is stored as.
@@ -57,19 +75,14 @@ pub(crate) fn iceberg_type(data_type: &DataType) -> Result<PrimitiveType> {
 
 /// Metadata of a new, empty table at a location.
 pub(crate) fn new_table(name: &str, location: &str, definition: &DatasetDefinition) -> Result<TableMetadata> {
-    let assertion = assertion_schema(definition);
-    let mut fields = Vec::with_capacity(assertion.fields().len());
-    for (id, field) in (1..).zip(assertion.fields()) {
-        let field_type = Type::Primitive(iceberg_type(field.data_type())?);
-        fields.push(Arc::new(NestedField::new(id, field.name(), field_type, !field.is_nullable())));
-    }
     let properties = [
         ("write.format.default", "parquet"),
         ("write.parquet.compression-codec", "zstd"),
         ("write.metadata.previous-versions-max", METADATA_VERSIONS_KEPT),
         ("write.metadata.delete-after-commit.enabled", "true"),
     ];
-    let schema = Schema::builder().with_fields(fields).build()?;
+    let assertion = assertion_schema(definition);
+    let schema = table_schema((1..).zip(assertion.fields().iter().map(Arc::as_ref)))?;
     let sort_order = exact_sort_order(definition, &schema)?;
     let creation = TableCreation::builder()
         .name(name.to_owned())
@@ -79,6 +92,35 @@ pub(crate) fn new_table(name: &str, location: &str, definition: &DatasetDefiniti
         .properties(properties.map(|(key, value)| (key.to_owned(), value.to_owned())))
         .build();
     Ok(TableMetadataBuilder::from_table_creation(creation)?.build()?.metadata)
+}
+
+fn table_schema<'a>(fields: impl Iterator<Item = (i32, &'a Field)>) -> Result<Schema> {
+    let fields = fields.map(|(id, field)| {
+        let field_type = Type::Primitive(iceberg_type(field.data_type())?);
+        Ok(Arc::new(NestedField::new(id, field.name(), field_type, !field.is_nullable())))
+    });
+    Ok(Schema::builder().with_fields(fields.collect::<Result<Vec<_>>>()?).build()?)
+}
+
+/// Table metadata in which the columns of a definition are the current ones. All columns there ever were are a schema
+/// of the table too, by which manifests are written, so that nothing that is known of a file is lost.
+pub(crate) fn with_columns(
+    builder: TableMetadataBuilder,
+    definition: &DatasetDefinition,
+    columns: &StoredColumns,
+) -> Result<TableMetadataBuilder> {
+    let (all, shown) = (columns.schema(), assertion_schema(definition));
+    let all = table_schema((1..).zip(all.fields().iter().map(Arc::as_ref)))?;
+    let shown = shown.fields().iter().filter_map(|field| Some((columns.field_id(field.name())?, field.as_ref())));
+    Ok(builder.add_schema(all)?.add_current_schema(table_schema(shown)?)?)
+}
+
+/// The schema of a table that has every column there ever was, in its widest type: of those with the most columns the
+/// one that came last. A column may go by another name in it.
+pub(crate) fn schema_with_all(table: &TableMetadata) -> &SchemaRefOfTable {
+    let schemas = table.schemas_iter();
+    let last = schemas.max_by_key(|schema| (schema.as_struct().fields().len(), schema.schema_id()));
+    last.unwrap_or_else(|| table.current_schema())
 }
 
 /// The sort order of exact files, for a table's metadata.
@@ -160,7 +202,7 @@ mod tests {
             each: None,
         };
         let table = new_table("x", "file:///w/x", &definition).unwrap();
-        let file = file_schema(&definition);
+        let file = file_schema(&definition, &StoredColumns::of(&definition));
         let schema = table.current_schema();
         assert_eq!(schema.as_struct().fields().len(), file.fields().len());
         for (field, stored) in file.fields().iter().zip(schema.as_struct().fields()) {

@@ -11,6 +11,8 @@ mod backup;
 mod bounds;
 mod catalog;
 mod commit;
+mod conform;
+mod definitions;
 mod error;
 mod file_cache;
 mod files;
@@ -31,6 +33,7 @@ pub use model;
 
 pub use backup::{LakeFile, LakeMoment, relocate};
 pub use commit::{DatasetCommit, EpochCommit};
+pub use definitions::DefinitionVersion;
 pub use error::{Error, ErrorKind, Result};
 pub use lake::{Dataset, Defined, Lake, StoredCounts};
 pub use scan::{KeyFilter, Part, RowChooser, ScanRequest};

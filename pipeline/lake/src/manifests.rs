@@ -18,7 +18,11 @@ use iceberg::{
 };
 use uuid::Uuid;
 
-use crate::{Error, Result, files, layout::TableFolders, weighted_lru::WeightedLru};
+use crate::{
+    Error, Result, files,
+    layout::{TableFolders, schema_with_all},
+    weighted_lru::WeightedLru,
+};
 
 const SMALL_MANIFESTS_MAX: usize = 64;
 const SMALL_MANIFEST_BYTES: i64 = 1 << 20;
@@ -207,7 +211,7 @@ fn manifest_writer(
     let builder = ManifestWriterBuilder::new(
         file_io.new_output(location)?,
         Some(snapshot.id),
-        table.current_schema().clone(),
+        schema_with_all(table).clone(),
         table.default_partition_spec().as_ref().clone(),
     );
     Ok(builder.build_v2_data())

@@ -4,7 +4,7 @@
 //! particular order, as many pieces of work are at once in hand as the machine has cores. In the order of keys, files
 //! that follow upon one another make a chain, and each chain is read ahead of whoever puts the chains together.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, RecordBatch},
@@ -13,10 +13,13 @@ use arrow::{
     error::ArrowError,
 };
 use futures::{FutureExt, StreamExt, TryStreamExt, stream, stream::BoxStream};
-use model::arrow_layout::assertion_schema;
+use model::{
+    StoredColumn,
+    arrow_layout::{assertion_schema, data_type},
+};
 
 use crate::{
-    Error, ErrorKind, Result,
+    Dataset, Error, ErrorKind, Result, conform,
     filter::Filter,
     lake::{Shared, TableState},
     scan_plan::{chains, units_of},
@@ -112,23 +115,47 @@ pub struct KeyFilter {
     pub values: ArrayRef,
 }
 
-/// A scan that was checked against its table.
-pub(crate) struct Query {
+/// What is read: a table, with the columns of a version of its dataset.
+pub(crate) struct Read {
     pub(crate) shared: Arc<Shared>,
     pub(crate) table: Arc<TableState>,
+    pub(crate) dataset: Arc<Dataset>,
+}
+
+impl Read {
+    /// What files call a column of the dataset.
+    fn stored(&self, column: &str) -> Result<&StoredColumn> {
+        self.dataset.columns.column(column).ok_or_else(|| {
+            let message = format!("dataset '{}' has no column '{column}'", self.dataset.name);
+            Error::new(ErrorKind::NotFound, message)
+        })
+    }
+
+    /// Adds a condition on a column of the dataset to those on the columns of files.
+    pub(crate) fn one_of(&self, filter: Filter, KeyFilter { column, values }: &KeyFilter) -> Result<Filter> {
+        let stored = self.stored(column)?;
+        // Files may have the column in its widest type, whose other values the version does not know.
+        let all = self.table.dataset.columns.all().iter().find(|all| all.name == stored.name).unwrap_or(stored);
+        filter.one_of(&stored.name, &conform::typed(values, &data_type(all.column_type))?)
+    }
+}
+
+/// A scan that was checked against its table. Conditions name columns as files do.
+pub(crate) struct Query {
+    pub(crate) read: Read,
     pub(crate) part: Part,
     pub(crate) filter: Filter,
     pub(crate) chooser: Option<Arc<dyn RowChooser>>,
     pub(crate) output: SchemaRef,
+    /// What files call the columns of the output.
+    pub(crate) stored: Vec<String>,
+    /// By the names in files.
+    pub(crate) field_ids: HashMap<String, i32>,
 }
 
 /// Checks a request and gives the stream that answers it. Nothing is read before the stream is polled.
-pub(crate) fn scan(
-    shared: Arc<Shared>,
-    table: Arc<TableState>,
-    request: &ScanRequest,
-) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let Some(query) = checked(shared, table, request)? else { return Ok(stream::empty().boxed()) };
+pub(crate) fn scan(read: Read, request: &ScanRequest) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let Some(query) = checked(read, request)? else { return Ok(stream::empty().boxed()) };
     let units = async move {
         let units = units_of(&query).await?;
         let at_once = std::thread::available_parallelism().map_or(2, usize::from);
@@ -140,12 +167,11 @@ pub(crate) fn scan(
 /// Checks a request and gives streams of the rows of exact files, each in the order of keys and then `valid_from` and
 /// `system_from`. Nothing is read of a file before its stream is polled.
 pub(crate) async fn scan_sorted(
-    shared: Arc<Shared>,
-    table: Arc<TableState>,
+    read: Read,
     request: ScanRequest,
 ) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
     let request = ScanRequest { part: Part::Exact, ..request };
-    let Some(query) = checked(shared, table, &request)? else { return Ok(Vec::new()) };
+    let Some(query) = checked(read, &request)? else { return Ok(Vec::new()) };
     let chains = chains(&query).await?;
     let ahead = if chains.len() > 1 { AMONG_OTHERS } else { ALONE };
     Ok(chains.into_iter().map(|groups| read_in_order(query.clone(), groups, ahead)).collect())
@@ -165,31 +191,24 @@ fn read_in_order(
 }
 
 /// Checks a request against its table; `None` when it asks for no valid instant.
-pub(crate) fn checked(
-    shared: Arc<Shared>,
-    table: Arc<TableState>,
-    request: &ScanRequest,
-) -> Result<Option<Arc<Query>>> {
-    let all = assertion_schema(&table.dataset.definition);
-    let index = |column: &str| {
-        all.index_of(column).map_err(|_| {
-            let message = format!("dataset '{}' has no column '{column}'", table.dataset.name);
-            Error::new(ErrorKind::NotFound, message)
-        })
-    };
-    let indices = request.columns.iter().map(|column| index(column)).collect::<Result<Vec<_>>>()?;
-    let fields: Vec<_> = indices.iter().map(|&i| all.fields()[i].clone()).collect();
+pub(crate) fn checked(read: Read, request: &ScanRequest) -> Result<Option<Arc<Query>>> {
+    let all = assertion_schema(&read.dataset.definition);
+    let stored = request.columns.iter().map(|column| read.stored(column)).collect::<Result<Vec<_>>>()?;
+    let stored: Vec<String> = stored.into_iter().map(|column| column.name.clone()).collect();
+    let fields = request.columns.iter().map(|column| Ok(all.field_with_name(column)?.clone()));
+    let fields = fields.collect::<Result<Vec<_>>>()?;
     // Keys come first: they leave the fewest rows whose other columns have to be looked at.
     let mut filter = Filter::default();
-    for KeyFilter { column, values } in &request.key_filters {
-        let expected = all.field(index(column)?).data_type();
-        if values.data_type() != expected {
+    for key_filter in &request.key_filters {
+        let KeyFilter { column, values } = key_filter;
+        let expected = data_type(read.stored(column)?.column_type);
+        if *values.data_type() != expected {
             return Err(Error::internal("a column was filtered by values of another type")
                 .with("column", column)
                 .with("column type", expected)
                 .with("values", values.data_type()));
         }
-        filter = filter.one_of(column, values)?;
+        filter = read.one_of(filter, key_filter)?;
     }
     filter = filter.and(request.known());
     if let Some((from, to)) = request.valid_overlap {
@@ -199,5 +218,6 @@ pub(crate) fn checked(
         filter = filter.valid_within(from, to);
     }
     let (part, chooser, output) = (request.part, request.chooser.clone(), Arc::new(Schema::new(fields)));
-    Ok(Some(Arc::new(Query { shared, table, part, filter, chooser, output })))
+    let field_ids = read.table.dataset.columns.field_ids();
+    Ok(Some(Arc::new(Query { read, part, filter, chooser, output, stored, field_ids })))
 }

@@ -1,9 +1,10 @@
 //! Which data files, row groups and pages can hold what a scan asks for, judged by bounds and statistics alone.
 
-use std::{cmp::Ordering, path::PathBuf, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap, path::PathBuf, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use iceberg::spec::DataFile;
+use model::TIME_COLUMNS;
 use parquet::{
     arrow::arrow_reader::{RowSelection, RowSelector},
     file::{metadata::ParquetMetaData, page_index::column_index::ColumnIndexMetaData},
@@ -16,7 +17,7 @@ use crate::{
     filter::Filter,
     lake::{Shared, TableState},
     layout::EXACT_SORT_ORDER_ID,
-    scan::Query,
+    scan::{Query, Read},
     scan_read::{RowGroup, SmallFile, Unit},
 };
 
@@ -91,10 +92,10 @@ impl Part {
     }
 }
 
-/// The range of a column in a file, by the column's name.
-fn file_range(table: &TableState, file: &DataFile, column: &str) -> ColumnRange {
+/// The range of a column in a file, by the column's name in files.
+fn file_range(field_ids: &HashMap<String, i32>, file: &DataFile, column: &str) -> ColumnRange {
     let rows = file.record_count();
-    let Some(id) = table.metadata.current_schema().field_id_by_name(column) else {
+    let Some(&id) = field_ids.get(column) else {
         return ColumnRange { rows, ..ColumnRange::default() };
     };
     ColumnRange {
@@ -106,7 +107,7 @@ fn file_range(table: &TableState, file: &DataFile, column: &str) -> ColumnRange 
 }
 
 /// Counts what the bounds of a request's conditions leave of the table's files.
-pub(crate) async fn pruning(shared: &Shared, table: &TableState, request: &ScanRequest) -> Result<Pruning> {
+pub(crate) async fn pruning(read: &Read, request: &ScanRequest) -> Result<Pruning> {
     let known = request.known();
     let nowhere = request.valid_overlap.is_some_and(|(from, to)| from >= to);
     let valid = match request.valid_overlap {
@@ -115,14 +116,15 @@ pub(crate) async fn pruning(shared: &Shared, table: &TableState, request: &ScanR
     };
     let mut keys = Filter::default();
     for filter in &request.key_filters {
-        keys = keys.one_of(&filter.column, &filter.values)?;
+        keys = read.one_of(keys, filter)?;
     }
+    let field_ids = read.table.dataset.columns.field_ids();
     let mut counted = Pruning::default();
-    live_files(shared, table, |file| {
+    live_files(&read.shared, &read.table, |file| {
         if !request.part.has(file) {
             return None::<()>;
         }
-        let left = |filter: &Filter| filter.within(|column| file_range(table, file, column)).is_some();
+        let left = |filter: &Filter| filter.within(|column| file_range(&field_ids, file, column)).is_some();
         let known = left(&known);
         let valid = known && !nowhere && left(&valid);
         counted.files += 1;
@@ -138,8 +140,8 @@ pub(crate) async fn pruning(shared: &Shared, table: &TableState, request: &ScanR
 /// Counts the files that may hold rows of a checked scan, by kind.
 pub(crate) async fn kinds(query: &Query) -> Result<Kinds> {
     let mut counted = Kinds::default();
-    live_files(&query.shared, &query.table, |file| {
-        let range = |column: &str| file_range(&query.table, file, column);
+    live_files(&query.read.shared, &query.read.table, |file| {
+        let range = |column: &str| file_range(&query.field_ids, file, column);
         if query.part.has(file) && query.filter.within(range).is_some() {
             let kind = match range("system_to").nulls {
                 _ if !is_exact(file) => &mut counted.appended,
@@ -180,13 +182,16 @@ pub(crate) async fn live_files<T>(
 }
 
 async fn scan_files(query: &Query) -> Result<Vec<ScanFile>> {
-    live_files(&query.shared, &query.table, |file| {
-        let range = |column: &str| file_range(&query.table, file, column);
+    // Key columns are stored first, and have been there from the first.
+    let read = &query.read;
+    let keys = &read.table.dataset.columns.all()[..read.dataset.definition.key.len()];
+    live_files(&read.shared, &read.table, |file| {
+        let range = |column: &str| file_range(&query.field_ids, file, column);
         if !query.part.has(file) {
             return None;
         }
         let filter = query.filter.within(range)?;
-        let keys = query.table.dataset.definition.key.iter().map(|key| range(key)).collect();
+        let keys = keys.iter().map(|key| range(&key.name)).collect();
         let (rows, bytes, exact) = (file.record_count(), file.file_size_in_bytes(), is_exact(file));
         let known = range("system_from").max;
         Some(ScanFile { path: path_of(file.file_path()), rows, bytes, exact, filter, keys, known })
@@ -202,7 +207,7 @@ pub(crate) async fn units_of(query: &Arc<Query>) -> Result<Vec<Unit>> {
     let (small, large): (Vec<_>, Vec<_>) = files.into_iter().partition(ScanFile::is_small);
     let large = large.into_iter().map(|file| {
         let query = query.clone();
-        blocking(move || row_groups(&query.shared, file))
+        blocking(move || row_groups(&query.read.shared, file))
     });
     let groups: Vec<Vec<RowGroup>> = stream::iter(large).buffered(LOADED_AT_ONCE).try_collect().await?;
     let mut units: Vec<Unit> = group_small(small).into_iter().map(Unit::Small).collect();
@@ -219,7 +224,7 @@ pub(crate) async fn chains(query: &Arc<Query>) -> Result<Vec<Vec<RowGroup>>> {
         files.into_iter().enumerate().flat_map(|(chain, files)| files.into_iter().map(move |file| (chain, file)));
     let loads = loads.map(|(chain, file)| {
         let query = query.clone();
-        blocking(move || Ok((chain, row_groups(&query.shared, file)?)))
+        blocking(move || Ok((chain, row_groups(&query.read.shared, file)?)))
     });
     let mut loaded = stream::iter(loads).buffered(LOADED_AT_ONCE);
     while let Some((chain, groups)) = loaded.try_next().await? {
@@ -290,8 +295,14 @@ fn row_groups(shared: &Shared, file: ScanFile) -> Result<Vec<RowGroup>> {
     for (index, group) in metadata.row_groups().iter().enumerate() {
         let rows = group.num_rows().unsigned_abs();
         let filter = file.filter.within(|column| {
-            let statistics = leaf_of(&metadata, column).and_then(|leaf| group.column(leaf).statistics());
-            ColumnRange::of_statistics(statistics, rows)
+            match leaf_of(&metadata, column) {
+                Some(leaf) => ColumnRange::of_statistics(group.column(leaf).statistics(), rows),
+                // The file is older than the column.
+                None if !TIME_COLUMNS.contains(&column) => {
+                    ColumnRange { nulls: Some(rows), rows, ..ColumnRange::default() }
+                }
+                None => ColumnRange { rows, ..ColumnRange::default() },
+            }
         });
         let Some(filter) = filter else { continue };
         let selection = selection(&metadata, index, &filter);

@@ -9,10 +9,11 @@ use arrow::{
     array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array},
     buffer::BooleanBuffer,
     compute::{concat_batches, filter_record_batch},
-    datatypes::{DataType, Field, FieldRef, SchemaRef},
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
     error::ArrowError,
 };
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, future, stream, stream::BoxStream};
+use model::arrow_layout::data_type;
 use parquet::{
     arrow::{
         ProjectionMask,
@@ -26,7 +27,7 @@ use parquet::{
 use tokio::sync::mpsc;
 
 use crate::{
-    Error, Result, RowChooser,
+    Error, Result, RowChooser, conform,
     error::parquet_error,
     files::blocking,
     filter::{Condition, Filter, missing},
@@ -80,9 +81,9 @@ impl Unit {
 fn read_small(query: &Query, files: &[SmallFile]) -> Result<Vec<RecordBatch>> {
     let mut batches = Vec::new();
     for file in files {
-        for batch in query.shared.files.decoded(&file.path)?.iter() {
+        for batch in query.read.shared.files.decoded(&file.path)?.iter() {
             let mut kept = file.filter.apply(batch.clone())?;
-            if let Some(chooser) = &query.chooser {
+            if let Some(chooser) = query.chooser_of(&kept.schema()) {
                 let chosen = chooser.choose(&kept, &BooleanBuffer::new_set(kept.num_rows()))?;
                 kept = filter_record_batch(&kept, &BooleanArray::new(chosen, None))?;
             }
@@ -133,8 +134,8 @@ impl RowGroup {
     }
 
     fn open(self, query: Arc<Query>) -> Result<OpenRowGroup> {
-        let fields = query.output.fields().iter();
-        let known: Vec<Option<ArrayRef>> = fields.map(|field| self.only_value(field)).collect();
+        let asked = || query.stored.iter().zip(query.output.fields());
+        let known: Vec<Option<ArrayRef>> = asked().map(|(stored, field)| self.only_value(stored, field)).collect();
         let RowGroup { path, footer, index, filter, selection } = self;
         let file = File::open(&path).map_err(|e| Error::io("open a file", &path, e))?;
         let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
@@ -145,14 +146,14 @@ impl RowGroup {
             Ok(ProjectionMask::roots(&parquet_schema, indices?))
         };
         let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
-        for test in row_tests(&filter, query.chooser.as_ref()) {
+        for test in row_tests(&filter, query.chooser_of(&arrow_schema)) {
             let mask = mask(&mut test.columns())?;
             predicates.push(Box::new(ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
                 test.evaluate(&batch).map(|holds| BooleanArray::new(holds, None))
             })));
         }
-        let decoded = query.output.fields().iter().zip(&known).filter(|(_, known)| known.is_none());
-        let projection = mask(&mut decoded.map(|(field, _)| field.name().as_str()))?;
+        let decoded = query.stored.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let projection = mask(&mut decoded.map(|(stored, _)| stored.as_str()))?;
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
             .with_projection(projection)
             .with_row_groups(vec![index])
@@ -167,12 +168,15 @@ impl RowGroup {
         Ok(OpenRowGroup { path, reader, known, query })
     }
 
-    /// A batch of the one value that a column has in all rows, where statistics say so of a text or of null: nothing of
-    /// it has to be decoded then.
-    fn only_value(&self, field: &Field) -> Option<ArrayRef> {
+    /// A batch of the one value that a column has in all rows, where statistics say so of a text or of null, or the file
+    /// is older than the column: nothing of it has to be decoded then.
+    fn only_value(&self, stored: &str, field: &Field) -> Option<ArrayRef> {
         let metadata = self.footer.metadata();
         let group = metadata.row_group(self.index);
-        let statistics = group.column(leaf_of(metadata, field.name())?).statistics()?;
+        let Some(leaf) = leaf_of(metadata, stored) else {
+            return field.is_nullable().then(|| new_null_array(field.data_type(), BATCH_ROWS));
+        };
+        let statistics = group.column(leaf).statistics()?;
         let nulls = statistics.null_count_opt()?;
         if field.is_nullable() && nulls == group.num_rows().unsigned_abs() {
             return Some(new_null_array(field.data_type(), BATCH_ROWS));
@@ -238,21 +242,33 @@ impl OpenRowGroup {
         let corrupt =
             |e| Error::corrupt("a Parquet file cannot be decoded").with("path", self.path.display()).because(e);
         let batch = batch.map_err(corrupt)?;
-        let column = |(field, known): (&FieldRef, &Option<ArrayRef>)| match known {
+        let Query { output, stored, .. } = self.query.as_ref();
+        let column = |((field, stored), known): ((&FieldRef, &String), &Option<ArrayRef>)| match known {
             Some(value) => Ok(value.slice(0, batch.num_rows())),
-            None => batch.column_by_name(field.name()).cloned().ok_or_else(|| missing(field.name())),
+            None => conform::column(batch.column_by_name(stored), field, batch.num_rows()),
         };
-        let columns: Result<Vec<ArrayRef>> = self.query.output.fields().iter().zip(&self.known).map(column).collect();
+        let columns: Result<Vec<ArrayRef>> = output.fields().iter().zip(stored).zip(&self.known).map(column).collect();
         batch_of(&self.query.output, columns?, batch.num_rows()).map(Some)
     }
 }
 
 impl Query {
+    /// The chooser, for a file that calls the columns it looks at as the dataset does, and has them of the same types.
+    fn chooser_of(&self, file: &Schema) -> Option<&Arc<dyn RowChooser>> {
+        let same = |name: &String| {
+            let stored = self.read.dataset.columns.column(name).filter(|stored| stored.name == *name);
+            let field = file.field_with_name(name).ok();
+            stored.zip(field).is_some_and(|(stored, field)| *field.data_type() == data_type(stored.column_type))
+        };
+        self.chooser.as_ref().filter(|chooser| chooser.columns().iter().all(same))
+    }
+
     /// The columns asked for, in their order, out of a batch that has them.
     fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let column = |name: &str| batch.column_by_name(name).cloned().ok_or_else(|| missing(name));
-        let columns = self.output.fields().iter().map(|field| column(field.name())).collect::<Result<Vec<_>>>()?;
-        batch_of(&self.output, columns, batch.num_rows())
+        let rows = batch.num_rows();
+        let column = |(field, stored): (&FieldRef, &String)| conform::column(batch.column_by_name(stored), field, rows);
+        let columns = self.output.fields().iter().zip(&self.stored).map(column).collect::<Result<Vec<_>>>()?;
+        batch_of(&self.output, columns, rows)
     }
 }
 

@@ -12,7 +12,8 @@ use model::SnapshotToken;
 use crate::{
     Dataset, Error, ErrorKind, Kinds, Pruning, Result, ScanFiles, ScanRequest,
     lake::{Shared, State, TableState, no_dataset},
-    scan, scan_plan,
+    scan::{self, Read},
+    scan_plan,
 };
 
 /// The state of all datasets after one epoch.
@@ -28,6 +29,7 @@ pub struct LakeSnapshot {
 pub struct TableSnapshot {
     shared: Arc<Shared>,
     table: Arc<TableState>,
+    dataset: Arc<Dataset>,
     token: SnapshotToken,
 }
 
@@ -45,18 +47,23 @@ impl LakeSnapshot {
     pub fn table(&self, dataset: &str) -> Result<TableSnapshot> {
         let table = self.state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         check_readable(&table.dataset, self.token.epoch)?;
-        Ok(TableSnapshot { shared: self.shared.clone(), table: table.clone(), token: self.token.clone() })
+        Ok(self.of_table(table, table.dataset_at(self.token.epoch)))
     }
 
-    /// One dataset, readable or not: for the pipeline, which has to see what it wrote of an import that is not sealed.
-    pub fn table_for_writer(&self, dataset: &str) -> Result<TableSnapshot> {
+    /// One dataset with the definition of a version, readable or not: for the pipeline, which has to see what it wrote of
+    /// an import that is not sealed, by the definition it writes by.
+    pub fn table_for_writer(&self, dataset: &str, version: u32) -> Result<TableSnapshot> {
         let table = self.state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
-        Ok(TableSnapshot { shared: self.shared.clone(), table: table.clone(), token: self.token.clone() })
+        Ok(self.of_table(table, table.dataset_of_version(version)?))
     }
 
-    /// All datasets, by name, readable or not.
+    fn of_table(&self, table: &Arc<TableState>, dataset: Arc<Dataset>) -> TableSnapshot {
+        TableSnapshot { shared: self.shared.clone(), table: table.clone(), dataset, token: self.token.clone() }
+    }
+
+    /// All datasets with the definitions of this moment, by name, readable or not.
     pub fn datasets(&self) -> Vec<Arc<Dataset>> {
-        self.state.datasets()
+        self.state.tables().map(|table| table.dataset_at(self.token.epoch)).collect()
     }
 }
 
@@ -74,9 +81,15 @@ fn check_readable(dataset: &Dataset, epoch: u64) -> Result<()> {
 }
 
 impl TableSnapshot {
-    /// The dataset.
+    /// The dataset, with the definition of the moment.
     pub fn dataset(&self) -> &Arc<Dataset> {
-        &self.table.dataset
+        &self.dataset
+    }
+
+    /// Whether rows may differ in columns that the dataset does not have any more: then exact rows that adjoin may say
+    /// the same.
+    pub fn hides_columns(&self) -> bool {
+        self.dataset.columns.hides_some()
     }
 
     /// Names the state this is part of.
@@ -89,23 +102,27 @@ impl TableSnapshot {
     ///
     /// Fails with `NotFound` for a column that is not there.
     pub fn scan(&self, request: ScanRequest) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        scan::scan(self.shared.clone(), self.table.clone(), &self.of_moment(request))
+        scan::scan(self.read(), &self.of_moment(request))
     }
 
     /// Streams the rows of exact files a request asks for, whatever part it names: each stream in the order of keys,
     /// then `valid_from` and `system_from`, each reading ahead of what is taken from it; to be merged. There may be no
     /// stream. Otherwise like [`TableSnapshot::scan`].
     pub async fn scan_sorted(&self, request: ScanRequest) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
-        scan::scan_sorted(self.shared.clone(), self.table.clone(), self.of_moment(request)).await
+        scan::scan_sorted(self.read(), self.of_moment(request)).await
     }
 
     /// Counts the files whose bounds say that they may hold rows a request asks for, by what kind of rows they hold.
     pub async fn kinds(&self, request: &ScanRequest) -> Result<Kinds> {
         let request = self.of_moment(request.clone());
-        match scan::checked(self.shared.clone(), self.table.clone(), &request)? {
+        match scan::checked(self.read(), &request)? {
             Some(query) => scan_plan::kinds(&query).await,
             None => Ok(Kinds::default()),
         }
+    }
+
+    fn read(&self) -> Read {
+        Read { shared: self.shared.clone(), table: self.table.clone(), dataset: self.dataset.clone() }
     }
 
     /// Nothing that became known after this moment.
@@ -117,7 +134,7 @@ impl TableSnapshot {
     /// Counts what the conditions of a request leave of the table's files, judged by the files' bounds alone.
     pub async fn pruning(&self, request: &ScanRequest) -> Result<Pruning> {
         let request = self.of_moment(request.clone());
-        scan_plan::pruning(&self.shared, &self.table, &request).await
+        scan_plan::pruning(&self.read(), &request).await
     }
 
     /// Counts the table's data files, whatever rows of them are of this moment.

@@ -81,7 +81,8 @@ impl State {
         self.views.iter().find(|view| view.name == name && view.to_epoch.is_none())
     }
 
-    fn next_epoch(&self) -> u64 {
+    /// The epoch from which on changes hold that are made now.
+    pub(crate) fn next_epoch(&self) -> u64 {
         self.head.as_ref().map_or(0, |head| head.epoch) + 1
     }
 

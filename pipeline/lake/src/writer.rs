@@ -10,7 +10,6 @@ use std::{
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
-use model::DatasetDefinition;
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, ZstdLevel},
@@ -26,7 +25,7 @@ use crate::{
     bounds::{Bound, ColumnRange, to_datum},
     error::parquet_error,
     files,
-    layout::{EXACT_SORT_ORDER_ID, file_schema, iceberg_type},
+    layout::{EXACT_SORT_ORDER_ID, field_id, iceberg_type},
 };
 
 /// A dictionary is decoded whole before the first of its pages, so where single keys are looked up it has to be small.
@@ -127,16 +126,12 @@ impl StagedFile {
 }
 
 impl AssertionWriter {
-    pub(crate) fn new(
-        definition: &DatasetDefinition,
-        folder: PathBuf,
-        shape: FileShape,
-        staging: Staging,
-    ) -> AssertionWriter {
-        AssertionWriter { shape, schema: file_schema(definition), folder, staging, open: None, staged: Vec::new() }
+    /// `schema` is that of the files, with field ids.
+    pub(crate) fn new(schema: SchemaRef, folder: PathBuf, shape: FileShape, staging: Staging) -> AssertionWriter {
+        AssertionWriter { shape, schema, folder, staging, open: None, staged: Vec::new() }
     }
 
-    /// Appends rows, which have the columns of [`model::arrow_layout::assertion_schema`]. Blocks on disk.
+    /// Appends rows, which have the columns of [`model::arrow_layout::assertion_schema`] under any names. Blocks on disk.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
@@ -210,7 +205,8 @@ fn staged(
     let (mut sizes, mut values, mut nulls) = (HashMap::new(), HashMap::new(), HashMap::new());
     let (mut lower, mut upper) = (HashMap::new(), HashMap::new());
     let mut system_from = None;
-    for (index, (id, field)) in (1_i32..).zip(schema.fields()).enumerate() {
+    for (index, field) in schema.fields().iter().enumerate() {
+        let id = field_id(field)?;
         let mut range: Option<ColumnRange> = None;
         let mut size = 0;
         for group in metadata.row_groups() {

@@ -36,6 +36,27 @@ impl ColumnType {
     pub fn is_time(self) -> bool {
         matches!(self, ColumnType::Date | ColumnType::Timestamp)
     }
+
+    /// Whether a column of this type may become one of another: every value it can have has to stay the same value, in
+    /// files that were written before too. Says why not.
+    pub fn check_widening(self, wanted: ColumnType) -> Result<(), String> {
+        use ColumnType::{Decimal, Int32, Int64};
+        match (self, wanted) {
+            (present, wanted) if present == wanted => Err("it has that type already".to_owned()),
+            (Int32, Int64) => Ok(()),
+            (Decimal { scale, .. }, Decimal { scale: other, .. }) if scale != other => {
+                Err(format!("a decimal keeps its {scale} digits behind the point; add a column for other digits"))
+            }
+            (Decimal { precision, .. }, Decimal { precision: more, .. }) if more > precision => Ok(()),
+            (Int64, Int32) | (Decimal { .. }, Decimal { .. }) => {
+                Err("a column is never made narrower, because values there are may not fit; add a column".to_owned())
+            }
+            _ => Err(format!(
+                "it cannot become {wanted}; int32 becomes int64, and a decimal one of more digits. For another type add a \
+                 column and drop this one"
+            )),
+        }
+    }
 }
 
 impl fmt::Display for ColumnType {

@@ -325,7 +325,7 @@ impl DatasetDefinition {
     }
 }
 
-fn problem(pointer: &str, reason: &str) -> DefinitionProblem {
+pub(crate) fn problem(pointer: &str, reason: &str) -> DefinitionProblem {
     DefinitionProblem { pointer: pointer.to_owned(), reason: reason.to_owned() }
 }
 

@@ -9,21 +9,25 @@ pub mod arrow_layout;
 pub mod column_type;
 pub mod definition;
 pub mod difference;
+pub mod evolution;
 pub mod instant;
 pub mod rectangles;
 pub mod resolve;
 pub mod snapshot_token;
 mod steps;
+pub mod stored_columns;
 pub mod timeline;
 
 pub use announce::{CommitAnnouncement, DatasetCounts, DatasetSummary, EpochRecord, PipelineSample};
 pub use column_type::ColumnType;
 pub use definition::{ColumnDefinition, DatasetDefinition, DefinitionProblem, Mode, OperationColumn};
 pub use difference::{Difference, differences};
+pub use evolution::{DefinitionChange, evolve};
 pub use instant::{Instant, OPEN};
 pub use rectangles::{Rectangle, StoredAssertion, rectangles};
 pub use resolve::{Assertion, Piece, resolve};
 pub use snapshot_token::SnapshotToken;
+pub use stored_columns::{StoredColumn, StoredColumns};
 pub use timeline::{
     Change, Effect, Fingerprint, Operation, Segment, Timeline, TimelineEvent, net_effect, net_effect_within,
 };

@@ -57,7 +57,7 @@ impl Answering {
     pub(crate) async fn run(self) -> Result<()> {
         match ways::choose(&self.table, &self.layout, &self.request).await? {
             Way::Exact => self.exact().await,
-            Way::Merged { superseded } => self.merged(superseded).await,
+            Way::Merged { adjoining } => self.merged(adjoining).await,
             Way::Winnowed => self.winnowed().await,
             Way::WinnowedSides(before, after) => self.winnowed_sides(before, after).await,
             Way::CollectedChanged(before, after) => self.collected_changed(before, after).await,
@@ -177,11 +177,11 @@ impl Answering {
         Ok(())
     }
 
-    async fn merged(self, superseded: bool) -> Result<()> {
+    async fn merged(self, adjoining: bool) -> Result<()> {
         let appended = self.collect(ScanRequest { part: Part::Appended, ..self.request.clone() }).await?;
         let appended = sorted_by_key(appended).await?;
         let schema = self.layout.scan_schema.clone();
-        let mut streams = self.exact_streams(&appended, superseded).await?;
+        let mut streams = self.exact_streams(&appended, adjoining).await?;
         if !appended.is_empty() {
             streams.push(rows_of(appended, schema.clone()));
         }
@@ -202,9 +202,9 @@ impl Answering {
     }
 
     /// The rows of exact files that are needed: of keys with appended rows all, of others perhaps fewer.
-    async fn exact_streams(&self, appended: &Resolver, superseded: bool) -> Result<Vec<SendableRecordBatchStream>> {
+    async fn exact_streams(&self, appended: &Resolver, adjoining: bool) -> Result<Vec<SendableRecordBatchStream>> {
         let schema = &self.layout.scan_schema;
-        let sufficient = ways::sufficient(&self.layout, &self.request, superseded);
+        let sufficient = ways::sufficient(&self.layout, &self.request, adjoining);
         let fewer = sufficient.changed_between.is_some();
         if !fewer || appended.is_empty() {
             return self.sorted(sufficient, schema).await;

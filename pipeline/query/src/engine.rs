@@ -10,6 +10,7 @@ use lake::{
 };
 
 use crate::{
+    alter::Alteration,
     catalog::SystemTables,
     clause,
     error::{Error, ErrorKind, Result},
@@ -116,6 +117,13 @@ impl QueryEngine {
         self.check_length(&request)?;
         let planner = self.planner.clone();
         self.runtime.run(async move { planner.view_change(&request).await }).await
+    }
+
+    /// Reads ALTER TABLE and sees that the changes can be made to the dataset as it is now; `None` for anything else.
+    /// Nothing is changed: that is the caller's, in the lake.
+    pub fn alteration(&self, request: &QueryRequest) -> Result<Option<Alteration>> {
+        self.check_length(request)?;
+        self.planner.alteration(request)
     }
 
     fn check_length(&self, request: &QueryRequest) -> Result<()> {

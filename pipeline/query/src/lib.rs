@@ -6,11 +6,13 @@
 //! (what names mean in one snapshot), and is planned and run by DataFusion (`planner`, on the threads of `runtime`), with
 //! `resolve_exec` as the one place where assertion rows become versions and `interval_join` for periods that overlap.
 //!
-//! INSERT, UPDATE and DELETE are only worked out here (`write`): which rows would have to be put or deleted.
+//! INSERT, UPDATE and DELETE are only worked out here (`write`): which rows would have to be put or deleted. So is ALTER
+//! TABLE (`alter`): which columns would have to change.
 //!
 //! What may not happen here: writing, reading two states in one query, and letting a filter on anything but a key
 //! below resolution. DataFusion's types do not leave the crate, but for Arrow's.
 
+mod alter;
 mod answering;
 mod as_of_join;
 mod catalog;
@@ -20,6 +22,7 @@ mod distinct_keys;
 mod engine;
 mod error;
 mod filters;
+mod gone;
 mod in_order;
 mod interval_join;
 mod key_codes;
@@ -48,6 +51,7 @@ mod winnow;
 mod write;
 mod yielding;
 
+pub use alter::Alteration;
 pub use catalog::SystemTables;
 pub use engine::{BatchStream, QueryAnswer, QueryEngine, QueryOptions, QueryRequest};
 pub use error::{Error, ErrorKind, Position, Result};

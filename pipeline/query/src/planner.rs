@@ -30,16 +30,18 @@ use datafusion::{
 use futures::{StreamExt, TryStreamExt, future::ready};
 use lake::{
     Lake, LakeSnapshot,
-    model::{Instant, SnapshotToken},
+    model::{DefinitionChange, Instant, SnapshotToken},
 };
 
 use crate::{
+    alter::{self, Alteration, Altering},
     as_of_join::{self, PerRow},
     catalog::{self, Bound, CATALOG, DATASETS, Datasets, QueryCatalog, SYSTEM, SystemTables},
     clause::{Axis, Reference, Written},
     coordinates::{Coordinates, Evaluated, SystemTime, ValidTime, check_committed, evaluate, parse_request_time},
     engine::{BatchStream, QueryOptions, QueryRequest},
     error::{Error, ErrorKind, Result, close_names, external, listed, quoted},
+    gone,
     in_order::KeepOrder,
     interval_join::JoinOverlapsBySweeping,
     micros,
@@ -135,6 +137,27 @@ impl Planner {
         Ok(Some(change))
     }
 
+    /// What a text changes about columns; `None` for one that changes nothing about them.
+    pub(crate) fn alteration(&self, request: &QueryRequest) -> Result<Option<Alteration>> {
+        let Some(Altering { table, location, changes }) = alter::read(&request.sql, &request.parameters)? else {
+            return Ok(None);
+        };
+        let (changes, places): (Vec<DefinitionChange>, Vec<Location>) = changes.into_iter().unzip();
+        let known = match qualified(&table) {
+            (Some(DATASETS), name) => self.lake.dataset(name),
+            _ => None,
+        };
+        let Some(dataset) = known else {
+            let message = format!("there is no dataset '{}' whose columns could change", table.join("."));
+            return Err(Error::new(ErrorKind::UnknownTable, message).at(location));
+        };
+        match self.lake.check_changes(&dataset.name, &changes) {
+            Ok(()) => Ok(Some(Alteration { dataset: dataset.name.clone(), changes })),
+            Err(error) if !error.problems().is_empty() => Err(alter::refused(error.problems(), &places)),
+            Err(error) => Err(Error::from(error).at(location)),
+        }
+    }
+
     /// What a statement that writes would do; `None` for one that does not write.
     pub(crate) async fn write(&self, request: &QueryRequest) -> Result<Option<WritePlan>> {
         let Some(text) = text::read_writing(&request.sql, &request.parameters)? else { return Ok(None) };
@@ -159,7 +182,7 @@ impl Planner {
         let mut text = text;
         check_places(&text.references, &statement::relations(&text.statement))?;
         let snapshot = Arc::new(self.snapshot(request.snapshot.as_deref()).await?);
-        views::expand(&mut text, &snapshot)?;
+        let views = views::expand(&mut text, &snapshot)?;
         let Text { mut statement, references, settings } = text;
         let relations = statement::relations(&statement);
         if relations.len() > MOST_RELATIONS {
@@ -179,11 +202,14 @@ impl Planner {
         let names = PrivateNames::of(&references, called.keys());
         bound.extend(called);
         let explain = matches!(statement, Statement::Explain { .. });
+        let read = relations.iter().map(|relation| &relation.name).chain(references.iter().map(|r| &r.name));
+        let read: Vec<String> = read.map(|name| qualified(name).1.to_owned()).collect();
         let datasets = Datasets { snapshot, defaults, bound, explain };
         self.check_names(&datasets, &relations)?;
         state.register_catalog_list(self.catalogs(datasets));
 
-        let stream = answer(&state, statement).await.map_err(|error| names.hide(error))?;
+        let gone = |error: Error| gone::explained(error, &self.lake, &read, &views, token.epoch);
+        let stream = answer(&state, statement).await.map_err(|error| gone(names.hide(error)))?;
         let schema = stream.schema();
         let shown = names.clone();
         let stream = stream.map_err(move |error| names.hide(error));

@@ -28,6 +28,8 @@ pub enum StatementKind {
     Writes,
     /// CREATE VIEW, DROP VIEW.
     ChangesView,
+    /// ALTER TABLE.
+    ChangesColumns,
 }
 
 /// What the statement does that the tokens begin.
@@ -36,6 +38,8 @@ pub(crate) fn kind(tokens: &[TokenWithSpan]) -> StatementKind {
         StatementKind::Writes
     } else if changes_a_view(tokens) {
         StatementKind::ChangesView
+    } else if changes_columns(tokens) {
+        StatementKind::ChangesColumns
     } else {
         StatementKind::Reads
     }
@@ -50,11 +54,20 @@ pub(crate) fn parse(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
 
 /// Whether the tokens begin a statement that changes rows.
 pub(crate) fn writes(tokens: &[TokenWithSpan]) -> bool {
+    matches!(first_keyword(tokens), Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE)
+}
+
+/// Whether the tokens begin with ALTER.
+pub(crate) fn changes_columns(tokens: &[TokenWithSpan]) -> bool {
+    first_keyword(tokens) == Keyword::ALTER
+}
+
+fn first_keyword(tokens: &[TokenWithSpan]) -> Keyword {
     let first = tokens.iter().find(|token| !matches!(token.token, Token::SemiColon));
-    first.is_some_and(|token| match &token.token {
-        Token::Word(word) => matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE),
-        _ => false,
-    })
+    match first.map(|token| &token.token) {
+        Some(Token::Word(word)) => word.keyword,
+        _ => Keyword::NoKeyword,
+    }
 }
 
 /// Whether the tokens begin with CREATE or DROP … VIEW.
@@ -147,7 +160,8 @@ fn check_verb(tokens: &[TokenWithSpan]) -> Result<()> {
         Keyword::MERGE | Keyword::COPY | Keyword::TRUNCATE => {
             "only INSERT, UPDATE and DELETE write; other data changes through events: POST /api/v1/datasets/{name}/events"
         }
-        Keyword::CREATE | Keyword::ALTER | Keyword::DROP => {
+        Keyword::ALTER => "this reads only; send ALTER TABLE with POST /api/v1/sql",
+        Keyword::CREATE | Keyword::DROP => {
             "only queries are answered here; datasets are defined with PUT /api/v1/datasets/{name}"
         }
         Keyword::SET | Keyword::RESET | Keyword::USE => {

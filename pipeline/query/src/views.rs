@@ -108,21 +108,24 @@ fn text_from(sql: &str, place: Location) -> Option<&str> {
     sql.get(start + offset..)
 }
 
-/// Puts the queries of views in the place of their names, in the statement and in what comes in with them.
-pub(crate) fn expand(text: &mut Text, snapshot: &LakeSnapshot) -> Result<()> {
+/// Puts the queries of views in the place of their names, in the statement and in what comes in with them. Gives the names
+/// of the views, each once.
+pub(crate) fn expand(text: &mut Text, snapshot: &LakeSnapshot) -> Result<Vec<String>> {
     if snapshot.view_names().is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let mut expander = Expander { snapshot, references: std::mem::take(&mut text.references), found: 0 };
+    let references = std::mem::take(&mut text.references);
+    let mut expander = Expander { snapshot, references, found: 0, names: Vec::new() };
     let outcome = expander.expand(&mut text.statement, MOST_NESTED, None);
     text.references = expander.references;
-    outcome
+    outcome.map(|()| expander.names)
 }
 
 struct Expander<'a> {
     snapshot: &'a LakeSnapshot,
     references: Vec<Reference>,
     found: usize,
+    names: Vec<String>,
 }
 
 /// The clauses that hold for tables without any.
@@ -143,6 +146,9 @@ impl Expander<'_> {
             |error: Error| error.map_message(|message| format!("in the view '{name}': {message}")).without_place();
         let Text { mut statement, references, .. } = text::read(sql, &Parameters::default()).map_err(in_view)?;
         self.found += 1;
+        if !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
+        }
         if levels == 0 || self.found > MOST_VIEWS {
             return Err(unsupported(&format!("the view '{name}' is made of too many other views, or of itself")));
         }

@@ -14,9 +14,9 @@ use crate::{
 pub(crate) enum Way {
     /// Rows of exact files are what comes out; nothing overrides or adjoins them.
     Exact,
-    /// Exact files are read in the order of keys, with appended rows sorted in among them; there may be rows that were
-    /// superseded.
-    Merged { superseded: bool },
+    /// Exact files are read in the order of keys, with appended rows sorted in among them; there may be rows of theirs that
+    /// adjoin and say the same: superseded ones, and those that differ in what is hidden by now.
+    Merged { adjoining: bool },
     /// There are appended rows alone, of which the latest of each key holds: only these are kept, and sorted.
     Winnowed,
     /// There are appended rows alone, of which each side of a diff shows the latest of each key: only these are kept.
@@ -30,11 +30,12 @@ pub(crate) enum Way {
 /// Finds the way for a request, judging by the bounds of files.
 pub(crate) async fn choose(table: &TableSnapshot, layout: &Layout, request: &ScanRequest) -> Result<Way> {
     let kinds = table.kinds(request).await.map_err(external)?;
-    Ok(way_of(layout.reading, layout.valid_overlap.is_some(), kinds))
+    Ok(way_of(layout.reading, layout.valid_overlap.is_some(), kinds, table.hides_columns()))
 }
 
-/// `at_instant` says that all rows read are valid at the instant asked for.
-fn way_of(reading: Reading, at_instant: bool, kinds: Kinds) -> Way {
+/// `at_instant` says that all rows read are valid at the instant asked for. Exact rows that differ only in columns that
+/// are hidden by now have to be joined, like superseded ones.
+fn way_of(reading: Reading, at_instant: bool, kinds: Kinds, hides_columns: bool) -> Way {
     match (reading, kinds) {
         (Reading::Latest, Kinds { current: 0, superseded: 0, .. }) => Way::Winnowed,
         (Reading::Diff(before, after), Kinds { current: 0, superseded: 0, .. }) if before.valid == after.valid => {
@@ -48,8 +49,8 @@ fn way_of(reading: Reading, at_instant: bool, kinds: Kinds) -> Way {
         // One exact row of a key covers an instant.
         (Reading::Latest, Kinds { appended: 0, .. }) => Way::Exact,
         // Current rows have been joined to what they are; of superseded ones neighbours may have to be.
-        (Reading::Versions(_), Kinds { appended: 0, superseded: 0, .. }) => Way::Exact,
-        (_, Kinds { superseded, .. }) => Way::Merged { superseded: superseded > 0 },
+        (Reading::Versions(_), Kinds { appended: 0, superseded: 0, .. }) if !hides_columns => Way::Exact,
+        (_, Kinds { superseded, .. }) => Way::Merged { adjoining: superseded > 0 || hides_columns },
     }
 }
 
@@ -117,11 +118,11 @@ pub(crate) fn stored_as(layout: &Layout, column: Column) -> Option<usize> {
 }
 
 /// Asks for the rows of exact files that keys without appended rows need; of a diff other keys need more.
-pub(crate) fn sufficient(layout: &Layout, request: &ScanRequest, superseded: bool) -> ScanRequest {
+pub(crate) fn sufficient(layout: &Layout, request: &ScanRequest, adjoining: bool) -> ScanRequest {
     let request = ScanRequest { part: Part::Exact, ..request.clone() };
     match layout.reading {
         // Current rows adjoin nothing that they could be joined with, and cut nothing that is later known.
-        Reading::Versions(_) if !superseded => {
+        Reading::Versions(_) if !adjoining => {
             ScanRequest { valid_overlap: request.valid_overlap.or(asked(layout)), ..request }
         }
         // What was known at both sides says the same at both; between two valid instants that is no help.
@@ -161,22 +162,26 @@ mod tests {
         let side = |micros| DiffSide { system: Instant(micros), valid: None };
         let (before, after) = (side(1), side(2));
         let diff = Reading::Diff(before, after);
-        let elsewhere = DiffSide { valid: Some(Instant(5)), ..after };
-        for (reading, kinds, expected) in [
-            (Reading::Latest, kinds(0, 1, 1), Way::Exact),
-            (Reading::Latest, kinds(1, 1, 0), Way::Merged { superseded: false }),
-            (Reading::Latest, kinds(3, 0, 0), Way::Winnowed),
-            (Reading::Latest, kinds(0, 0, 0), Way::Winnowed),
-            (versions, kinds(3, 0, 0), Way::Collected),
-            (versions, kinds(0, 4, 0), Way::Exact),
-            (versions, kinds(0, 4, 1), Way::Merged { superseded: true }),
-            (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), Way::Merged { superseded: false }),
-            (diff, kinds(0, 4, 0), Way::Merged { superseded: false }),
-            (diff, kinds(3, 0, 0), Way::CollectedChanged(before, after)),
-            (Reading::Diff(before, elsewhere), kinds(3, 0, 0), Way::Collected),
+        let elsewhere = Reading::Diff(before, DiffSide { valid: Some(Instant(5)), ..after });
+        for (reading, kinds, hides, expected) in [
+            (Reading::Latest, kinds(0, 1, 1), false, Way::Exact),
+            (Reading::Latest, kinds(1, 1, 0), false, Way::Merged { adjoining: false }),
+            (Reading::Latest, kinds(3, 0, 0), false, Way::Winnowed),
+            (Reading::Latest, kinds(0, 0, 0), false, Way::Winnowed),
+            (versions, kinds(3, 0, 0), false, Way::Collected),
+            (versions, kinds(0, 4, 0), false, Way::Exact),
+            (versions, kinds(0, 4, 1), false, Way::Merged { adjoining: true }),
+            (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), false, Way::Merged { adjoining: false }),
+            (diff, kinds(0, 4, 0), false, Way::Merged { adjoining: false }),
+            (diff, kinds(3, 0, 0), false, Way::CollectedChanged(before, after)),
+            (elsewhere, kinds(3, 0, 0), false, Way::Collected),
+            (Reading::Latest, kinds(0, 1, 1), true, Way::Exact),
+            (versions, kinds(3, 0, 0), true, Way::Collected),
+            (versions, kinds(0, 4, 0), true, Way::Merged { adjoining: true }),
         ] {
-            assert_eq!(way_of(reading, false, kinds), expected, "{reading:?} {kinds:?}");
+            let found = way_of(reading, false, kinds, hides);
+            assert_eq!(found, expected, "{reading:?} {kinds:?} {hides}");
         }
-        assert_eq!(way_of(diff, true, kinds(3, 0, 0)), Way::WinnowedSides(before, after));
+        assert_eq!(way_of(diff, true, kinds(3, 0, 0), false), Way::WinnowedSides(before, after));
     }
 }

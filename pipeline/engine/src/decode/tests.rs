@@ -8,7 +8,8 @@ use super::*;
 fn decoder(definition: &str) -> Decoder {
     let definition: DatasetDefinition = serde_json::from_str(definition).unwrap();
     assert_eq!(definition.problems(), vec![]);
-    Decoder::new(Arc::new(definition))
+    let columns = StoredColumns::of(&definition);
+    Decoder::new(Arc::new(definition), &columns)
 }
 
 fn lifecycle() -> Decoder {

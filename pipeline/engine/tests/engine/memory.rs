@@ -14,7 +14,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use engine::{
     Error, ErrorKind, Result,
-    model::{DatasetDefinition, EpochRecord, Instant, KEY_GROUPS, OPEN},
+    model::{DatasetDefinition, EpochRecord, Instant, KEY_GROUPS, OPEN, StoredColumns},
     ports::{
         Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, Quarantined, Range, Retained, RowWriter, Sink, Source,
         SourceRecord, StagedFile, StateStore, StateWrites, VisitRecord, VisitValue,
@@ -291,9 +291,10 @@ impl Rows {
 }
 
 impl Sink for Rows {
-    fn dataset(&self, dataset_id: u32) -> Option<DatasetInfo> {
+    fn dataset(&self, dataset_id: u32, _: u64) -> Option<DatasetInfo> {
         let (definition, sealed_epoch) = (Arc::clone(&self.definition), *self.sealed_epoch.lock().unwrap());
-        (dataset_id == DATASET).then(|| DatasetInfo { name: "facts".to_owned(), definition, sealed_epoch })
+        let (name, columns) = ("facts".to_owned(), Arc::new(StoredColumns::of(&definition)));
+        (dataset_id == DATASET).then_some(DatasetInfo { name, definition, version: 1, columns, sealed_epoch })
     }
 
     fn head(&self) -> Option<EpochRecord> {
@@ -304,7 +305,7 @@ impl Sink for Rows {
         Ok(self.epochs.lock().unwrap().iter().filter(|record| record.epoch > epoch).cloned().collect())
     }
 
-    fn values_at(&self, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
+    fn values_at(&self, _: u32, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
         let names = keys[0].as_string::<i32>();
         assert_eq!(names.len(), instants.len());
         let asked: Vec<(String, i64)> = (0..names.len()).map(|i| (names.value(i).to_owned(), instants[i])).collect();
@@ -321,7 +322,7 @@ impl Sink for Rows {
         Ok(columns)
     }
 
-    fn writer(&self, _: u32) -> Result<Box<dyn RowWriter>> {
+    fn writer(&self, _: u32, _: u32) -> Result<Box<dyn RowWriter>> {
         Ok(Box::new(Staged(Vec::new())))
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use arrow::datatypes::SchemaRef;
-use model::{DatasetDefinition, EpochRecord, Instant};
+use model::{EpochRecord, Instant};
 use uuid::Uuid;
 
 use super::{
@@ -23,9 +23,9 @@ use super::{
     time_tree::TimeTree,
 };
 use crate::{
-    AssertionWriter, Error, ErrorKind, Lake, Result, StagedFile, files,
+    AssertionWriter, Dataset, Error, ErrorKind, Lake, Result, StagedFile, files,
     lake::{State, TableState},
-    layout::{TableFolders, file_schema},
+    layout::{TableFolders, whole_schema},
     writer::{FileShape, Staging},
 };
 
@@ -56,7 +56,6 @@ struct Written {
 /// The blocking part of the work: all it needs, and nothing shared.
 struct Work {
     kind: UpkeepKind,
-    definition: DatasetDefinition,
     input: Input,
     columns: Columns,
     data_folder: PathBuf,
@@ -122,26 +121,22 @@ async fn attempt(
     run: &mut UpkeepRun,
     watch: Stopwatch,
 ) -> Result<()> {
-    let definition = table.dataset.definition.clone();
-    let schema = file_schema(&definition);
-    let keys = definition.key_columns().count();
+    let (schema, columns) = schema_of(&table.dataset)?;
     let work = Work {
         kind: job.kind,
         input: Input {
             paths: job.inputs.iter().map(FileFacts::path).collect(),
             rows: job.inputs.iter().map(|file| file.rows).sum(),
             schema: schema.clone(),
-            key_columns: keys,
+            key_columns: columns.keys,
         },
-        columns: Columns::of(&schema, keys)?,
+        columns: columns.clone(),
         data_folder: TableFolders::at(table.metadata.location()).data(),
         scratch: lake.scratch()?,
         staging: lake.shared.staging.clone(),
         progress: lake.shared.progress.clone(),
         options: options.clone(),
-        definition,
     };
-    let columns = work.columns.clone();
     let written = files::on_own_thread("upkeep", move || {
         let written = work.write();
         // Of no worth any more, whatever came of it; what stays behind goes when the lake is opened.
@@ -284,13 +279,13 @@ impl Work {
     }
 
     fn writer(&self, shape: FileShape) -> AssertionWriter {
-        AssertionWriter::new(&self.definition, self.data_folder.clone(), shape, self.staging.clone())
+        AssertionWriter::new(self.input.schema.clone(), self.data_folder.clone(), shape, self.staging.clone())
     }
 }
 
-/// The schema files of a dataset have, and where its columns are.
-pub(crate) fn schema_of(definition: &DatasetDefinition) -> Result<(SchemaRef, Columns)> {
-    let schema = file_schema(definition);
-    let columns = Columns::of(&schema, definition.key_columns().count())?;
-    Ok((Arc::clone(&schema), columns))
+/// The schema of all columns that files of a dataset can have, and where they are in it.
+pub(crate) fn schema_of(dataset: &Dataset) -> Result<(SchemaRef, Columns)> {
+    let schema = whole_schema(&dataset.columns);
+    let columns = Columns::of(&schema, dataset.definition.key.len())?;
+    Ok((schema, columns))
 }

@@ -27,6 +27,7 @@ pub use digest::PlaneDigest;
 pub use expire::{ExpiryOptions, ExpiryPlan};
 pub use policy::{UpkeepJob, UpkeepPlan};
 pub(crate) use progress::Progress;
+pub(crate) use replace::{next_metadata, write_metadata};
 pub(crate) use runs::TABLES;
 pub use runs::{UpkeepKind, UpkeepRun};
 pub use verify::Verified;
@@ -135,9 +136,11 @@ impl Lake {
     }
 
     async fn facts(&self, table: &TableState) -> Result<Vec<plan::FileFacts>> {
-        let schema = table.metadata.current_schema();
-        let key = table.dataset.definition.key.first().map_or("", String::as_str);
-        scan_plan::live_files(&self.shared, table, |file| Some(plan::FileFacts::of(file, schema, key))).await
+        let columns = &table.dataset.columns;
+        let ids = columns.field_ids();
+        // Key columns are stored first.
+        let key = columns.all().first().map_or("", |column| column.name.as_str());
+        scan_plan::live_files(&self.shared, table, |file| Some(plan::FileFacts::of(file, &ids, key))).await
     }
 
     fn scratch(&self) -> Result<std::path::PathBuf> {

@@ -7,6 +7,7 @@ use std::{
     fs::{self, File},
     io::{BufReader, BufWriter},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use arrow::{
@@ -20,7 +21,7 @@ use model::TIME_COLUMNS;
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
 use super::progress::Progress;
-use crate::{Error, Result, error::parquet_error};
+use crate::{Error, Result, conform, error::parquet_error};
 
 /// Memory of the rows of one range, roughly.
 const RANGE_BYTES: usize = 64 << 20;
@@ -59,11 +60,12 @@ impl Input {
         let column = |name: &str| self.schema.index_of(name).map_err(Error::from);
         let (valid_from, system_from) = (column(TIME_COLUMNS[0])?, column(TIME_COLUMNS[2])?);
         let columns: Vec<usize> = (0..self.key_columns).chain([valid_from, system_from]).collect();
+        let surveyed: SchemaRef = Arc::new(self.schema.project(&columns)?);
         let converter = self.converter()?;
         let mut survey = Survey::default();
         let mut skip = 0;
         for path in &self.paths {
-            for batch in columns_of(path, Some(&columns))? {
+            for batch in read(path, &surveyed)? {
                 let batch = batch?;
                 progress.add(batch.num_rows());
                 let picked: UInt32Array = (skip..batch.num_rows()).step_by(stride).map(|row| row as u32).collect();
@@ -186,18 +188,21 @@ impl Spill {
     }
 }
 
-/// The batches of a data file, in the schema of its table.
+/// The batches of a data file, with the columns and types of a schema.
 pub(crate) fn read(path: &Path, schema: &SchemaRef) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
     let schema = schema.clone();
-    Ok(columns_of(path, None)?.map(move |batch| Ok(RecordBatch::try_new(schema.clone(), batch?.columns().to_vec())?)))
+    Ok(columns_of(path, Some(&schema))?.map(move |batch| conform::batch(&batch?, &schema)))
 }
 
-/// The batches of a data file: all columns, or some.
-fn columns_of(path: &Path, columns: Option<&[usize]>) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+/// The batches of a data file: all its columns, or those that a schema has too.
+fn columns_of(path: &Path, wanted: Option<&SchemaRef>) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
     let file = File::open(path).map_err(|e| Error::io("open a file", path, e))?;
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| parquet_error(path, e))?;
-    if let Some(columns) = columns {
-        let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
+    if let Some(wanted) = wanted {
+        let there = builder.schema().fields().iter().enumerate();
+        let there: Vec<usize> =
+            there.filter(|(_, field)| wanted.index_of(field.name()).is_ok()).map(|(index, _)| index).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), there);
         builder = builder.with_projection(mask);
     }
     let reader = builder.with_batch_size(READ_ROWS).build().map_err(|e| parquet_error(path, e))?;

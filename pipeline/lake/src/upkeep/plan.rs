@@ -4,9 +4,9 @@
 //! from now on. Of the exact files only those are taken that appended rows can override, and those so small that
 //! several of them are better one.
 
-use std::path::PathBuf;
+use std::{collections::HashMap, path::PathBuf};
 
-use iceberg::spec::{DataFile, Schema};
+use iceberg::spec::DataFile;
 
 use crate::{
     bounds::{Bound, from_datum},
@@ -49,8 +49,9 @@ pub(crate) enum FileKind {
 }
 
 impl FileFacts {
-    pub(crate) fn of(file: &DataFile, schema: &Schema, key: &str) -> FileFacts {
-        let id = |column: &str| schema.field_id_by_name(column).unwrap_or_default();
+    /// `ids` are those of fields, by their names in files.
+    pub(crate) fn of(file: &DataFile, ids: &HashMap<String, i32>, key: &str) -> FileFacts {
+        let id = |column: &str| ids.get(column).copied().unwrap_or_default();
         let low = |column: &str| file.lower_bounds().get(&id(column)).and_then(from_datum);
         let high = |column: &str| file.upper_bounds().get(&id(column)).and_then(from_datum);
         let no_nulls = |column: &str| file.null_value_counts().get(&id(column)) == Some(&0);

@@ -107,10 +107,10 @@ async fn prepare(
     let build = move || Ok(builder.add_sort_order(order)?.set_branch_snapshot(snapshot, MAIN_BRANCH)?.build()?);
     let written_metadata = write_metadata(location.clone(), build).await?;
     let next = TableState {
-        dataset: table.dataset.clone(),
         metadata: Arc::new(written_metadata),
         metadata_location: location.clone(),
         manifests: Arc::new(written.manifests),
+        ..TableState::clone(table)
     };
     Ok((next, location))
 }

@@ -94,6 +94,7 @@ async fn append(lake: &Lake, dataset: &Dataset, epoch: u64) {
     let files = writer.finish().unwrap();
     let commit = DatasetCommit {
         dataset_id: dataset.id,
+        version: dataset.version,
         files,
         committed: 50,
         unchanged: 0,

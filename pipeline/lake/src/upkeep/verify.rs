@@ -47,7 +47,7 @@ impl Lake {
         let state = self.shared.state();
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         let facts = self.facts(table).await?;
-        let (schema, columns) = schema_of(&table.dataset.definition)?;
+        let (schema, columns) = schema_of(&table.dataset)?;
         let runs: Vec<UpkeepRun> = kept
             .into_iter()
             .filter(|run| run.kind == UpkeepKind::Compaction && run.error.is_none() && run.digest.is_some())

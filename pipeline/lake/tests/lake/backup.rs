@@ -160,7 +160,7 @@ async fn an_import_that_is_not_sealed_and_an_empty_lake_come_along() {
         let lake = lake.clone();
         async move {
             let snapshot = lake.snapshot(None).await.unwrap();
-            snapshot.table_for_writer("a").unwrap().file_count().await.unwrap()
+            snapshot.table_for_writer("a", 1).unwrap().file_count().await.unwrap()
         }
     };
     assert_eq!(rows(&copied).await, rows(&lake).await);

@@ -5,6 +5,7 @@
 mod backup;
 mod commits;
 mod definitions;
+mod evolution;
 mod outside;
 mod scans;
 mod support;

@@ -113,8 +113,17 @@ pub fn record(epoch: u64, rows: u64) -> EpochRecord {
 
 pub fn part(dataset: &Dataset, files: Vec<StagedFile>) -> DatasetCommit {
     let committed = files.iter().map(|file| file.rows).sum();
-    let dataset_id = dataset.id;
-    DatasetCommit { dataset_id, files, committed, unchanged: 1, quarantined: 2, ignored_fields: 3, seal: false }
+    let (dataset_id, version) = (dataset.id, dataset.version);
+    DatasetCommit {
+        dataset_id,
+        version,
+        files,
+        committed,
+        unchanged: 1,
+        quarantined: 2,
+        ignored_fields: 3,
+        seal: false,
+    }
 }
 
 pub fn epoch(epoch: u64, datasets: Vec<DatasetCommit>) -> EpochCommit {

@@ -11,14 +11,10 @@
 use std::fmt::Write;
 
 use lake::CompactOptions;
-use proptest::{
-    collection::vec,
-    prelude::*,
-    test_runner::{Config, RngSeed, TestRunner},
-};
+use proptest::{collection::vec, prelude::*};
 use tokio::runtime::Runtime;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, property_runner};
 
 const DAYS: usize = 12;
 const KEYS: usize = 3;
@@ -399,15 +395,7 @@ async fn check_at(harness: &Harness, table: &str, epoch: usize, at: usize, versi
 #[test]
 fn versions_are_those_of_the_grid() {
     let runtime = Runtime::new().unwrap();
-    let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let cases = given("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(60);
-    let seed = given("PROPTEST_RNG_SEED").unwrap_or_else(|| {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
-    });
-    eprintln!("{cases} cases; to play them again: PROPTEST_CASES={cases} PROPTEST_RNG_SEED={seed}");
-    let rng_seed = RngSeed::Fixed(seed);
-    let config = Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    TestRunner::new(config)
+    property_runner()
         .run(&histories(), |history| {
             runtime.block_on(check(&history));
             Ok(())

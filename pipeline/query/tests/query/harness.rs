@@ -12,6 +12,7 @@ use lake::{
     DatasetCommit, EpochCommit, Lake,
     model::{EpochRecord, Instant, SnapshotToken, arrow_layout::assertion_schema},
 };
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use query::{Error, QueryEngine, QueryOptions, QueryRequest, SystemTables};
 use tempfile::TempDir;
 
@@ -87,6 +88,7 @@ impl Harness {
             total += rows;
             commits.push(DatasetCommit {
                 dataset_id: dataset.id,
+                version: dataset.version,
                 files: writer.finish().unwrap(),
                 committed: rows,
                 unchanged: 0,
@@ -147,4 +149,17 @@ pub fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
     let columns: Vec<ArrayFormatter<'_>> =
         batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
     (0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_string()).collect()).collect()
+}
+
+/// 60 random cases, or as many as `PROPTEST_CASES` says, from a seed that is printed or that `PROPTEST_RNG_SEED` gives.
+pub fn property_runner() -> TestRunner {
+    let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let cases = given("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(60);
+    let seed = given("PROPTEST_RNG_SEED").unwrap_or_else(|| {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+    });
+    eprintln!("{cases} cases; to play them again: PROPTEST_CASES={cases} PROPTEST_RNG_SEED={seed}");
+    let rng_seed = RngSeed::Fixed(seed);
+    let config = Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    TestRunner::new(config)
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod engine;
+mod evolving;
 mod fixture;
 mod grid;
 mod harness;
