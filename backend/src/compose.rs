@@ -11,7 +11,7 @@ use std::{
 
 use adapters::{EmbeddedStream, LakeSink, RocksDbState, SystemClock};
 use engine::{Pipeline, Progress, ports::Clock};
-use lake::Lake;
+use lake::{Lake, LakeOptions};
 use query::{QueryEngine, QueryOptions};
 use tokio::{net::TcpListener, runtime::Runtime};
 use tracing::info;
@@ -57,7 +57,8 @@ impl Parts {
         // RocksDB's lock comes first: it keeps a second process away from the whole folder.
         let stream = EmbeddedStream::open(&data.join(backup::STREAM), clock).map_err(|e| cannot_open(data, e))?;
         let state = RocksDbState::open(&data.join(backup::STATE), settings.state).map_err(|e| cannot_open(data, e))?;
-        let lake = Lake::open(&data.join(backup::LAKE)).await.map_err(|e| cannot_open(data, e))?;
+        let options = LakeOptions { archive: settings.archive.clone() };
+        let lake = Lake::open_with(&data.join(backup::LAKE), options).await.map_err(|e| cannot_open(data, e))?;
         let live = Live::new(&lake).await?;
         let upkeep = Upkeep::new(&lake).await?;
         let (stream, state) = (Arc::new(stream), Arc::new(state));

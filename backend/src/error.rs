@@ -110,7 +110,7 @@ impl From<lake::Error> for Error {
             lake::ErrorKind::InvalidDefinition
             | lake::ErrorKind::FutureSystemTime
             | lake::ErrorKind::UnknownSnapshot => ErrorKind::Unprocessable,
-            lake::ErrorKind::Conflict => ErrorKind::Unavailable,
+            lake::ErrorKind::Conflict | lake::ErrorKind::Unreachable => ErrorKind::Unavailable,
             lake::ErrorKind::Io => ErrorKind::Io,
             lake::ErrorKind::Corrupt | lake::ErrorKind::ProofFailed | lake::ErrorKind::Internal => ErrorKind::Internal,
         };

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     UnknownSnapshot,
     /// Disk or database could not be read or written.
     Io,
+    /// The folder of an archive is not there just now, and files that are needed lie in it.
+    Unreachable,
     /// A file or row is there and makes no sense.
     Corrupt,
     /// Upkeep wrote something that does not say what it read.
@@ -86,7 +88,7 @@ impl Error {
 
     /// Whether the same call may succeed later without anything else being done.
     pub fn retryable(&self) -> bool {
-        self.kind == ErrorKind::Io
+        matches!(self.kind, ErrorKind::Io | ErrorKind::Unreachable)
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Error {

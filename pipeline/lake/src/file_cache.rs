@@ -1,7 +1,7 @@
 //! Data files read before: small ones decoded whole, large ones by their footers. Everything here blocks.
 
 use std::{
-    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -13,7 +13,7 @@ use parquet::{
     file::metadata::PageIndexPolicy,
 };
 
-use crate::{Error, Result, error::parquet_error, weighted_lru::WeightedLru};
+use crate::{Error, Result, error::parquet_error, files, weighted_lru::WeightedLru};
 
 const DECODED_BYTES: usize = 256 << 20;
 const FOOTER_BYTES: usize = 32 << 20;
@@ -43,7 +43,8 @@ impl FileCache {
         if let Some(decoded) = lock(&self.decoded).get(&key) {
             return Ok(decoded);
         }
-        let bytes = fs::read(path).map_err(|e| Error::io("read a file", path, e))?;
+        let mut bytes = Vec::new();
+        files::open(path)?.read_to_end(&mut bytes).map_err(|e| Error::io("read a file", path, e))?;
         let decoded = Arc::new(decode(path, Bytes::from(bytes))?);
         let weight = decoded.iter().map(RecordBatch::get_array_memory_size).sum();
         lock(&self.decoded).put(key, decoded.clone(), weight);
@@ -56,7 +57,7 @@ impl FileCache {
         if let Some(footer) = lock(&self.footers).get(&key) {
             return Ok(footer);
         }
-        let file = File::open(path).map_err(|e| Error::io("open a file", path, e))?;
+        let file = files::open(path)?;
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let footer = ArrowReaderMetadata::load(&file, options).map_err(|e| parquet_error(path, e))?;
         lock(&self.footers).put(key, footer.clone(), footer.metadata().memory_size());
@@ -78,6 +79,8 @@ fn decode(path: &Path, bytes: Bytes) -> Result<Vec<RecordBatch>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use arrow::{
         array::{ArrayRef, Int64Array},
         record_batch::RecordBatch,

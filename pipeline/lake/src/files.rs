@@ -32,6 +32,21 @@ pub(crate) async fn read(location: &str) -> Result<Vec<u8>> {
     blocking(move || fs::read(&path).map_err(|e| Error::io("read a file", &path, e))).await
 }
 
+/// Opens a data file. Fails with `Unreachable`, and names the folder, where it is the file's folder that is not there.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|e| match path.parent() {
+        Some(folder) if e.kind() == std::io::ErrorKind::NotFound && !folder.exists() => {
+            let message = format!(
+                "the folder {} is not there, and files of the lake lie in it; mount its disk or put it back, then try \
+                 again",
+                folder.display()
+            );
+            Error::new(ErrorKind::Unreachable, message).with("path", path.display()).because(e)
+        }
+        _ => Error::io("open a file", path, e),
+    })
+}
+
 /// Writes a new file and syncs it. Its folder has to be synced by the caller, once for all files in it.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {

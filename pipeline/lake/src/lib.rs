@@ -32,13 +32,13 @@ pub use model;
 pub use backup::{LakeFile, LakeMoment, relocate};
 pub use commit::{DatasetCommit, EpochCommit};
 pub use error::{Error, ErrorKind, Result};
-pub use lake::{Dataset, Defined, Lake, StoredCounts};
+pub use lake::{Dataset, Defined, Lake, LakeOptions, StoredCounts};
 pub use scan::{KeyFilter, Part, ScanRequest};
 pub use scan_plan::{Kinds, Pruning, ScanFiles};
 pub use snapshot::{LakeSnapshot, TableSnapshot};
 pub use upkeep::{
-    CompactOptions, ExpiryOptions, ExpiryPlan, MaintainOptions, PlaneDigest, UpkeepKind, UpkeepPlan, UpkeepRun,
-    Verified,
+    ArchiveOptions, CompactOptions, ExpiryOptions, ExpiryPlan, Extent, MaintainOptions, PlaneDigest, UpkeepKind,
+    UpkeepPlan, UpkeepRun, Verified,
 };
 pub use views::View;
 pub use writer::{AssertionWriter, StagedFile};

@@ -3,7 +3,7 @@
 //! Small files, of which there is one a second while records stream in, are decoded whole, kept, and answered from
 //! memory many at a time. Large ones are read by row group, with only the columns and pages needed.
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array},
@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use crate::{
     Error, Result,
     error::parquet_error,
-    files::blocking,
+    files::{self, blocking},
     filter::{Filter, missing},
     scan::Query,
     scan_plan::leaf_of,
@@ -130,7 +130,7 @@ impl RowGroup {
         let fields = query.output.fields().iter();
         let known: Vec<Option<ArrayRef>> = fields.map(|field| self.only_value(field)).collect();
         let RowGroup { path, footer, index, filter, selection } = self;
-        let file = File::open(&path).map_err(|e| Error::io("open a file", &path, e))?;
+        let file = files::open(&path)?;
         let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
         let arrow_schema = footer.schema().clone();
         let mask = |columns: &mut dyn Iterator<Item = &str>| -> Result<ProjectionMask> {

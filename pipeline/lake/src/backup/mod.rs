@@ -23,6 +23,7 @@ use crate::{
     commit::settle_doubt,
     files,
     lake::{CATALOG_FILE, Shared, State, TableState, WAREHOUSE, to_the_end},
+    layout::DATA,
     scan_plan::live_files,
 };
 
@@ -98,11 +99,14 @@ impl LakeMoment {
                 let place = place_of(table, location)?;
                 found.push(LakeFile { source: self.scratch.join(&place), place, immutable: true });
             }
-            let mut locations: Vec<String> =
-                table.manifests.iter().map(|manifest| manifest.manifest_path.clone()).collect();
-            locations.extend(live_files(&self.shared, table, |file| Some(file.file_path().to_owned())).await?);
-            for location in locations {
-                let place = place_of(table, &location)?;
+            for manifest in table.manifests.iter() {
+                let location = &manifest.manifest_path;
+                let place = place_of(table, location)?;
+                found.push(LakeFile { place, source: files::path_of(location), immutable: true });
+            }
+            let in_warehouse = Path::new(WAREHOUSE).join(&table.dataset.name);
+            for location in live_files(&self.shared, table, |file| Some(file.file_path().to_owned())).await? {
+                let place = in_warehouse.join(place_in_table(&table.metadata, &location)?);
                 found.push(LakeFile { place, source: files::path_of(&location), immutable: true });
             }
         }
@@ -137,6 +141,16 @@ fn in_table(table: &TableMetadata, location: &str) -> Result<PathBuf> {
     let path = files::path_of(location);
     let rest = path.strip_prefix(files::path_of(table.location())).map(Path::to_path_buf);
     rest.map_err(|_| Error::corrupt("a table names a file outside its folder").with("location", location))
+}
+
+/// Where a data file belongs, from the table's folder. One in the archive belongs among the others: a copy needs no
+/// archive.
+fn place_in_table(table: &TableMetadata, location: &str) -> Result<PathBuf> {
+    let path = files::path_of(location);
+    match path.file_name() {
+        Some(name) if !path.starts_with(files::path_of(table.location())) => Ok(Path::new(DATA).join(name)),
+        _ => in_table(table, location),
+    }
 }
 
 fn link(from: &Path, to: &Path) -> Result<()> {

@@ -12,6 +12,7 @@ use model::{DatasetDefinition, EpochRecord, Instant};
 use uuid::Uuid;
 
 use super::{
+    archive,
     digest::PlaneDigest,
     partitions::{Input, Survey, read},
     plan::{FileFacts, FileKind},
@@ -77,7 +78,10 @@ pub(crate) async fn run(
 ) -> Result<UpkeepRun> {
     let watch = Stopwatch::now();
     let mut run = begun(table, state.head.as_ref(), files, &job);
-    let outcome = attempt(lake, table, files, &job, options, &mut run, watch).await;
+    let outcome = match job.kind {
+        UpkeepKind::Archive => archive::attempt(lake, table, files, &job, options, &mut run, watch).await,
+        _ => attempt(lake, table, files, &job, options, &mut run, watch).await,
+    };
     if let Err(error) = &outcome {
         run.error = Some(error.to_string());
         run.duration_micros = micros(watch);
@@ -109,7 +113,7 @@ fn begun(table: &TableState, head: Option<&EpochRecord>, files: &[FileFacts], jo
     }
 }
 
-fn micros(watch: Stopwatch) -> u64 {
+pub(super) fn micros(watch: Stopwatch) -> u64 {
     u64::try_from(watch.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -171,7 +175,9 @@ async fn attempt(
     run.bytes_after = kept.iter().map(|file| file.bytes).chain(staged.iter().map(|file| file.bytes)).sum();
     run.duration_micros = micros(watch);
     let removed = removed.into_iter().map(|file| file.location.clone()).collect();
-    let Written { files: added, digests, .. } = written;
+    // The files are in use until they are committed.
+    let Written { files: staged, digests, .. } = written;
+    let added = staged.iter().map(|file| file.data_file.clone()).collect();
     let replacement = Replacement { dataset_id: table.dataset.id, removed, added, digests };
     replace(lake, replacement, run, options).await
 }

@@ -10,6 +10,7 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     sync::atomic::Ordering,
@@ -75,7 +76,7 @@ pub struct ExpiryPlan {
     pub bytes: u64,
 }
 
-/// A file in a table's folders.
+/// A file in a table's folders, or among what is archived of it.
 struct Found {
     path: PathBuf,
     bytes: u64,
@@ -141,7 +142,7 @@ impl Lake {
     async fn expiry_run(&self, dataset: &str) -> Result<UpkeepRun> {
         let state = self.shared.state();
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
-        let found = found_in(table).await?;
+        let found = found_of(&self.shared, table).await?;
         let (files, bytes) = (found.len() as u64, found.iter().map(|file| file.bytes).sum());
         Ok(UpkeepRun {
             run: uuid::Uuid::now_v7().to_string(),
@@ -168,15 +169,19 @@ impl Lake {
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         // First what is there, then what is in use: a file that comes meanwhile is not among the first, and one that is
         // committed meanwhile is among the second.
-        let found = found_in(table).await?;
+        let found = found_of(&self.shared, table).await?;
         let used = self.used_files(table.dataset.id).await?;
+        // An archive can be reached by several paths, but a name is given once.
+        let names: HashSet<&OsStr> = used.iter().filter_map(|path| path.file_name()).collect();
+        let is_used = |path: &Path| path.file_name().is_some_and(|name| names.contains(name));
         let replaced = self.shared.catalog.replaced_files(dataset).await?;
+        let found = with_those_elsewhere(found, replaced.keys().cloned().collect()).await?;
         let now = SystemTime::now();
         let aged = |file: &Found| {
             let since = replaced.get(&file.path).copied().unwrap_or(file.written);
             now.duration_since(since).is_ok_and(|age| age >= options.grace)
         };
-        Ok(found.into_iter().filter(|file| !used.contains(&file.path) && aged(file)).collect())
+        Ok(found.into_iter().filter(|file| !is_used(&file.path) && aged(file)).collect())
     }
 
     /// What snapshots, readers and writers of a dataset refer to now.
@@ -267,12 +272,32 @@ async fn move_alone(shared: &Shared, moved: &TableMove<'_>) -> Result<()> {
     outcome
 }
 
-async fn found_in(table: &TableState) -> Result<Vec<Found>> {
+async fn found_of(shared: &Shared, table: &TableState) -> Result<Vec<Found>> {
+    let archived = shared.archive.as_ref().map(|archive| archive.folder_of(&table.dataset.name));
     let folders = TableFolders::at(table.metadata.location());
     files::blocking(move || {
         let mut found = Vec::new();
         for folder in [folders.data(), folders.metadata()] {
             list(&folder, &mut found)?;
+        }
+        // It is made when something is archived, and its disk may be elsewhere today.
+        if let Some(folder) = archived.filter(|folder| folder.is_dir()) {
+            list(&folder, &mut found)?;
+        }
+        Ok(found)
+    })
+    .await
+}
+
+/// Files that were replaced may lie in an archive that is the lake's no longer.
+async fn with_those_elsewhere(mut found: Vec<Found>, replaced: Vec<PathBuf>) -> Result<Vec<Found>> {
+    files::blocking(move || {
+        let listed: HashSet<PathBuf> = found.iter().map(|file| file.path.clone()).collect();
+        for path in replaced.into_iter().filter(|path| !listed.contains(path)) {
+            if let Ok(metadata) = fs::metadata(&path) {
+                let written = metadata.modified().unwrap_or_else(|_| SystemTime::now());
+                found.push(Found { path, bytes: metadata.len(), written });
+            }
         }
         Ok(found)
     })

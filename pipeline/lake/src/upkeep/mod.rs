@@ -1,12 +1,13 @@
 //! Upkeep: what keeps a lake quick and small however long it runs, and changes no answer.
 //!
 //! *Compaction* resolves appended rows into exact rectangles. *Merging* puts small appended files together where
-//! resolving them would rewrite much for little. Each works on a moment of the table beside the running pipeline, writes
+//! resolving them would rewrite much for little. *Archiving* moves what is known no longer to a cheaper place. Each works on a moment of the table beside the running pipeline, writes
 //! new files, proves by a digest, read back from disk, that they say the same, and replaces the old ones in one commit of
 //! its own. What it leaves when it is cut off before that commit are files that nothing refers to.
 //!
 //! What may not happen here: deleting a file somebody may still read, and replacing one without proof.
 
+mod archive;
 mod compact;
 mod digest;
 mod expire;
@@ -22,10 +23,12 @@ mod tests;
 mod time_tree;
 mod verify;
 
+pub(crate) use archive::Archive;
+pub use archive::ArchiveOptions;
 pub use compact::CompactOptions;
 pub use digest::PlaneDigest;
 pub use expire::{ExpiryOptions, ExpiryPlan};
-pub use policy::{UpkeepJob, UpkeepPlan};
+pub use policy::{Extent, UpkeepPlan};
 pub(crate) use progress::Progress;
 pub(crate) use runs::TABLES;
 pub use runs::{UpkeepKind, UpkeepRun};
@@ -72,14 +75,18 @@ pub(crate) fn clean_scratch(lake: &Path) -> Result<()> {
 }
 
 impl Lake {
-    /// What upkeep would do for a dataset now, by itself or, forced, when told to compact; `None` where nothing is to do.
-    pub async fn plan_upkeep(&self, dataset: &str, forced: bool) -> Result<Option<UpkeepPlan>> {
+    /// What upkeep would do for a dataset now, by itself or when told to; `None` where nothing is to do.
+    pub async fn plan_upkeep(&self, dataset: &str, extent: Extent) -> Result<Option<UpkeepPlan>> {
         let state = self.shared.state();
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         let files = self.facts(table).await?;
-        let open_import = table.dataset.is_open_import();
-        let job = if forced { policy::forced(&files, open_import) } else { policy::due(&files, open_import) };
+        let job = policy::chosen(extent, &files, table.dataset.is_open_import(), self.shared.archive_before());
         Ok(job.map(|job| job.plan(dataset)))
+    }
+
+    /// Whether it was opened with an archive.
+    pub fn has_archive(&self) -> bool {
+        self.shared.archive.is_some()
     }
 
     /// How far the piece of upkeep is that runs now, from 0 to 1; of no meaning where none does.
@@ -98,19 +105,34 @@ impl Lake {
         let (lake, dataset) = (self.clone(), dataset.to_owned());
         to_the_end(async move {
             let _turn = lake.shared.upkeep.lock().await;
-            lake.run_upkeep(&dataset, &options, policy::forced).await
+            lake.run_upkeep(&dataset, &options, Extent::All).await
+        })
+        .await
+    }
+
+    /// Moves the files of a dataset whose rows have been known no longer for long enough to the archive, where they stay
+    /// part of the table. `None` where there is none of them, or no archive. Runs to its end even where the caller stops
+    /// waiting; upkeep runs one at a time.
+    ///
+    /// Fails with `NotFound`, with `Unreachable` where the archive is not there, with `ProofFailed` where a copy is not
+    /// what was copied, and with `Conflict` where the table was changed meanwhile. Then nothing has changed.
+    pub async fn archive(&self, dataset: &str, options: CompactOptions) -> Result<Option<UpkeepRun>> {
+        let (lake, dataset) = (self.clone(), dataset.to_owned());
+        to_the_end(async move {
+            let _turn = lake.shared.upkeep.lock().await;
+            lake.run_upkeep(&dataset, &options, Extent::Archive).await
         })
         .await
     }
 
     /// Does one thing that is due for a dataset, if one is: compaction or merging, chosen by the number and size of its
-    /// files, or expiry, where snapshots are many or it is a while since the last. Otherwise as [`Lake::compact`] and
-    /// [`Lake::expire`].
+    /// files, archiving, or expiry, where snapshots are many or it is a while since the last. Otherwise as
+    /// [`Lake::compact`], [`Lake::archive`] and [`Lake::expire`].
     pub async fn maintain(&self, dataset: &str, options: MaintainOptions) -> Result<Option<UpkeepRun>> {
         let (lake, dataset) = (self.clone(), dataset.to_owned());
         to_the_end(async move {
             let _turn = lake.shared.upkeep.lock().await;
-            let run = lake.run_upkeep(&dataset, &options.compaction, policy::due).await?;
+            let run = lake.run_upkeep(&dataset, &options.compaction, Extent::Due).await?;
             if run.is_some() || !lake.expiry_is_due(&dataset, &options) {
                 return Ok(run);
             }
@@ -119,25 +141,19 @@ impl Lake {
         .await
     }
 
-    async fn run_upkeep(
-        &self,
-        dataset: &str,
-        options: &CompactOptions,
-        choose: impl FnOnce(&[plan::FileFacts], bool) -> Option<UpkeepJob>,
-    ) -> Result<Option<UpkeepRun>> {
+    async fn run_upkeep(&self, dataset: &str, options: &CompactOptions, extent: Extent) -> Result<Option<UpkeepRun>> {
         let state = self.shared.state();
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         let files = self.facts(table).await?;
-        match choose(&files, table.dataset.is_open_import()) {
+        match policy::chosen(extent, &files, table.dataset.is_open_import(), self.shared.archive_before()) {
             None => Ok(None),
             Some(job) => compact::run(self, &state, table, &files, job, options).await.map(Some),
         }
     }
 
     async fn facts(&self, table: &TableState) -> Result<Vec<plan::FileFacts>> {
-        let schema = table.metadata.current_schema();
         let key = table.dataset.definition.key.first().map_or("", String::as_str);
-        scan_plan::live_files(&self.shared, table, |file| Some(plan::FileFacts::of(file, schema, key))).await
+        scan_plan::live_files(&self.shared, table, |file| Some(plan::FileFacts::of(file, &table.metadata, key))).await
     }
 
     fn scratch(&self) -> Result<std::path::PathBuf> {

@@ -20,7 +20,7 @@ use model::TIME_COLUMNS;
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
 use super::progress::Progress;
-use crate::{Error, Result, error::parquet_error};
+use crate::{Error, Result, error::parquet_error, files};
 
 /// Memory of the rows of one range, roughly.
 const RANGE_BYTES: usize = 64 << 20;
@@ -194,7 +194,7 @@ pub(crate) fn read(path: &Path, schema: &SchemaRef) -> Result<impl Iterator<Item
 
 /// The batches of a data file: all columns, or some.
 fn columns_of(path: &Path, columns: Option<&[usize]>) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-    let file = File::open(path).map_err(|e| Error::io("open a file", path, e))?;
+    let file = files::open(path)?;
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| parquet_error(path, e))?;
     if let Some(columns) = columns {
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use iceberg::spec::{DataFile, Schema};
+use iceberg::spec::{DataFile, TableMetadata};
 
 use crate::{
     bounds::{Bound, from_datum},
@@ -33,6 +33,10 @@ pub(crate) struct FileFacts {
     /// First and last instant, the end exclusive; none where unbounded or unknown.
     pub(crate) valid_from: Option<i64>,
     pub(crate) valid_to: Option<i64>,
+    /// When the last of its rows ceased to be known; none where one is known still, or it is unknown.
+    pub(crate) known_until: Option<i64>,
+    /// Whether it lies elsewhere than in its table's folder.
+    pub(crate) archived: bool,
 }
 
 /// What the rows of a file are.
@@ -49,7 +53,8 @@ pub(crate) enum FileKind {
 }
 
 impl FileFacts {
-    pub(crate) fn of(file: &DataFile, schema: &Schema, key: &str) -> FileFacts {
+    pub(crate) fn of(file: &DataFile, table: &TableMetadata, key: &str) -> FileFacts {
+        let schema = table.current_schema();
         let id = |column: &str| schema.field_id_by_name(column).unwrap_or_default();
         let low = |column: &str| file.lower_bounds().get(&id(column)).and_then(from_datum);
         let high = |column: &str| file.upper_bounds().get(&id(column)).and_then(from_datum);
@@ -68,6 +73,8 @@ impl FileFacts {
             keys: low(key).zip(high(key)),
             valid_from: micros(low("valid_from")),
             valid_to: micros(high("valid_to")).filter(|_| no_nulls("valid_to")),
+            known_until: micros(high("system_to")).filter(|_| no_nulls("system_to")),
+            archived: !path_of(file.file_path()).starts_with(path_of(table.location())),
         }
     }
 
@@ -127,6 +134,8 @@ mod tests {
             keys: Some((Bound::Number(keys.0), Bound::Number(keys.1))),
             valid_from: Some(valid.0),
             valid_to: valid.1,
+            known_until: None,
+            archived: false,
         }
     }
 
