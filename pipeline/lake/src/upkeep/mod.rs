@@ -132,11 +132,16 @@ impl Lake {
         let (lake, dataset) = (self.clone(), dataset.to_owned());
         to_the_end(async move {
             let _turn = lake.shared.upkeep.lock().await;
-            let run = lake.run_upkeep(&dataset, &options.compaction, Extent::Due).await?;
-            if run.is_some() || !lake.expiry_is_due(&dataset, &options) {
-                return Ok(run);
+            let planned = lake.plan_upkeep(&dataset, Extent::Due).await?;
+            // Archiving fails while the archive is out of reach, and must not keep the rest waiting.
+            let can_wait = planned.is_none_or(|plan| plan.kind == UpkeepKind::Archive);
+            if can_wait && lake.expiry_is_due(&dataset, &options) {
+                let run = lake.run_expiry(&dataset, options.expiry).await?;
+                if run.is_some() {
+                    return Ok(run);
+                }
             }
-            lake.run_expiry(&dataset, options.expiry).await
+            lake.run_upkeep(&dataset, &options.compaction, Extent::Due).await
         })
         .await
     }
@@ -145,7 +150,13 @@ impl Lake {
         let state = self.shared.state();
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         let files = self.facts(table).await?;
-        match policy::chosen(extent, &files, table.dataset.is_open_import(), self.shared.archive_before()) {
+        let chosen = policy::chosen(extent, &files, table.dataset.is_open_import(), self.shared.archive_before());
+        let job = match chosen {
+            None => return Ok(None),
+            Some(job) if job.inputs.iter().all(|file| !file.archived || file.path().exists()) => Some(job),
+            Some(job) => job.without_archived(),
+        };
+        match job {
             None => Ok(None),
             Some(job) => compact::run(self, &state, table, &files, job, options).await.map(Some),
         }

@@ -61,6 +61,13 @@ pub struct UpkeepPlan {
 }
 
 impl UpkeepJob {
+    /// The same without archived files, where the archive is out of reach. These are known no longer, so that nothing
+    /// overrides them, and are taken in for their size alone.
+    pub(crate) fn without_archived(mut self) -> Option<UpkeepJob> {
+        self.inputs.retain(|file| !file.archived);
+        (!self.inputs.is_empty()).then_some(self)
+    }
+
     pub(crate) fn plan(&self, dataset: &str) -> UpkeepPlan {
         UpkeepPlan {
             dataset: dataset.to_owned(),
