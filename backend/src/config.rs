@@ -12,6 +12,7 @@ use lake::ArchiveOptions;
 use serde::Deserialize;
 
 use crate::{
+    backup::bucket_place,
     demo::DemoOptions,
     error::{Error, ErrorKind, Result},
 };
@@ -49,8 +50,8 @@ pub struct ServeArguments {
     /// Compact and merge files only when told to by `tidemark maintain` or the API.
     #[arg(long)]
     pub no_upkeep: bool,
-    /// Folder to which files of what has been known no longer for long are moved. It is absolute and has to be there.
-    /// Default: they stay.
+    /// Folder or s3://bucket/prefix to which files of what has been known no longer for long are moved. It has to be
+    /// there. Default: they stay.
     #[arg(long, env = "TIDEMARK_ARCHIVE")]
     pub archive: Option<PathBuf>,
     /// Days after which they are moved there.
@@ -226,8 +227,12 @@ fn archive(folder: Option<PathBuf>, after_days: Option<u32>, data: &Path) -> Res
     if days > ARCHIVE_AFTER_DAYS_MAX {
         return refused(format!("archive_after_days = {days} cannot be; it is 0 to {ARCHIVE_AFTER_DAYS_MAX}"));
     }
+    if let Some(bucket) = bucket_place(&folder)? {
+        return Ok(Some(ArchiveOptions { folder: PathBuf::from(bucket), after: DAY * days }));
+    }
     if !folder.is_absolute() {
-        let message = format!("the archive {} has to be an absolute folder, beginning with /", folder.display());
+        let message =
+            format!("the archive {} has to be an absolute folder, or like s3://bucket/prefix", folder.display());
         return refused(message);
     }
     let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));

@@ -26,7 +26,7 @@ pub enum ErrorKind {
     UnknownSnapshot,
     /// Disk or database could not be read or written.
     Io,
-    /// The folder of an archive is not there just now, and files that are needed lie in it.
+    /// A folder or a bucket is out of reach just now, and files that are needed lie in it.
     Unreachable,
     /// A file or row is there and makes no sense.
     Corrupt,
@@ -166,6 +166,14 @@ impl From<arrow::error::ArrowError> for Error {
 
 /// Wraps a Parquet error with the file it concerns: an I/O error underneath is told from bytes that make no sense.
 pub(crate) fn parquet_error(path: &Path, error: parquet::errors::ParquetError) -> Error {
+    let error = match error {
+        // What reading from a bucket met.
+        parquet::errors::ParquetError::External(source) => match source.downcast::<Error>() {
+            Ok(ours) => return *ours,
+            Err(source) => parquet::errors::ParquetError::External(source),
+        },
+        other => other,
+    };
     let kind = match &error {
         parquet::errors::ParquetError::External(source) if source.is::<std::io::Error>() => ErrorKind::Io,
         _ => ErrorKind::Corrupt,

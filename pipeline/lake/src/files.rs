@@ -8,12 +8,15 @@ use std::{
 
 use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, objects::location_at};
 
 const SCHEME: &str = "file://";
 
 /// The location of a path as it stands in table metadata.
 pub(crate) fn location_of(path: &Path) -> Result<String> {
+    if let Some(location) = location_at(path) {
+        return Ok(location.to_owned());
+    }
     let text = path.to_str().ok_or_else(|| {
         Error::internal("the lake's folder needs a name in UTF-8, for it is written into table metadata")
             .with("path", path.display())
@@ -21,7 +24,7 @@ pub(crate) fn location_of(path: &Path) -> Result<String> {
     Ok(format!("{SCHEME}{text}"))
 }
 
-/// The path a location in table metadata names.
+/// The path a location in table metadata names; of an object, the location.
 pub(crate) fn path_of(location: &str) -> PathBuf {
     PathBuf::from(location.strip_prefix(SCHEME).unwrap_or(location))
 }

@@ -26,6 +26,7 @@ use crate::{
     files,
     layout::{TableFolders, new_table},
     manifests::{ManifestCache, load_list},
+    objects::{DataFiles, ObjectStore},
     upkeep::{self, Archive, ArchiveOptions},
     views::View,
     writer::{FileShape, Staging},
@@ -48,6 +49,8 @@ pub struct Lake {
 pub struct LakeOptions {
     /// Where files of rows that are known no longer go, and when. Default: they stay where they are.
     pub archive: Option<ArchiveOptions>,
+    /// Access to buckets. Default: none, and files in them cannot be read.
+    pub objects: Option<Arc<dyn ObjectStore>>,
 }
 
 /// A dataset as the lake knows it.
@@ -263,7 +266,7 @@ impl Lake {
             catalog,
             file_io: FileIO::new_with_fs(),
             manifests: ManifestCache::new(),
-            files: FileCache::new(),
+            files: FileCache::new(DataFiles::new(options.objects)),
             changing: Mutex::new(()),
             in_doubt: AtomicBool::new(false),
             upkeep: Mutex::new(()),

@@ -18,6 +18,7 @@ mod filter;
 mod lake;
 mod layout;
 mod manifests;
+mod objects;
 mod scan;
 mod scan_plan;
 mod scan_read;
@@ -29,10 +30,11 @@ mod writer;
 
 pub use model;
 
-pub use backup::{LakeFile, LakeMoment, relocate};
+pub use backup::{LakeFile, LakeMoment, LakeSource, relocate};
 pub use commit::{DatasetCommit, EpochCommit};
 pub use error::{Error, ErrorKind, Result};
 pub use lake::{Dataset, Defined, Lake, LakeOptions, StoredCounts};
+pub use objects::{ObjectContents, ObjectFound, ObjectStore};
 pub use scan::{KeyFilter, Part, ScanRequest};
 pub use scan_plan::{Kinds, Pruning, ScanFiles};
 pub use snapshot::{LakeSnapshot, TableSnapshot};

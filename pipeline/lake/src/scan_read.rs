@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use crate::{
     Error, Result,
     error::parquet_error,
-    files::{self, blocking},
+    files::blocking,
     filter::{Filter, missing},
     scan::Query,
     scan_plan::leaf_of,
@@ -130,7 +130,6 @@ impl RowGroup {
         let fields = query.output.fields().iter();
         let known: Vec<Option<ArrayRef>> = fields.map(|field| self.only_value(field)).collect();
         let RowGroup { path, footer, index, filter, selection } = self;
-        let file = files::open(&path)?;
         let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
         let arrow_schema = footer.schema().clone();
         let mask = |columns: &mut dyn Iterator<Item = &str>| -> Result<ProjectionMask> {
@@ -138,6 +137,10 @@ impl RowGroup {
                 columns.map(|column| arrow_schema.index_of(column).map_err(|_| missing(column))).collect();
             Ok(ProjectionMask::roots(&parquet_schema, indices?))
         };
+        let decoded = || query.output.fields().iter().zip(&known).filter(|(_, known)| known.is_none());
+        let conditioned = filter.conditions().iter().flat_map(|condition| condition.columns());
+        let needed = decoded().map(|(field, _)| field.name().as_str()).chain(conditioned);
+        let file = query.shared.files.data().open_row_group(&path, footer.metadata(), index, needed)?;
         let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
         for condition in filter.conditions() {
             let (mask, condition) = (mask(&mut condition.columns())?, condition.clone());
@@ -145,8 +148,7 @@ impl RowGroup {
                 condition.evaluate(&batch).map(|holds| BooleanArray::new(holds, None))
             })));
         }
-        let decoded = query.output.fields().iter().zip(&known).filter(|(_, known)| known.is_none());
-        let projection = mask(&mut decoded.map(|(field, _)| field.name().as_str()))?;
+        let projection = mask(&mut decoded().map(|(field, _)| field.name().as_str()))?;
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
             .with_projection(projection)
             .with_row_groups(vec![index])

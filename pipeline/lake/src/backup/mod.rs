@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use iceberg::spec::TableMetadata;
+use iceberg::spec::{DataFile, TableMetadata};
 use model::EpochRecord;
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     files,
     lake::{CATALOG_FILE, Shared, State, TableState, WAREHOUSE, to_the_end},
     layout::DATA,
+    objects::location_at,
     scan_plan::live_files,
 };
 
@@ -35,13 +36,27 @@ pub struct LakeMoment {
     scratch: PathBuf,
 }
 
+/// Where a file of a moment can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LakeSource {
+    /// On a disk of this machine.
+    File(PathBuf),
+    /// In a bucket.
+    Object {
+        /// `s3://bucket/key`
+        location: String,
+        /// Its size.
+        bytes: u64,
+    },
+}
+
 /// A file of such a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LakeFile {
     /// Where it belongs, from the lake's folder.
     pub place: PathBuf,
     /// Where it can be read.
-    pub source: PathBuf,
+    pub source: LakeSource,
     /// Whether a file of this name never changes.
     pub immutable: bool,
 }
@@ -91,23 +106,29 @@ impl LakeMoment {
     pub async fn files(&self) -> Result<Vec<LakeFile>> {
         let mut found = vec![LakeFile {
             place: PathBuf::from(CATALOG_FILE),
-            source: self.scratch.join(CATALOG_FILE),
+            source: LakeSource::File(self.scratch.join(CATALOG_FILE)),
             immutable: false,
         }];
         for table in self.state.tables() {
             for location in metadata_locations(table) {
                 let place = place_of(table, location)?;
-                found.push(LakeFile { source: self.scratch.join(&place), place, immutable: true });
+                found.push(LakeFile { source: LakeSource::File(self.scratch.join(&place)), place, immutable: true });
             }
             for manifest in table.manifests.iter() {
                 let location = &manifest.manifest_path;
                 let place = place_of(table, location)?;
-                found.push(LakeFile { place, source: files::path_of(location), immutable: true });
+                found.push(LakeFile { place, source: LakeSource::File(files::path_of(location)), immutable: true });
             }
             let in_warehouse = Path::new(WAREHOUSE).join(&table.dataset.name);
-            for location in live_files(&self.shared, table, |file| Some(file.file_path().to_owned())).await? {
+            let located = |file: &DataFile| Some((file.file_path().to_owned(), file.file_size_in_bytes()));
+            for (location, bytes) in live_files(&self.shared, table, located).await? {
                 let place = in_warehouse.join(place_in_table(&table.metadata, &location)?);
-                found.push(LakeFile { place, source: files::path_of(&location), immutable: true });
+                let path = files::path_of(&location);
+                let source = match location_at(&path) {
+                    Some(_) => LakeSource::Object { location, bytes },
+                    None => LakeSource::File(path),
+                };
+                found.push(LakeFile { place, source, immutable: true });
             }
         }
         Ok(found)

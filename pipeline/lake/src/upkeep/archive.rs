@@ -36,17 +36,20 @@ use crate::{
     files,
     lake::{Shared, TableState},
     manifests::described_at,
+    objects::{DataFiles, ObjectContents, location_at},
     scan_plan::live_files,
     writer::{InStaging, Staging},
 };
 
 const COPIED_AT_ONCE_BYTES: usize = 1 << 20;
+/// Of an object.
+const READ_BACK_BYTES: u64 = 16 << 20;
 
 /// Where the archive is, and what belongs in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveOptions {
-    /// An absolute folder. It has to be there when something is archived, for it is not made: a disk that is not mounted
-    /// would be taken for an empty one.
+    /// An absolute folder, or `s3://bucket/prefix`. It has to be there when something is archived, for it is not made: a
+    /// disk that is not mounted would be taken for an empty one.
     pub folder: PathBuf,
     /// How long all rows of a file have to have been known no longer.
     pub after: Duration,
@@ -61,6 +64,7 @@ pub(crate) struct Archive {
 /// What is copied, and where to: all that the blocking part of the work needs, and nothing shared.
 struct Work {
     folder: PathBuf,
+    data: DataFiles,
     files: Vec<DataFile>,
     staging: Staging,
     progress: Arc<Progress>,
@@ -71,7 +75,7 @@ struct Work {
 struct Copied {
     from: String,
     data_file: DataFile,
-    _held: [Arc<InStaging>; 2],
+    _held: Vec<Arc<InStaging>>,
 }
 
 impl Archive {
@@ -87,7 +91,8 @@ impl Archive {
     /// The same folder, made where nothing was archived so far. Fails with `Unreachable` where it should be there.
     fn ready_folder(&self, dataset: &str, in_use: bool) -> Result<PathBuf> {
         let (root, folder) = (&self.options.folder, self.folder_of(dataset));
-        if folder.is_dir() {
+        // Buckets have no folders, and say themselves where they are not there.
+        if folder.is_dir() || location_at(&folder).is_some() {
             return Ok(folder);
         }
         if in_use || !root.is_dir() {
@@ -130,6 +135,7 @@ pub(super) async fn attempt(
     let in_use = files.iter().any(|file| file.path().starts_with(&folder));
     let work = Work {
         folder: archive.ready_folder(&table.dataset.name, in_use)?,
+        data: lake.shared.files.data().clone(),
         files: live_files(&lake.shared, table, |file| removed.contains(file.file_path()).then(|| file.clone())).await?,
         staging: lake.shared.staging.clone(),
         progress: lake.shared.progress.clone(),
@@ -160,15 +166,24 @@ impl Work {
             copied.push(self.copy(file)?);
             self.progress.add(usize::try_from(file.record_count()).unwrap_or(usize::MAX));
         }
-        files::sync(&self.folder)?;
+        if location_at(&self.folder).is_none() {
+            files::sync(&self.folder)?;
+        }
         Ok(copied)
     }
 
-    /// Copies a file under another name first, and reads it back before it gets its own.
     fn copy(&self, file: &DataFile) -> Result<Copied> {
+        match location_at(&self.folder) {
+            None => self.copy_to_folder(file),
+            Some(prefix) => self.copy_to_bucket(file, prefix),
+        }
+    }
+
+    /// Copies a file under another name first, and reads it back before it gets its own.
+    fn copy_to_folder(&self, file: &DataFile) -> Result<Copied> {
         let name = Uuid::now_v7();
         let (part, path) = (self.folder.join(format!("{name}.part")), self.folder.join(format!("{name}.parquet")));
-        let held = [self.staging.hold(&part), self.staging.hold(&path)];
+        let held = vec![self.staging.hold(&part), self.staging.hold(&path)];
         let source = files::path_of(file.file_path());
         let read = {
             let mut to = File::create_new(&part).map_err(|e| Error::io("write a file", &part, e))?;
@@ -184,14 +199,44 @@ impl Work {
         if written != read || read.1 != file.file_size_in_bytes() {
             // What stays behind where that fails goes as an orphan.
             let _ = fs::remove_file(&part);
-            let message = "a copy in the archive is not what was copied, or not of the size its table says; the old \
-                           files stay, the copy was removed";
-            return Err(Error::new(ErrorKind::ProofFailed, message).with("path", source.display()));
+            return Err(not_what_was_copied(&source));
         }
         fs::rename(&part, &path).map_err(|e| Error::io("rename a file", &part, e))?;
         let data_file = described_at(file, files::location_of(&path)?)?;
         Ok(Copied { from: file.file_path().to_owned(), data_file, _held: held })
     }
+
+    /// An object is there whole or not at all, so it gets its name at once, and is read back.
+    fn copy_to_bucket(&self, file: &DataFile, prefix: &str) -> Result<Copied> {
+        let location = format!("{prefix}/{}.parquet", Uuid::now_v7());
+        let held = vec![self.staging.hold(Path::new(&location))];
+        let (source, objects) = (files::path_of(file.file_path()), self.data.objects()?);
+        let read = copy_hashing(&source, &mut std::io::sink(), &source)?;
+        objects.put(&location, ObjectContents::File(source.clone()), true)?;
+        #[cfg(test)]
+        super::tests::crash(self._options.fault, super::tests::Step::PartWritten)?;
+        let mut hasher = Xxh3::new();
+        let mut bytes = 0;
+        while bytes < read.1 {
+            let range = bytes..(bytes + READ_BACK_BYTES).min(read.1);
+            let stretch = objects.get(&location, Some(range))?.ok_or_else(|| not_what_was_copied(&source))?;
+            hasher.update(&stretch);
+            bytes += stretch.len() as u64;
+        }
+        if (hasher.digest128(), bytes) != read || bytes != file.file_size_in_bytes() {
+            // What stays behind where that fails goes as an orphan.
+            let _ = objects.delete(&location);
+            return Err(not_what_was_copied(&source));
+        }
+        let data_file = described_at(file, location)?;
+        Ok(Copied { from: file.file_path().to_owned(), data_file, _held: held })
+    }
+}
+
+fn not_what_was_copied(source: &Path) -> Error {
+    let message = "a copy in the archive is not what was copied, or not of the size its table says; the old files stay, \
+                   the copy was removed";
+    Error::new(ErrorKind::ProofFailed, message).with("path", source.display())
 }
 
 /// Copies a whole file. Gives the hash and the number of the bytes that were read.

@@ -27,6 +27,7 @@ use crate::{
     AssertionWriter, Error, ErrorKind, Lake, Result, StagedFile, files,
     lake::{State, TableState},
     layout::{TableFolders, file_schema},
+    objects::DataFiles,
     writer::{FileShape, Staging},
 };
 
@@ -132,6 +133,7 @@ async fn attempt(
     let work = Work {
         kind: job.kind,
         input: Input {
+            data: lake.shared.files.data().clone(),
             paths: job.inputs.iter().map(FileFacts::path).collect(),
             rows: job.inputs.iter().map(|file| file.rows).sum(),
             schema: schema.clone(),
@@ -193,20 +195,21 @@ async fn digest_of_kept(lake: &Lake, kept: &[&FileFacts], schema: SchemaRef, col
             None => unknown.push(file.path()),
         }
     }
+    let data = lake.shared.files.data().clone();
     let of_unknown = files::on_own_thread("upkeep", move || {
         let mut digest = PlaneDigest::default();
         for path in unknown {
-            digest += digest_of_file(&path, &schema, &columns)?;
+            digest += digest_of_file(&data, &path, &schema, &columns)?;
         }
         Ok(digest)
     });
     Ok(digest + of_unknown.await?)
 }
 
-/// The digest of an exact file, from disk.
-pub(crate) fn digest_of_file(path: &Path, schema: &SchemaRef, columns: &Columns) -> Result<PlaneDigest> {
+/// The digest of an exact file, as it is stored.
+fn digest_of_file(data: &DataFiles, path: &Path, schema: &SchemaRef, columns: &Columns) -> Result<PlaneDigest> {
     let mut digest = [PlaneDigest::default()];
-    for batch in read(path, schema)? {
+    for batch in read(data, path, schema)? {
         add_exact(&batch?, columns, &[i64::MAX], &mut digest)?;
     }
     Ok(digest[0])
@@ -234,12 +237,12 @@ impl Work {
             self.progress.add(file.rows as usize);
             let path = file.path();
             if self.kind == UpkeepKind::Merge {
-                for batch in read(&path, &self.input.schema)? {
+                for batch in read(&self.input.data, &path, &self.input.schema)? {
                     written.digest_after += digest_of_rows(&batch?, &self.columns)?;
                 }
                 continue;
             }
-            let digest = digest_of_file(&path, &self.input.schema, &self.columns)?;
+            let digest = digest_of_file(&self.input.data, &path, &self.input.schema, &self.columns)?;
             written.digest_after += digest;
             written.digests.push(FileDigest { location: files::location_of(&path)?, digest });
         }

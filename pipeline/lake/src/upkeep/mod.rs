@@ -1,9 +1,10 @@
 //! Upkeep: what keeps a lake quick and small however long it runs, and changes no answer.
 //!
 //! *Compaction* resolves appended rows into exact rectangles. *Merging* puts small appended files together where
-//! resolving them would rewrite much for little. *Archiving* moves what is known no longer to a cheaper place. Each works on a moment of the table beside the running pipeline, writes
-//! new files, proves by a digest, read back from disk, that they say the same, and replaces the old ones in one commit of
-//! its own. What it leaves when it is cut off before that commit are files that nothing refers to.
+//! resolving them would rewrite much for little. *Archiving* moves what is known no longer to a cheaper place. Each works
+//! on a moment of the table beside the running pipeline, writes new files, proves by a digest or a hash, read back from
+//! where they lie, that they say the same, and replaces the old ones in one commit of its own. What it leaves when it is
+//! cut off before that commit are files that nothing refers to.
 //!
 //! What may not happen here: deleting a file somebody may still read, and replacing one without proof.
 
@@ -153,13 +154,20 @@ impl Lake {
         let chosen = policy::chosen(extent, &files, table.dataset.is_open_import(), self.shared.archive_before());
         let job = match chosen {
             None => return Ok(None),
-            Some(job) if job.inputs.iter().all(|file| !file.archived || file.path().exists()) => Some(job),
+            Some(job) if self.in_reach(&job.inputs).await? => Some(job),
             Some(job) => job.without_archived(),
         };
         match job {
             None => Ok(None),
             Some(job) => compact::run(self, &state, table, &files, job, options).await.map(Some),
         }
+    }
+
+    /// Whether the archive is there, where some of these files are in it.
+    async fn in_reach(&self, inputs: &[plan::FileFacts]) -> Result<bool> {
+        let Some(archived) = inputs.iter().find(|file| file.archived) else { return Ok(true) };
+        let (data, path) = (self.shared.files.data().clone(), archived.path());
+        files::blocking(move || Ok(data.open(&path).is_ok())).await
     }
 
     async fn facts(&self, table: &TableState) -> Result<Vec<plan::FileFacts>> {

@@ -20,7 +20,7 @@ use model::TIME_COLUMNS;
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
 use super::progress::Progress;
-use crate::{Error, Result, error::parquet_error, files};
+use crate::{Error, Result, error::parquet_error, objects::DataFiles};
 
 /// Memory of the rows of one range, roughly.
 const RANGE_BYTES: usize = 64 << 20;
@@ -31,6 +31,7 @@ const SAMPLED_ROWS: u64 = 1 << 17;
 
 /// Which files to read, and what their rows look like.
 pub(crate) struct Input {
+    pub(crate) data: DataFiles,
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) rows: u64,
     pub(crate) schema: SchemaRef,
@@ -63,7 +64,7 @@ impl Input {
         let mut survey = Survey::default();
         let mut skip = 0;
         for path in &self.paths {
-            for batch in columns_of(path, Some(&columns))? {
+            for batch in columns_of(&self.data, path, Some(&columns))? {
                 let batch = batch?;
                 progress.add(batch.num_rows());
                 let picked: UInt32Array = (skip..batch.num_rows()).step_by(stride).map(|row| row as u32).collect();
@@ -86,7 +87,7 @@ impl Input {
         if ranges < 2 || survey.keys.len() < ranges {
             let mut batches = Vec::new();
             for path in &self.paths {
-                batches.extend(read(path, &self.schema)?.collect::<Result<Vec<RecordBatch>>>()?);
+                batches.extend(read(&self.data, path, &self.schema)?.collect::<Result<Vec<RecordBatch>>>()?);
             }
             progress.add(batches.iter().map(RecordBatch::num_rows).sum());
             return Ok(Ranges::Memory(Some(concat_batches(&self.schema, &batches)?)));
@@ -100,7 +101,7 @@ impl Input {
 
     fn range_count(&self) -> Result<usize> {
         let Some(path) = self.paths.first() else { return Ok(0) };
-        let Some(batch) = columns_of(path, None)?.next().transpose()? else { return Ok(0) };
+        let Some(batch) = columns_of(&self.data, path, None)?.next().transpose()? else { return Ok(0) };
         let row_bytes = batch.get_array_memory_size().div_ceil(batch.num_rows().max(1)) as u64;
         let bytes = self.rows.saturating_mul(row_bytes);
         Ok(usize::try_from(bytes.div_ceil(RANGE_BYTES as u64)).unwrap_or(usize::MAX))
@@ -112,7 +113,7 @@ impl Input {
         let converter = self.converter()?;
         let mut places: Vec<Vec<u32>> = vec![Vec::new(); spills.len()];
         for path in &self.paths {
-            for batch in read(path, &self.schema)? {
+            for batch in read(&self.data, path, &self.schema)? {
                 let batch = batch?;
                 progress.add(batch.num_rows());
                 let keys = converter.convert_columns(&batch.columns()[..self.key_columns])?;
@@ -187,14 +188,23 @@ impl Spill {
 }
 
 /// The batches of a data file, in the schema of its table.
-pub(crate) fn read(path: &Path, schema: &SchemaRef) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+pub(crate) fn read(
+    data: &DataFiles,
+    path: &Path,
+    schema: &SchemaRef,
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
     let schema = schema.clone();
-    Ok(columns_of(path, None)?.map(move |batch| Ok(RecordBatch::try_new(schema.clone(), batch?.columns().to_vec())?)))
+    Ok(columns_of(data, path, None)?
+        .map(move |batch| Ok(RecordBatch::try_new(schema.clone(), batch?.columns().to_vec())?)))
 }
 
 /// The batches of a data file: all columns, or some.
-fn columns_of(path: &Path, columns: Option<&[usize]>) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-    let file = files::open(path)?;
+fn columns_of(
+    data: &DataFiles,
+    path: &Path,
+    columns: Option<&[usize]>,
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+    let file = data.open_whole(path)?;
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| parquet_error(path, e))?;
     if let Some(columns) = columns {
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());

@@ -102,9 +102,13 @@ async fn filled(folder: &Path) -> (Lake, Arc<Dataset>) {
 }
 
 async fn append(lake: &Lake, dataset: &Dataset, epoch: u64) {
+    append_rows(lake, dataset, epoch, &rows(epoch, START + epoch as i64 * 1_000_000)).await;
+}
+
+async fn append_rows(lake: &Lake, dataset: &Dataset, epoch: u64, rows: &RecordBatch) {
     let system_time = START + epoch as i64 * 1_000_000;
     let mut writer = lake.writer(dataset).unwrap();
-    writer.write(&rows(epoch, system_time)).unwrap();
+    writer.write(rows).unwrap();
     let files = writer.finish().unwrap();
     let commit = DatasetCommit {
         dataset_id: dataset.id,
