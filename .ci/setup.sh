@@ -293,7 +293,7 @@ if [[ $for_tests == yes ]]; then
         echo "$lock_sum" >"$root/e2e/node_modules/.stamp"
     fi
 
-    step "Python with PyIceberg and DuckDB"
+    step "Python with PyIceberg, DuckDB and moto"
     wanted=$(sha256sum <"$root/.ci/python-requirements.txt")
     if has_stamp "$tools/python/stamp" "$wanted" && [[ -x $tools/python/bin/python ]]; then
         there
@@ -305,7 +305,7 @@ if [[ $for_tests == yes ]]; then
         python3 -m venv "$tools/python" || stop "python3 -m venv failed."
         long python "installing them" "$tools/python/bin/python" -m pip install --quiet --disable-pip-version-check \
             --only-binary :all: -r "$root/.ci/python-requirements.txt" ||
-            stop "pip could not install the Iceberg readers, see $logs/python.log."
+            stop "pip could not install them, see $logs/python.log."
         echo "$wanted" >"$tools/python/stamp"
     fi
 fi

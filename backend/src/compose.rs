@@ -9,9 +9,9 @@ use std::{
     thread::JoinHandle,
 };
 
-use adapters::{EmbeddedStream, LakeSink, RocksDbState, SystemClock};
+use adapters::{EmbeddedStream, LakeSink, RocksDbState, S3Objects, SystemClock};
 use engine::{Pipeline, Progress, ports::Clock};
-use lake::Lake;
+use lake::{Lake, LakeOptions, ObjectStore};
 use query::{QueryEngine, QueryOptions};
 use tokio::{net::TcpListener, runtime::Runtime};
 use tracing::info;
@@ -57,11 +57,13 @@ impl Parts {
         // RocksDB's lock comes first: it keeps a second process away from the whole folder.
         let stream = EmbeddedStream::open(&data.join(backup::STREAM), clock).map_err(|e| cannot_open(data, e))?;
         let state = RocksDbState::open(&data.join(backup::STATE), settings.state).map_err(|e| cannot_open(data, e))?;
-        let lake = Lake::open(&data.join(backup::LAKE)).await.map_err(|e| cannot_open(data, e))?;
+        let objects = object_store();
+        let options = LakeOptions { archive: settings.archive.clone(), objects: Some(objects.clone()) };
+        let lake = Lake::open_with(&data.join(backup::LAKE), options).await.map_err(|e| cannot_open(data, e))?;
         let live = Live::new(&lake).await?;
         let upkeep = Upkeep::new(&lake).await?;
         let (stream, state) = (Arc::new(stream), Arc::new(state));
-        let backups = Backups::new(data, lake.clone(), stream.clone(), state.clone())?;
+        let backups = Backups::new(data, lake.clone(), stream.clone(), state.clone(), objects)?;
         Ok(Parts {
             lake,
             stream,
@@ -99,6 +101,11 @@ impl Parts {
         QueryEngine::new(self.lake.clone(), options, Arc::new(tables))
             .map_err(|e| Error::new(ErrorKind::Internal, "the query engine cannot be started").because(e))
     }
+}
+
+/// Access to buckets. Nothing is connected, nor looked for in the environment, before something is asked of one.
+pub fn object_store() -> Arc<dyn ObjectStore> {
+    Arc::new(S3Objects::default())
 }
 
 /// `tidemark serve`

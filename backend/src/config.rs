@@ -8,9 +8,11 @@ use std::{
 
 use clap::Args;
 use engine::{PipelineOptions, ports::EpochLimits};
+use lake::ArchiveOptions;
 use serde::Deserialize;
 
 use crate::{
+    backup::bucket_place,
     demo::DemoOptions,
     error::{Error, ErrorKind, Result},
 };
@@ -20,6 +22,9 @@ const QUERY_MEMORY_BYTES: usize = 2 << 30;
 /// How often upkeep looks whether something is due unless the settings say otherwise.
 const UPKEEP_INTERVAL_SECS: u64 = 10;
 const UPKEEP_INTERVAL_SECS_MAX: u64 = 86_400;
+/// A hundred years.
+const ARCHIVE_AFTER_DAYS_MAX: u32 = 36_525;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Arguments of `tidemark serve`.
 #[derive(Debug, Clone, Args)]
@@ -45,6 +50,13 @@ pub struct ServeArguments {
     /// Compact and merge files only when told to by `tidemark maintain` or the API.
     #[arg(long)]
     pub no_upkeep: bool,
+    /// Folder or s3://bucket/prefix to which files of what has been known no longer for long are moved. It has to be
+    /// there. Default: they stay.
+    #[arg(long, env = "TIDEMARK_ARCHIVE")]
+    pub archive: Option<PathBuf>,
+    /// Days after which they are moved there.
+    #[arg(long, env = "TIDEMARK_ARCHIVE_AFTER_DAYS")]
+    pub archive_after_days: Option<u32>,
     /// Run the demo feed: a simulated market with a history of corrections, then live.
     #[arg(long)]
     pub demo: bool,
@@ -77,6 +89,8 @@ struct SettingsFile {
     query_memory_bytes: Option<usize>,
     upkeep: Option<bool>,
     upkeep_interval_secs: Option<u64>,
+    archive: Option<PathBuf>,
+    archive_after_days: Option<u32>,
 }
 
 /// What a server runs with.
@@ -98,6 +112,8 @@ pub struct Settings {
     pub query_memory_bytes: usize,
     /// How often upkeep looks whether something is due. Default 10 s; none where it does nothing by itself.
     pub upkeep_interval: Option<Duration>,
+    /// Where files of what is known no longer go, and when. Default: they stay.
+    pub archive: Option<ArchiveOptions>,
     /// The demo feed, if wanted.
     pub demo: Option<DemoOptions>,
 }
@@ -114,6 +130,7 @@ impl Settings {
             state: adapters::StateOptions::default(),
             query_memory_bytes: QUERY_MEMORY_BYTES,
             upkeep_interval: Some(Duration::from_secs(UPKEEP_INTERVAL_SECS)),
+            archive: None,
             demo: None,
         }
     }
@@ -143,6 +160,12 @@ impl Settings {
             return Err(Error::new(ErrorKind::BadRequest, message));
         }
         let upkeep_interval = upkeep_interval(&arguments, &file)?;
+        let data = arguments.data.clone().or(file.data.clone()).unwrap_or_else(|| PathBuf::from(".tidemark"));
+        let archive = archive(
+            arguments.archive.clone().or(file.archive.clone()),
+            arguments.archive_after_days.or(file.archive_after_days),
+            &data,
+        )?;
         let demo = arguments.demo.then_some(DemoOptions {
             seed: arguments.demo_seed,
             history_days: arguments.demo_history_days,
@@ -150,7 +173,7 @@ impl Settings {
             malformed: true,
         });
         Ok(Settings {
-            data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from(".tidemark")),
+            data,
             listen,
             site: arguments.site.or(file.site).unwrap_or_else(|| PathBuf::from("target/site")),
             style: arguments.style.or(file.style).unwrap_or_else(|| PathBuf::from("style")),
@@ -171,6 +194,7 @@ impl Settings {
             },
             query_memory_bytes: file.query_memory_bytes.unwrap_or(QUERY_MEMORY_BYTES),
             upkeep_interval,
+            archive,
             demo,
         })
     }
@@ -186,6 +210,41 @@ fn upkeep_interval(arguments: &ServeArguments, file: &SettingsFile) -> Result<Op
     }
     let wanted = !arguments.no_upkeep && file.upkeep.unwrap_or(true);
     Ok(wanted.then_some(Duration::from_secs(seconds)))
+}
+
+fn archive(folder: Option<PathBuf>, after_days: Option<u32>, data: &Path) -> Result<Option<ArchiveOptions>> {
+    let refused = |message: String| Err(Error::new(ErrorKind::BadRequest, message));
+    let (folder, days) = match (folder, after_days) {
+        (None, None) => return Ok(None),
+        (Some(folder), Some(days)) => (folder, days),
+        (Some(_), None) => {
+            return refused("archive needs archive_after_days, the days after which files are moved there".to_owned());
+        }
+        (None, Some(_)) => {
+            return refused("archive_after_days needs archive, the folder files are moved to".to_owned());
+        }
+    };
+    if days > ARCHIVE_AFTER_DAYS_MAX {
+        return refused(format!("archive_after_days = {days} cannot be; it is 0 to {ARCHIVE_AFTER_DAYS_MAX}"));
+    }
+    if let Some(bucket) = bucket_place(&folder)? {
+        return Ok(Some(ArchiveOptions { folder: PathBuf::from(bucket), after: DAY * days }));
+    }
+    if !folder.is_absolute() {
+        let message =
+            format!("the archive {} has to be an absolute folder, or like s3://bucket/prefix", folder.display());
+        return refused(message);
+    }
+    let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    if real(&folder)?.starts_with(real(data)?) {
+        let message = format!(
+            "the archive {} is inside the data folder {}; choose a folder elsewhere",
+            folder.display(),
+            data.display()
+        );
+        return refused(message);
+    }
+    Ok(Some(ArchiveOptions { folder, after: DAY * days }))
 }
 
 fn read_file(path: &Path) -> Result<SettingsFile> {

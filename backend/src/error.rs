@@ -110,7 +110,9 @@ impl From<lake::Error> for Error {
             lake::ErrorKind::InvalidDefinition
             | lake::ErrorKind::FutureSystemTime
             | lake::ErrorKind::UnknownSnapshot => ErrorKind::Unprocessable,
-            lake::ErrorKind::Conflict | lake::ErrorKind::DefinitionChanged => ErrorKind::Unavailable,
+            lake::ErrorKind::Conflict | lake::ErrorKind::DefinitionChanged | lake::ErrorKind::Unreachable => {
+                ErrorKind::Unavailable
+            }
             lake::ErrorKind::Io => ErrorKind::Io,
             lake::ErrorKind::Corrupt | lake::ErrorKind::ProofFailed | lake::ErrorKind::Internal => ErrorKind::Internal,
         };

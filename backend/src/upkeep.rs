@@ -8,7 +8,7 @@ use std::{
 
 use adapters::SystemClock;
 use engine::ports::Clock;
-use lake::{CompactOptions, Lake, MaintainOptions, UpkeepKind, UpkeepPlan, UpkeepRun};
+use lake::{CompactOptions, Extent, Lake, MaintainOptions, UpkeepKind, UpkeepPlan, UpkeepRun};
 use model::Instant;
 use serde::Serialize;
 use tokio::time::Instant as Moment;
@@ -23,15 +23,6 @@ const RUNS_KEPT: u32 = 1_000;
 const PAUSE_MAX: Duration = Duration::from_secs(600);
 /// How long a run may go on when the server stops. One that is cut off has changed nothing and begins anew later.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
-
-/// How much upkeep does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// What is due by the number and size of files.
-    Due,
-    /// All there is to resolve.
-    All,
-}
 
 /// The run that goes on now.
 #[derive(Debug, Clone, Serialize)]
@@ -128,13 +119,14 @@ impl Upkeep {
             return Err(Error::new(ErrorKind::Unavailable, "Tidemark is stopping; upkeep begins no further run"));
         }
         let began = Moment::now();
-        let plan = self.lake.plan_upkeep(dataset, extent == Extent::All).await?;
+        let plan = self.lake.plan_upkeep(dataset, extent).await?;
         let planned = plan.as_ref().map(|plan| plan.kind);
         self.seen().running = plan.map(|plan| Running { plan, started: SystemClock.now(), progress: 0.0 });
         let outcome = match extent {
             // Expiry may be due where nothing else is.
             Extent::Due => self.lake.maintain(dataset, MaintainOptions::default()).await,
             Extent::All => self.lake.compact(dataset, CompactOptions::default()).await,
+            Extent::Archive => self.lake.archive(dataset, CompactOptions::default()).await,
         };
         let kind = match &outcome {
             Ok(run) => run.as_ref().map(|run| run.kind),
@@ -170,8 +162,8 @@ impl Upkeep {
         match self.run(dataset, Extent::Due).await {
             Ok(run) => {
                 pauses.end(dataset);
-                // A run that left as many files would come to the same again.
-                run.is_some_and(|run| run.files_after < run.files_before)
+                // Another run that left as many files would come to the same again. What is archived is so but once.
+                run.is_some_and(|run| run.files_after < run.files_before || run.kind == UpkeepKind::Archive)
             }
             Err(error) => {
                 let pause = pauses.begin(dataset, Moment::now());

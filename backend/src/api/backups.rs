@@ -1,6 +1,9 @@
 //! `/api/v1/backups`: taking a backup into a folder of the server's machine, and what backups a folder holds.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use axum::{
     Json,
@@ -8,12 +11,13 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::HeaderMap,
 };
+use lake::ObjectStore;
 use model::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiState, access::Action, events::whole};
 use crate::{
-    backup::{BackupRecord, BackupReport, FolderStore, Store},
+    backup::{BackupRecord, BackupReport, bucket_place, open_store},
     error::{Error, ErrorKind, Result},
 };
 
@@ -21,7 +25,7 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// Absolute, on the server's machine.
+    /// Absolute, on the server's machine, or `s3://bucket/prefix`.
     pub folder: PathBuf,
 }
 
@@ -71,18 +75,18 @@ pub async fn list(
     state.access.authorise(&headers, Action::Read)?;
     let not_understood = |_| Error::new(ErrorKind::BadRequest, "the one parameter is folder=/where/backups/are");
     let Query(Place { folder }) = parameters.map_err(not_understood)?;
-    if !folder.is_absolute() {
-        let message = format!("the backup folder {} has to be absolute, beginning with /", folder.display());
+    if bucket_place(&folder)?.is_none() && !folder.is_absolute() {
+        let message = format!("the backup folder {} has to be absolute, or like s3://bucket/prefix", folder.display());
         return Err(Error::new(ErrorKind::Unprocessable, message));
     }
-    let listed = tokio::task::spawn_blocking(move || summaries(&folder)).await;
+    let listed = tokio::task::spawn_blocking(move || summaries(&folder, &state.backups.objects())).await;
     let backups = listed.map_err(|e| Error::new(ErrorKind::Internal, "the folder was not read").because(e))??;
     Ok(Json(Held { backups }))
 }
 
-/// The backups in a folder, oldest first. Fails with `NotFound` where it holds none.
-pub fn summaries(folder: &Path) -> Result<Vec<Summary>> {
-    let store = FolderStore::open(folder)?;
+/// The backups in a folder or bucket, oldest first. Fails with `NotFound` where it holds none.
+pub fn summaries(folder: &Path, objects: &Arc<dyn ObjectStore>) -> Result<Vec<Summary>> {
+    let store = open_store(folder, objects)?;
     let summary = |id: String| {
         let record = BackupRecord::read(&id, &store.record(&id)?)?;
         let (files, bytes) = (record.files.len() as u64, record.bytes());

@@ -228,6 +228,7 @@ pub(super) fn from_query(error: query::Error) -> Error {
     use query::ErrorKind as Kind;
     let kind = match error.kind() {
         Kind::Syntax => ErrorKind::BadRequest,
+        Kind::Execution if error.retryable() => ErrorKind::Unavailable,
         Kind::UnknownTable
         | Kind::UnknownColumn
         | Kind::InvalidTime

@@ -6,14 +6,14 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
     http::HeaderMap,
 };
-use lake::{UpkeepPlan, UpkeepRun, Verified};
+use lake::{Extent, UpkeepPlan, UpkeepRun, Verified};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ApiState, access::Action, events::whole};
 use crate::{
     error::{Error, ErrorKind, Result},
-    upkeep::{Extent, Running},
+    upkeep::Running,
 };
 
 const RUNS_GIVEN: u32 = 100;
@@ -44,6 +44,8 @@ pub struct Plans {
     maintain: Option<UpkeepPlan>,
     /// When told to compact.
     compact: Option<UpkeepPlan>,
+    /// When told to archive.
+    archive: Option<UpkeepPlan>,
 }
 
 /// What upkeep can be told to do.
@@ -52,6 +54,8 @@ pub struct Plans {
 pub enum UpkeepAction {
     /// Resolve all there is to resolve.
     Compact,
+    /// Move all that is old enough to the archive.
+    Archive,
     /// What is due.
     Maintain,
     /// Work the kept digests out again.
@@ -105,9 +109,10 @@ pub async fn past(
 /// `GET /api/v1/datasets/{name}/upkeep`
 pub async fn plan(State(state): State<ApiState>, Path(name): Path<String>, headers: HeaderMap) -> Result<Json<Plans>> {
     state.access.authorise(&headers, Action::Read)?;
-    let maintain = state.lake.plan_upkeep(&name, false).await?;
-    let compact = state.lake.plan_upkeep(&name, true).await?;
-    Ok(Json(Plans { maintain, compact }))
+    let maintain = state.lake.plan_upkeep(&name, Extent::Due).await?;
+    let compact = state.lake.plan_upkeep(&name, Extent::All).await?;
+    let archive = state.lake.plan_upkeep(&name, Extent::Archive).await?;
+    Ok(Json(Plans { maintain, compact, archive }))
 }
 
 /// `POST /api/v1/datasets/{name}/upkeep`. Answers when it is done; what was begun goes on even where the asker leaves.
@@ -122,11 +127,17 @@ pub async fn carry_out(
     let body = whole(body).await?;
     let Order { action, dry_run } = serde_json::from_slice(&body).map_err(|e| {
         let kind = if e.is_data() { ErrorKind::Unprocessable } else { ErrorKind::BadRequest };
-        let message = format!("the body is not {{\"action\": \"compact\", \"maintain\" or \"verify\"}}: {e}");
+        let message =
+            format!("the body is not {{\"action\": \"compact\", \"archive\", \"maintain\" or \"verify\"}}: {e}");
         Error::new(kind, message)
     })?;
     let extent = match action {
         UpkeepAction::Compact => Extent::All,
+        UpkeepAction::Archive if !state.lake.has_archive() => {
+            let message = "there is no archive; start the server with --archive and --archive-after-days";
+            return Err(Error::new(ErrorKind::Unprocessable, message));
+        }
+        UpkeepAction::Archive => Extent::Archive,
         UpkeepAction::Maintain => Extent::Due,
         UpkeepAction::Verify if dry_run => {
             let message = "verifying changes nothing, so there is no dry run of it; leave dry_run out";
@@ -139,7 +150,7 @@ pub async fn carry_out(
         }
     };
     if dry_run {
-        let plan = state.lake.plan_upkeep(&name, extent == Extent::All).await?;
+        let plan = state.lake.plan_upkeep(&name, extent).await?;
         return Ok(Json(json!({ "plan": plan })));
     }
     Ok(Json(json!({ "run": state.upkeep.run(&name, extent).await? })))

@@ -4,13 +4,15 @@
 //! In this order the stream has every record that the state may need again, and the state is never ahead of the lake.
 //! All this is links for the most part and soon done; then commits go on, and files are copied at leisure.
 
+mod bucket;
 mod record;
 mod restore;
 mod store;
 
+pub use bucket::{bucket_place, open_store};
 pub use record::BackupRecord;
 pub use restore::{restore, restored_whole, verify};
-pub use store::{FolderStore, Store};
+pub use store::Store;
 
 use std::{
     fs,
@@ -20,10 +22,11 @@ use std::{
 };
 
 use adapters::{EmbeddedStream, RocksDbState, SystemClock};
+use bucket::{create_store, fetch};
 use engine::ports::{Clock, StateStore};
-use lake::Lake;
+use lake::{Lake, LakeSource, ObjectStore};
 use model::{EpochRecord, Instant};
-use record::{FORMAT, FileRecord, TableRecord, id_of, is_of};
+use record::{FORMAT, FileRecord, Object, TableRecord, id_of, is_of};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -38,6 +41,8 @@ pub const STATE: &str = "state";
 pub const LAKE: &str = "lake";
 /// Folder in the data folder for what a backup keeps until it is copied.
 const SCRATCH: &str = "backup-scratch";
+/// And in it, for a file that is brought here to be copied.
+const FETCHED: &str = "fetched";
 /// What else may lie in the data folder and belongs to it: the demo's seed and day.
 const OTHER_FILES: [&str; 1] = ["demo.json"];
 /// How often the stores are kept anew because the state went on meanwhile, and the pause between.
@@ -50,6 +55,7 @@ pub struct Backups {
     lake: Lake,
     stream: Arc<EmbeddedStream>,
     state: Arc<RocksDbState>,
+    objects: Arc<dyn ObjectStore>,
     turn: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
 }
@@ -80,7 +86,7 @@ pub struct BackupReport {
 /// A file to be copied.
 struct Source {
     place: String,
-    path: PathBuf,
+    contents: LakeSource,
     immutable: bool,
 }
 
@@ -106,23 +112,37 @@ impl Drop for Scratch {
 
 impl Backups {
     /// Over what lies in the data folder. Removes what an earlier backup left there when it was cut off.
-    pub fn new(data: &Path, lake: Lake, stream: Arc<EmbeddedStream>, state: Arc<RocksDbState>) -> Result<Backups> {
+    pub fn new(
+        data: &Path,
+        lake: Lake,
+        stream: Arc<EmbeddedStream>,
+        state: Arc<RocksDbState>,
+        objects: Arc<dyn ObjectStore>,
+    ) -> Result<Backups> {
         let data = data.canonicalize()?;
         clean_scratch_at(&data.join(SCRATCH))?;
         let stopping = CancellationToken::new();
-        Ok(Backups { data, lake, stream, state, turn: tokio::sync::Mutex::default(), stopping })
+        Ok(Backups { data, lake, stream, state, objects, turn: tokio::sync::Mutex::default(), stopping })
     }
 
-    /// Takes a backup into a folder, once it has its turn. It goes on to its end even where the caller stops waiting.
+    /// Takes a backup into a folder or `s3://bucket/prefix`, once it has its turn. It goes on to its end even where the
+    /// caller stops waiting.
     ///
-    /// Fails with `Unprocessable` for a folder that cannot be used, with `Unavailable` while the state is catching up
-    /// and where the server stops, with `Conflict` where another process writes to the folder. Then there is no backup
+    /// Fails with `Unprocessable` for a folder that cannot be used, with `Unavailable` while the state is catching up,
+    /// where a bucket cannot be reached and where the server stops, with `Conflict` where another process writes to the folder. Then there is no backup
     /// of that name; what was copied is of use to the next.
     pub async fn take(self: &Arc<Self>, folder: &Path) -> Result<BackupReport> {
-        check_folder(&self.data, folder)?;
+        if bucket_place(folder)?.is_none() {
+            check_folder(&self.data, folder)?;
+        }
         let (backups, folder) = (Arc::clone(self), folder.to_path_buf());
         let taking = tokio::spawn(async move { backups.take_in_turn(&folder).await });
         taking.await.map_err(|e| Error::new(ErrorKind::Internal, "the backup did not come to its end").because(e))?
+    }
+
+    /// Access to buckets.
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
+        self.objects.clone()
     }
 
     /// Gives up the backup that is being taken, and takes no other.
@@ -134,8 +154,8 @@ impl Backups {
         let _turn = self.turn.lock().await;
         let watch = Stopwatch::now();
         // Before anything is held back: whether the folder can be written to.
-        let folder = folder.to_path_buf();
-        let store = blocking(move || FolderStore::create(&folder)).await?;
+        let (folder, objects) = (folder.to_path_buf(), self.objects.clone());
+        let store = blocking(move || create_store(&folder, &objects)).await?;
         let lock = store.lock()?;
         let scratch = Scratch(self.data.join(SCRATCH));
         fs::create_dir_all(&scratch.0).map_err(|e| {
@@ -150,8 +170,9 @@ impl Backups {
         kept?;
         let held_ms = millis(watch);
         let draft = self.draft(&moment, &scratch).await?;
+        let fetching = Fetching { objects: self.objects.clone(), path: scratch.0.join(FETCHED) };
         let stopping = self.stopping.clone();
-        let report = blocking(move || copy(&store, draft, &stopping)).await?;
+        let report = blocking(move || copy(&*store, draft, &fetching, &stopping)).await?;
         // Until here: the files of the lake stay because the moment is held, the others because the scratch folder is.
         drop((moment, scratch, lock));
         let report = BackupReport { held_ms, duration_ms: millis(watch), ..report };
@@ -171,13 +192,17 @@ impl Backups {
         let mut sources = Vec::new();
         for file in moment.files().await? {
             let place = place_text(&Path::new(LAKE).join(&file.place))?;
-            sources.push(Source { place, path: file.source, immutable: file.immutable });
+            sources.push(Source { place, contents: file.source, immutable: file.immutable });
         }
         for store in [STREAM, STATE] {
             sources.extend(files_of_store(store, &scratch.0.join(store))?);
         }
         for name in OTHER_FILES.iter().filter(|name| self.data.join(name).is_file()) {
-            sources.push(Source { place: (*name).to_owned(), path: self.data.join(name), immutable: false });
+            sources.push(Source {
+                place: (*name).to_owned(),
+                contents: LakeSource::File(self.data.join(name)),
+                immutable: false,
+            });
         }
         sources.sort_by(|a, b| a.place.cmp(&b.place));
         let table = |(dataset, metadata): (String, PathBuf)| {
@@ -222,7 +247,7 @@ impl Stores {
 }
 
 /// Copies what is new, and writes the record at last.
-fn copy(store: &dyn Store, draft: Draft, stopping: &CancellationToken) -> Result<BackupReport> {
+fn copy(store: &dyn Store, draft: Draft, fetching: &Fetching, stopping: &CancellationToken) -> Result<BackupReport> {
     let Draft { root, lake, head, tables, sources } = draft;
     let earlier = latest_of(store, &lake)?;
     let known = |source: &Source, bytes: u64, modified_nanos: u64| {
@@ -239,11 +264,11 @@ fn copy(store: &dyn Store, draft: Draft, stopping: &CancellationToken) -> Result
             let message = "Tidemark is stopping, so the backup was given up; what was copied is of use to the next";
             return Err(Error::new(ErrorKind::Unavailable, message));
         }
-        let (bytes, modified_nanos) = size_and_time(&source.path)?;
+        let (bytes, modified_nanos) = size_and_time(&source.contents)?;
         let object = match known(source, bytes, modified_nanos) {
             Some(file) if store.has(&file.object)? => file.object.clone(),
             _ => {
-                let (object, new) = store.put(&source.path)?;
+                let (object, new) = fetching.put(store, &source.contents)?;
                 new_files += u64::from(new);
                 new_bytes += if new { object.bytes } else { 0 };
                 object
@@ -290,13 +315,39 @@ fn files_of_store(store: &str, folder: &Path) -> Result<Vec<Source>> {
         let path = entry?.path();
         let immutable = path.extension().is_some_and(|ending| ending == "sst");
         let name = path.file_name().map(Path::new).unwrap_or(Path::new(""));
-        sources.push(Source { place: place_text(&Path::new(store).join(name))?, path, immutable });
+        let place = place_text(&Path::new(store).join(name))?;
+        sources.push(Source { place, contents: LakeSource::File(path), immutable });
     }
     Ok(sources)
 }
 
-/// Size in bytes, and nanoseconds since 1970 at which it was last written.
-fn size_and_time(path: &Path) -> Result<(u64, u64)> {
+/// Brings contents here that lie in a bucket.
+struct Fetching {
+    objects: Arc<dyn ObjectStore>,
+    /// Where they are kept meanwhile.
+    path: PathBuf,
+}
+
+impl Fetching {
+    /// Puts contents into a store, wherever they lie.
+    fn put(&self, store: &dyn Store, contents: &LakeSource) -> Result<(Object, bool)> {
+        match contents {
+            LakeSource::File(path) => store.put(path),
+            LakeSource::Object { location, bytes } => {
+                fetch(&*self.objects, location, *bytes, &self.path)?;
+                store.put(&self.path)
+            }
+        }
+    }
+}
+
+/// Size in bytes, and nanoseconds since 1970 at which it was last written. An object never is again, nor is its name given
+/// twice.
+fn size_and_time(contents: &LakeSource) -> Result<(u64, u64)> {
+    let path = match contents {
+        LakeSource::File(path) => path,
+        LakeSource::Object { bytes, .. } => return Ok((*bytes, 0)),
+    };
     let metadata = fs::metadata(path).map_err(|e| {
         Error::new(ErrorKind::Io, format!("{} cannot be read for the backup", path.display())).because(e)
     })?;
@@ -313,7 +364,7 @@ fn place_text(path: &Path) -> Result<String> {
 
 fn check_folder(data: &Path, folder: &Path) -> Result<()> {
     if !folder.is_absolute() {
-        let message = format!("the backup folder {} has to be absolute, beginning with /", folder.display());
+        let message = format!("the backup folder {} has to be absolute, or like s3://bucket/prefix", folder.display());
         return Err(Error::new(ErrorKind::Unprocessable, message));
     }
     let real = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());

@@ -1,4 +1,4 @@
-//! Where backups are kept: contents by their hash, each once, and a record per backup, written last. A folder for now.
+//! Where backups are kept: contents by their hash, each once, and a record per backup, written last. In a folder here.
 //!
 //! ```text
 //! DIR/objects/<first two digits>/<sha256>    contents
@@ -20,7 +20,7 @@ use super::record::Object;
 use crate::error::{Error, ErrorKind, Result};
 
 const COPIED_AT_ONCE_BYTES: usize = 1 << 20;
-const RECORD_ENDING: &str = ".json";
+pub const RECORD_ENDING: &str = ".json";
 
 /// A place for backups. Everything blocks.
 pub trait Store: Send + Sync {
@@ -34,7 +34,7 @@ pub trait Store: Send + Sync {
     fn put(&self, source: &Path) -> Result<(Object, bool)>;
 
     /// Contents, as they are; `None` where they are missing.
-    fn open(&self, object: &Object) -> Result<Option<Box<dyn Read>>>;
+    fn open(&self, object: &Object) -> Result<Option<Box<dyn Read + '_>>>;
 
     /// Makes all that was put durable, then a record of that name, which has to be new.
     fn publish(&self, id: &str, record: &[u8]) -> Result<()>;
@@ -146,7 +146,7 @@ impl Store for FolderStore {
         Ok((object, new))
     }
 
-    fn open(&self, object: &Object) -> Result<Option<Box<dyn Read>>> {
+    fn open(&self, object: &Object) -> Result<Option<Box<dyn Read + '_>>> {
         match File::open(self.path_of(object)) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(e) if e.kind() == IoErrorKind::NotFound => Ok(None),
@@ -235,7 +235,7 @@ pub fn sync(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-fn cannot_read(path: &Path, source: std::io::Error) -> Error {
+pub fn cannot_read(path: &Path, source: std::io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{} cannot be read for the backup: {source}", path.display()))
 }
 

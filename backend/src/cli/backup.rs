@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     api::backups::{Place, Summary, summaries},
-    backup::{self, BackupRecord, BackupReport, FolderStore, Store},
+    backup::{self, BackupRecord, BackupReport, Store, bucket_place, open_store},
+    compose::object_store,
     error::{Error, ErrorKind, Result},
 };
 
@@ -24,7 +25,8 @@ const COLUMNS: [&str; 6] = ["backup", "lake", "epoch", "system time", "files", "
 /// Arguments of `tidemark backup`.
 #[derive(Debug, Args)]
 pub struct BackupArguments {
-    /// Folder of the backups. It is made where it is missing; files that are in it already are not copied again.
+    /// Folder of the backups, or s3://bucket/prefix. A folder is made where it is missing; files that are in it already
+    /// are not copied again.
     folder: PathBuf,
     /// The backup to check. Default: the last one.
     #[arg(requires = "verify")]
@@ -43,7 +45,7 @@ pub struct BackupArguments {
 /// Arguments of `tidemark restore`.
 #[derive(Debug, Args)]
 pub struct RestoreArguments {
-    /// Folder of the backups.
+    /// Folder of the backups, or s3://bucket/prefix.
     folder: PathBuf,
     /// The backup to restore. Default: the last one.
     #[arg(long)]
@@ -62,7 +64,10 @@ pub fn run(arguments: BackupArguments) -> Result<()> {
         return verify(&arguments.folder, arguments.id.as_deref());
     }
     // The server may run elsewhere in the file system, and takes absolute folders alone.
-    let folder = std::path::absolute(&arguments.folder)?;
+    let folder = match bucket_place(&arguments.folder)? {
+        Some(bucket) => PathBuf::from(bucket),
+        None => std::path::absolute(&arguments.folder)?,
+    };
     block_on(async {
         let url = format!("{}/api/v1/backups", arguments.url.trim_end_matches('/'));
         let request = reqwest::Client::new().post(&url).json(&Place { folder });
@@ -74,15 +79,15 @@ pub fn run(arguments: BackupArguments) -> Result<()> {
 
 /// Makes a data folder of a backup.
 pub fn restore(arguments: RestoreArguments) -> Result<()> {
-    let store = FolderStore::open(&arguments.folder)?;
-    let record = record_of(&store, arguments.backup.as_deref())?;
-    let report = block_on(backup::restore(&store, &record, &arguments.data))?;
+    let store = open_store(&arguments.folder, &object_store())?;
+    let record = record_of(&*store, arguments.backup.as_deref())?;
+    let report = block_on(backup::restore(&*store, &record, &arguments.data))?;
     eprintln!("start it with: tidemark serve --data {}", arguments.data.display());
     print_json(&report)
 }
 
 fn list(folder: &Path) -> Result<()> {
-    let rows: Vec<Vec<String>> = summaries(folder)?.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = summaries(folder, &object_store())?.iter().map(row).collect();
     writeln!(std::io::stdout(), "{}", table(&COLUMNS, &rows)?)?;
     Ok(())
 }
@@ -99,9 +104,9 @@ fn row(summary: &Summary) -> Vec<String> {
 }
 
 fn verify(folder: &Path, id: Option<&str>) -> Result<()> {
-    let store = FolderStore::open(folder)?;
-    let record = record_of(&store, id)?;
-    let found = backup::verify(&store, &record)?;
+    let store = open_store(folder, &object_store())?;
+    let record = record_of(&*store, id)?;
+    let found = backup::verify(&*store, &record)?;
     print_json(&found)?;
     if found.holds() {
         return Ok(());

@@ -34,14 +34,17 @@ pub struct MaintainArguments {
     /// Do only what is due, as the server does by itself. Otherwise all there is to resolve is resolved.
     #[arg(long)]
     due: bool,
+    /// Move all files that are old enough to the archive that the server has.
+    #[arg(long, conflicts_with = "due")]
+    archive: bool,
     /// Say what would be done, and do nothing.
     #[arg(long)]
     dry_run: bool,
     /// Work the kept digests out again from the files, and fail where one does not hold.
-    #[arg(long, conflicts_with_all = ["due", "dry_run", "history"])]
+    #[arg(long, conflicts_with_all = ["due", "archive", "dry_run", "history"])]
     verify: bool,
     /// List past runs.
-    #[arg(long, conflicts_with_all = ["due", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["due", "archive", "dry_run"])]
     history: bool,
     /// Tidemark's address.
     #[arg(long, default_value = DEFAULT_URL, env = "TIDEMARK_URL")]
@@ -129,7 +132,11 @@ impl Client {
             }
             return Ok(digests.verified.iter().map(|digest| of_digest(dataset, digest)).collect());
         }
-        let action = if arguments.due { UpkeepAction::Maintain } else { UpkeepAction::Compact };
+        let action = match arguments {
+            MaintainArguments { due: true, .. } => UpkeepAction::Maintain,
+            MaintainArguments { archive: true, .. } => UpkeepAction::Archive,
+            _ => UpkeepAction::Compact,
+        };
         let order = Order { action, dry_run: arguments.dry_run };
         let row = if arguments.dry_run {
             self.order::<Planned>(dataset, &order).await?.plan.map(|plan| of_plan(&plan))

@@ -4,6 +4,7 @@
 mod architecture;
 mod backup;
 mod bad_input;
+mod buckets;
 mod caching;
 mod crash;
 mod differential;

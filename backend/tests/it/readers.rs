@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::{Server, python};
 
 fn prices() -> Value {
     json!({
@@ -55,18 +55,6 @@ for engine, source in (("pyiceberg", None), ("duckdb", f"iceberg_scan('{table.me
         answers[engine].append([list(row) for row in rows])
 print(json.dumps(answers))
 "#;
-
-fn python() -> Option<String> {
-    let python = std::env::var("TIDEMARK_PYTHON").ok();
-    if python.is_none() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "TIDEMARK_PYTHON names no Python with PyIceberg and DuckDB"
-        );
-        eprintln!("skipped: TIDEMARK_PYTHON names no Python with PyIceberg and DuckDB; make setup makes one");
-    }
-    python
-}
 
 /// Valid time and system time.
 type Coordinates = (String, String);

@@ -21,6 +21,9 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long one request may take: longer than any epoch, shorter than a hanging test run.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 
+/// Environment variables, by name.
+pub type Environment<'a> = &'a [(&'a str, &'a str)];
+
 const BINARY: &str = env!("CARGO_BIN_EXE_tidemark");
 
 /// A running `tidemark serve`. Dropping it kills the process; the data folder goes with its last owner.
@@ -40,11 +43,16 @@ impl Server {
     /// A server over this folder, with further options of `tidemark serve`. Panics with the end of the server's log
     /// where it does not become ready.
     pub fn start_on(data: Arc<TempDir>, options: &[&str]) -> Self {
+        Self::start_in(data, options, &[])
+    }
+
+    /// The same with further environment variables.
+    pub fn start_in(data: Arc<TempDir>, options: &[&str], environment: Environment<'_>) -> Self {
         let log = data.path().with_extension("log");
         // Another process may take the free port before the server does; then once more with another.
         for attempt in 1.. {
             let address = free_address();
-            let mut process = spawn(&data, &log, &address, options);
+            let mut process = spawn(&data, &log, &address, options, environment);
             match await_ready(&mut process, Client::new(&address)) {
                 Ok(client) => return Self { client, process, data, log },
                 Err(reason) => {
@@ -188,6 +196,16 @@ impl Client {
         serde_json::from_slice(&reply.body).unwrap_or_else(|e| panic!("{sql}: {e}\n{}", reply.text()))
     }
 
+    /// `PUT` of any body to any path.
+    pub fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> Reply {
+        self.expect(self.http.put(self.url(path)).body(body))
+    }
+
+    /// Whether something answers, whatever it says.
+    pub fn answers(&self) -> bool {
+        self.send(self.http.get(self.url("/"))).is_ok()
+    }
+
     pub fn get(&self, path: &str) -> Reply {
         self.expect(self.http.get(self.url(path)))
     }
@@ -255,8 +273,14 @@ impl Reply {
 
 /// Runs `tidemark` with these arguments and this standard input to its end.
 pub fn tidemark(arguments: &[&str], stdin: &[u8]) -> Output {
+    tidemark_in(arguments, stdin, &[])
+}
+
+/// The same with further environment variables.
+pub fn tidemark_in(arguments: &[&str], stdin: &[u8], environment: Environment<'_>) -> Output {
     let mut process = Command::new(BINARY)
         .args(arguments)
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -284,12 +308,23 @@ pub fn shared_data() -> Option<PathBuf> {
     None
 }
 
-fn free_address() -> String {
+/// The Python with what only tests need, or `None` where `make setup` made none. Under `CI=true` that is a failure.
+pub fn python() -> Option<String> {
+    let python = std::env::var("TIDEMARK_PYTHON").ok();
+    if python.is_none() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "TIDEMARK_PYTHON names no Python with what tests need");
+        eprintln!("skipped: TIDEMARK_PYTHON names no Python with what tests need; make setup makes one");
+    }
+    python
+}
+
+/// An address of this machine that nothing listens on.
+pub fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a local port is free");
     listener.local_addr().expect("a bound socket has an address").to_string()
 }
 
-fn spawn(data: &TempDir, log: &Path, address: &str, options: &[&str]) -> Child {
+fn spawn(data: &TempDir, log: &Path, address: &str, options: &[&str], environment: Environment<'_>) -> Child {
     // Appended to, so that a restart keeps what the killed server had said.
     let out = File::options().create(true).append(true).open(log).expect("the log can be written");
     let err = out.try_clone().expect("the log can be shared");
@@ -297,6 +332,7 @@ fn spawn(data: &TempDir, log: &Path, address: &str, options: &[&str]) -> Child {
         .args(["serve", "--listen", address, "--data"])
         .arg(data.path())
         .args(options)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(err)

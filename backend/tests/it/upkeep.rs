@@ -1,6 +1,8 @@
 //! Upkeep through the real binary: files become few by API, by command line and by themselves, and no answer changes.
 
 use std::{
+    fs,
+    path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -273,6 +275,109 @@ fn nothing_of_an_import_is_resolved_before_it_is_sealed() {
     assert_eq!(answers(&server, &questions, Some(&token)), before);
     assert_eq!(answers(&server, &whole_history(), Some(&token)), all);
     assert_eq!(verified(&server), 1);
+}
+
+/// Settings with an archive that takes files as soon as they are superseded.
+fn archiving(archive: &Path, further: &str) -> String {
+    format!("archive = {:?}\narchive_after_days = 0\n{further}", archive.display().to_string())
+}
+
+/// The data files in an archive.
+fn archived(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.map(|path| if path.is_dir() { archived(&path) } else { 1 }).sum()
+}
+
+#[test]
+fn archived_files_stay_queryable_and_are_missed_only_where_they_are_needed() {
+    let place = folder();
+    let archive = place.path().join("archive");
+    fs::create_dir(&archive).expect("the archive can be made");
+    let settings = archiving(&archive, BY_HAND);
+    let server = quick::start_with(folder(), &settings);
+    server.put_dataset("prices", &prices()).expect_status(201);
+    let times = commit(&server, 0..20);
+    let (asked, token) = (questions(&times), token(&server));
+    let before = answers(&server, &asked, None);
+    assert!(maintain(&server, &["--archive"]).contains("nothing to do"), "appended files stay");
+    compact(&server, "prices");
+    let plans = server.get(OF_PRICES).expect_status(200).json();
+    assert_eq!((&plans["archive"]["kind"], &plans["maintain"]["kind"]), (&json!("archive"), &json!("archive")));
+    assert!(maintain(&server, &["--archive", "--dry-run"]).contains("not run"));
+    assert_eq!(archived(&archive), 0);
+    let table = maintain(&server, &["--archive"]);
+    assert!(table.contains("archive") && table.contains("superseded"), "{table}");
+    assert_eq!(archived(&archive), 1);
+    assert_eq!(answers(&server, &asked, None), before);
+    assert_eq!(verified(&server), 1);
+    assert_eq!(server.get(OF_PRICES).json()["archive"], Value::Null, "once is enough");
+
+    let data = server.stop();
+    let away = place.path().join("away");
+    fs::rename(&archive, &away).expect("the archive can go away");
+    let server = quick::start_with(data, &settings);
+    assert_eq!(server.rows("SELECT count(*) AS n FROM prices").len(), 1, "what is known now needs no archive");
+    let missed = server.post_sql(&json!({ "sql": asked[0] }), "text/csv").expect_status(503);
+    let detail = missed.json()["detail"].as_str().expect("a detail").to_owned();
+    assert!(detail.contains(archive.to_str().expect("a path")) && detail.contains("mount"), "{detail}");
+    let order = json!({"action": "verify"});
+    assert!(upkeep(&server, "prices", &order).expect_status(503).text().contains("mount"));
+    fs::rename(&away, &archive).expect("the archive can come back");
+    assert_eq!(answers(&server, &asked, Some(&token)), before);
+
+    // A backup has what is archived, and needs no archive once it is restored.
+    let kept = place.path().join("kept");
+    let taken = tidemark(&["backup", kept.to_str().expect("a path"), "--url", server.base()], b"");
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    drop(server);
+    fs::remove_dir_all(&archive).expect("the archive can be lost");
+    let data = folder();
+    let [kept, into] = [&kept, data.path()].map(|path| path.to_str().expect("a path").to_owned());
+    assert!(tidemark(&["restore", &kept, "--data", &into], b"").status.success());
+    let server = quick::start_with(data, BY_HAND);
+    assert_eq!(answers(&server, &asked, Some(&token)), before);
+    assert_eq!(verified(&server), 1);
+    let refused = upkeep(&server, "prices", &json!({"action": "archive"})).expect_status(422);
+    assert!(refused.text().contains("--archive"), "it says how to have one");
+}
+
+#[test]
+fn what_is_old_enough_is_archived_without_being_told() {
+    let archive = folder();
+    let server = quick::start_with(folder(), &archiving(archive.path(), "upkeep_interval_secs = 1"));
+    server.put_dataset("prices", &prices()).expect_status(201);
+    let times = commit(&server, 0..10);
+    let (asked, token) = (questions(&times), token(&server));
+    let before = answers(&server, &asked, Some(&token));
+    compact(&server, "prices");
+    let started = Instant::now();
+    while archived(archive.path()) == 0 {
+        assert!(started.elapsed() < MAINTAINED_WITHIN, "nothing was archived by itself");
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(answers(&server, &asked, Some(&token)), before);
+    let server = quick::start_with(server.kill(), BY_HAND);
+    assert_eq!(answers(&server, &asked, Some(&token)), before, "what is archived is read without an archive set");
+}
+
+#[test]
+fn an_archive_that_cannot_be_used_is_refused_with_its_reason() {
+    let data = folder();
+    let path = data.path().join("settings.toml");
+    let within =
+        format!("data = {0:?}\narchive = \"{1}/archive\"\narchive_after_days = 1", data.path(), data.path().display());
+    for (settings, word) in [
+        ("archive = \"/archive\"", "archive_after_days"),
+        ("archive_after_days = 30", "archive"),
+        ("archive = \"archive\"\narchive_after_days = 30", "absolute"),
+        ("archive = \"/archive\"\narchive_after_days = 40000", "36525"),
+        (&within, "inside the data folder"),
+    ] {
+        fs::write(&path, settings).expect("the settings can be written");
+        let refused = tidemark(&["serve", "--config", path.to_str().expect("a path")], b"");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains(word), "{settings}: {said}");
+    }
 }
 
 #[test]

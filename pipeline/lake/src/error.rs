@@ -28,6 +28,8 @@ pub enum ErrorKind {
     UnknownSnapshot,
     /// Disk or database could not be read or written.
     Io,
+    /// A folder or a bucket is out of reach just now, and files that are needed lie in it.
+    Unreachable,
     /// A file or row is there and makes no sense.
     Corrupt,
     /// Upkeep wrote something that does not say what it read.
@@ -88,7 +90,7 @@ impl Error {
 
     /// Whether the same may succeed later, begun anew, without anything else being done.
     pub fn retryable(&self) -> bool {
-        matches!(self.kind, ErrorKind::Io | ErrorKind::DefinitionChanged)
+        matches!(self.kind, ErrorKind::Io | ErrorKind::DefinitionChanged | ErrorKind::Unreachable)
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Error {
@@ -166,6 +168,14 @@ impl From<arrow::error::ArrowError> for Error {
 
 /// Wraps a Parquet error with the file it concerns: an I/O error underneath is told from bytes that make no sense.
 pub(crate) fn parquet_error(path: &Path, error: parquet::errors::ParquetError) -> Error {
+    let error = match error {
+        // What reading from a bucket met.
+        parquet::errors::ParquetError::External(source) => match source.downcast::<Error>() {
+            Ok(ours) => return *ours,
+            Err(source) => parquet::errors::ParquetError::External(source),
+        },
+        other => other,
+    };
     let kind = match &error {
         parquet::errors::ParquetError::External(source) if source.is::<std::io::Error>() => ErrorKind::Io,
         _ => ErrorKind::Corrupt,

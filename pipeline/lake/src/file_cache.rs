@@ -1,7 +1,6 @@
 //! Data files read before: small ones decoded whole, large ones by their footers. Everything here blocks.
 
 use std::{
-    fs::{self, File},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -13,7 +12,7 @@ use parquet::{
     file::metadata::PageIndexPolicy,
 };
 
-use crate::{Error, Result, error::parquet_error, weighted_lru::WeightedLru};
+use crate::{Error, Result, error::parquet_error, objects::DataFiles, weighted_lru::WeightedLru};
 
 const DECODED_BYTES: usize = 256 << 20;
 const FOOTER_BYTES: usize = 32 << 20;
@@ -21,6 +20,7 @@ const ROWS_PER_DECODED_BATCH: usize = 1 << 16;
 
 /// Bounded by the Arrow memory it holds (256 MiB) and the memory of footers (32 MiB).
 pub(crate) struct FileCache {
+    data: DataFiles,
     decoded: Mutex<WeightedLru<PathBuf, Decoded>>,
     footers: Mutex<WeightedLru<PathBuf, ArrowReaderMetadata>>,
 }
@@ -29,12 +29,21 @@ pub(crate) struct FileCache {
 pub(crate) type Decoded = Arc<Vec<RecordBatch>>;
 
 impl FileCache {
-    pub(crate) fn new() -> FileCache {
-        FileCache::with_limits(DECODED_BYTES, FOOTER_BYTES)
+    pub(crate) fn new(data: DataFiles) -> FileCache {
+        FileCache::with_limits(data, DECODED_BYTES, FOOTER_BYTES)
     }
 
-    fn with_limits(decoded: usize, footers: usize) -> FileCache {
-        FileCache { decoded: Mutex::new(WeightedLru::new(decoded)), footers: Mutex::new(WeightedLru::new(footers)) }
+    fn with_limits(data: DataFiles, decoded: usize, footers: usize) -> FileCache {
+        FileCache {
+            data,
+            decoded: Mutex::new(WeightedLru::new(decoded)),
+            footers: Mutex::new(WeightedLru::new(footers)),
+        }
+    }
+
+    /// Where the files are read from.
+    pub(crate) fn data(&self) -> &DataFiles {
+        &self.data
     }
 
     /// The whole of a small file.
@@ -43,8 +52,7 @@ impl FileCache {
         if let Some(decoded) = lock(&self.decoded).get(&key) {
             return Ok(decoded);
         }
-        let bytes = fs::read(path).map_err(|e| Error::io("read a file", path, e))?;
-        let decoded = Arc::new(decode(path, Bytes::from(bytes))?);
+        let decoded = Arc::new(decode(path, self.data.read(path)?)?);
         let weight = decoded.iter().map(RecordBatch::get_array_memory_size).sum();
         lock(&self.decoded).put(key, decoded.clone(), weight);
         Ok(decoded)
@@ -56,7 +64,7 @@ impl FileCache {
         if let Some(footer) = lock(&self.footers).get(&key) {
             return Ok(footer);
         }
-        let file = File::open(path).map_err(|e| Error::io("open a file", path, e))?;
+        let file = self.data.open(path)?;
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let footer = ArrowReaderMetadata::load(&file, options).map_err(|e| parquet_error(path, e))?;
         lock(&self.footers).put(key, footer.clone(), footer.metadata().memory_size());
@@ -78,6 +86,8 @@ fn decode(path: &Path, bytes: Bytes) -> Result<Vec<RecordBatch>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use arrow::{
         array::{ArrayRef, Int64Array},
         record_batch::RecordBatch,
@@ -99,7 +109,7 @@ mod tests {
     #[test]
     fn a_small_file_is_decoded_once_and_memory_stays_bounded() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = FileCache::with_limits(20_000, 1_000);
+        let cache = FileCache::with_limits(DataFiles::default(), 20_000, 1_000);
         let paths: Vec<PathBuf> = (0..4).map(|i| file(folder.path(), &format!("{i}.parquet"), 1_000)).collect();
         let first = cache.decoded(&paths[0]).unwrap();
         assert_eq!(first.iter().map(RecordBatch::num_rows).sum::<usize>(), 1_000);
@@ -117,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.parquet");
         fs::write(&path, b"not a Parquet file at all").unwrap();
-        let cache = FileCache::new();
+        let cache = FileCache::new(DataFiles::default());
         assert_eq!(cache.decoded(&path).unwrap_err().kind(), crate::ErrorKind::Corrupt);
         assert_eq!(cache.footer(&path).unwrap_err().kind(), crate::ErrorKind::Corrupt);
     }

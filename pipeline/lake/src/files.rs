@@ -8,12 +8,15 @@ use std::{
 
 use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, objects::location_at};
 
 const SCHEME: &str = "file://";
 
 /// The location of a path as it stands in table metadata.
 pub(crate) fn location_of(path: &Path) -> Result<String> {
+    if let Some(location) = location_at(path) {
+        return Ok(location.to_owned());
+    }
     let text = path.to_str().ok_or_else(|| {
         Error::internal("the lake's folder needs a name in UTF-8, for it is written into table metadata")
             .with("path", path.display())
@@ -21,7 +24,7 @@ pub(crate) fn location_of(path: &Path) -> Result<String> {
     Ok(format!("{SCHEME}{text}"))
 }
 
-/// The path a location in table metadata names.
+/// The path a location in table metadata names; of an object, the location.
 pub(crate) fn path_of(location: &str) -> PathBuf {
     PathBuf::from(location.strip_prefix(SCHEME).unwrap_or(location))
 }
@@ -30,6 +33,21 @@ pub(crate) fn path_of(location: &str) -> PathBuf {
 pub(crate) async fn read(location: &str) -> Result<Vec<u8>> {
     let path = path_of(location);
     blocking(move || fs::read(&path).map_err(|e| Error::io("read a file", &path, e))).await
+}
+
+/// Opens a data file. Fails with `Unreachable`, and names the folder, where it is the file's folder that is not there.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|e| match path.parent() {
+        Some(folder) if e.kind() == std::io::ErrorKind::NotFound && !folder.exists() => {
+            let message = format!(
+                "the folder {} is not there, and files of the lake lie in it; mount its disk or put it back, then try \
+                 again",
+                folder.display()
+            );
+            Error::new(ErrorKind::Unreachable, message).with("path", path.display()).because(e)
+        }
+        _ => Error::io("open a file", path, e),
+    })
 }
 
 /// Writes a new file and syncs it. Its folder has to be synced by the caller, once for all files in it.

@@ -27,7 +27,8 @@ use crate::{
     files,
     layout::{TableFolders, file_schema, new_table},
     manifests::{ManifestCache, load_list},
-    upkeep,
+    objects::{DataFiles, ObjectStore},
+    upkeep::{self, Archive, ArchiveOptions},
     views::View,
     writer::{FileShape, Staging},
 };
@@ -42,6 +43,15 @@ const TABLES_LOADED_AT_ONCE: usize = 8;
 #[derive(Clone)]
 pub struct Lake {
     pub(crate) shared: Arc<Shared>,
+}
+
+/// What a lake is opened with.
+#[derive(Debug, Clone, Default)]
+pub struct LakeOptions {
+    /// Where files of rows that are known no longer go, and when. Default: they stay where they are.
+    pub archive: Option<ArchiveOptions>,
+    /// Access to buckets. Default: none, and files in them cannot be read.
+    pub objects: Option<Arc<dyn ObjectStore>>,
 }
 
 /// A dataset as the lake knows it.
@@ -124,6 +134,7 @@ pub(crate) struct Shared {
     pub(crate) upkeep: Mutex<()>,
     pub(crate) progress: Arc<upkeep::Progress>,
     pub(crate) staging: Staging,
+    pub(crate) archive: Option<Archive>,
     /// When expiry last looked at a dataset, and when the lake was opened, which counts as a look at all.
     last_expiry: StdMutex<HashMap<u32, Stopwatch>>,
     opened: Stopwatch,
@@ -241,12 +252,21 @@ impl Shared {
 impl Lake {
     /// Opens the lake in a folder, creating `catalog.sqlite` and `warehouse/` where missing.
     pub async fn open(folder: &Path) -> Result<Lake> {
+        Lake::open_with(folder, LakeOptions::default()).await
+    }
+
+    /// The same with options. An archive need not be within reach before something of it is needed.
+    pub async fn open_with(folder: &Path, options: LakeOptions) -> Result<Lake> {
         let warehouse = folder.join(WAREHOUSE);
         files::create_folder(&warehouse)?;
         let folder = folder.canonicalize().map_err(|e| Error::io("find a folder", folder, e))?;
         upkeep::clean_scratch(&folder)?;
         let catalog = Catalog::open(&folder.join(CATALOG_FILE)).await?;
         let id = catalog.identity().await?;
+        let archive = match options.archive {
+            Some(options) => Some(Archive::new(options, catalog.archive_name(id).await?)),
+            None => None,
+        };
         let state = load_state(&catalog).await?;
         let head = state.head.clone();
         let shared = Shared {
@@ -254,12 +274,13 @@ impl Lake {
             catalog,
             file_io: FileIO::new_with_fs(),
             manifests: ManifestCache::new(),
-            files: FileCache::new(),
+            files: FileCache::new(DataFiles::new(options.objects)),
             changing: Mutex::new(()),
             in_doubt: AtomicBool::new(false),
             upkeep: Mutex::new(()),
             progress: Arc::default(),
             staging: Staging::default(),
+            archive,
             last_expiry: StdMutex::default(),
             opened: Stopwatch::now(),
             in_use: StdMutex::default(),

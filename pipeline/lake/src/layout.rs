@@ -25,6 +25,9 @@ use crate::{
 /// rectangles, which nothing but rows appended later overrides.
 pub(crate) const EXACT_SORT_ORDER_ID: i32 = 1;
 
+/// The folder of a table's Parquet files, from the table's.
+pub(crate) const DATA: &str = "data";
+
 /// Superseded metadata files that stay listed and on disk, per table.
 const METADATA_VERSIONS_KEPT: &str = "100";
 
@@ -166,7 +169,7 @@ impl TableFolders {
 
     /// Where Parquet files are.
     pub(crate) fn data(&self) -> PathBuf {
-        self.root.join("data")
+        self.root.join(DATA)
     }
 
     /// Where metadata, manifest lists and manifests are.

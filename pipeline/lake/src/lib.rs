@@ -20,6 +20,7 @@ mod filter;
 mod lake;
 mod layout;
 mod manifests;
+mod objects;
 mod scan;
 mod scan_plan;
 mod scan_read;
@@ -31,17 +32,18 @@ mod writer;
 
 pub use model;
 
-pub use backup::{LakeFile, LakeMoment, relocate};
+pub use backup::{LakeFile, LakeMoment, LakeSource, relocate};
 pub use commit::{DatasetCommit, EpochCommit};
 pub use definitions::DefinitionVersion;
 pub use error::{Error, ErrorKind, Result};
-pub use lake::{Dataset, Defined, Lake, StoredCounts};
+pub use lake::{Dataset, Defined, Lake, LakeOptions, StoredCounts};
+pub use objects::{ObjectContents, ObjectFound, ObjectStore};
 pub use scan::{KeyFilter, Part, RowChooser, ScanRequest};
 pub use scan_plan::{Kinds, Pruning, ScanFiles};
 pub use snapshot::{LakeSnapshot, TableSnapshot};
 pub use upkeep::{
-    CompactOptions, ExpiryOptions, ExpiryPlan, MaintainOptions, PlaneDigest, UpkeepKind, UpkeepPlan, UpkeepRun,
-    Verified,
+    ArchiveOptions, CompactOptions, ExpiryOptions, ExpiryPlan, Extent, MaintainOptions, PlaneDigest, UpkeepKind,
+    UpkeepPlan, UpkeepRun, Verified,
 };
 pub use views::View;
 pub use writer::{AssertionWriter, StagedFile};

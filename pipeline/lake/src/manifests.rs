@@ -12,8 +12,8 @@ use std::{
 use iceberg::{
     io::FileIO,
     spec::{
-        DataFile, FormatVersion, Manifest, ManifestEntryRef, ManifestFile, ManifestList, ManifestListWriter,
-        ManifestStatus, ManifestWriter, ManifestWriterBuilder, TableMetadata,
+        DataContentType, DataFile, DataFileBuilder, FormatVersion, Manifest, ManifestEntryRef, ManifestFile,
+        ManifestList, ManifestListWriter, ManifestStatus, ManifestWriter, ManifestWriterBuilder, TableMetadata,
     },
 };
 use uuid::Uuid;
@@ -192,6 +192,34 @@ pub(crate) async fn describe_anew(
     }
     let manifests = vec![finish(writer, snapshot).await?];
     write_list(file_io, &manifest_location, list_location, manifests, snapshot).await
+}
+
+/// The description of a data file with its location changed. Fails with `Corrupt` for a file of deletes.
+pub(crate) fn described_at(file: &DataFile, location: String) -> Result<DataFile> {
+    if file.content_type() != DataContentType::Data {
+        return Err(Error::corrupt("a table of a lake has rows only, no delete files").with("location", location));
+    }
+    let mut described = DataFileBuilder::default();
+    if let Some(id) = file.sort_order_id() {
+        described.sort_order_id(id);
+    }
+    described
+        .content(file.content_type())
+        .file_path(location)
+        .file_format(file.file_format())
+        .partition(file.partition().clone())
+        .record_count(file.record_count())
+        .file_size_in_bytes(file.file_size_in_bytes())
+        .column_sizes(file.column_sizes().clone())
+        .value_counts(file.value_counts().clone())
+        .null_value_counts(file.null_value_counts().clone())
+        .nan_value_counts(file.nan_value_counts().clone())
+        .lower_bounds(file.lower_bounds().clone())
+        .upper_bounds(file.upper_bounds().clone())
+        .key_metadata(file.key_metadata().map(<[u8]>::to_vec))
+        .split_offsets(file.split_offsets().map(<[i64]>::to_vec))
+        .build()
+        .map_err(|e| Error::internal("a file could not be described").because(e.to_string()))
 }
 
 fn new_locations(table: &TableMetadata, snapshot: NewSnapshot) -> Result<(String, String)> {

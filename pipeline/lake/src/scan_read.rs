@@ -3,7 +3,7 @@
 //! Small files, of which there is one a second while records stream in, are decoded whole, kept, and answered from
 //! memory many at a time. Large ones are read by row group, with only the columns and pages needed.
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array},
@@ -137,7 +137,6 @@ impl RowGroup {
         let asked = || query.stored.iter().zip(query.output.fields());
         let known: Vec<Option<ArrayRef>> = asked().map(|(stored, field)| self.only_value(stored, field)).collect();
         let RowGroup { path, footer, index, filter, selection } = self;
-        let file = File::open(&path).map_err(|e| Error::io("open a file", &path, e))?;
         let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
         let arrow_schema = footer.schema().clone();
         let mask = |columns: &mut dyn Iterator<Item = &str>| -> Result<ProjectionMask> {
@@ -145,15 +144,18 @@ impl RowGroup {
                 columns.map(|column| arrow_schema.index_of(column).map_err(|_| missing(column))).collect();
             Ok(ProjectionMask::roots(&parquet_schema, indices?))
         };
+        let tests = row_tests(&filter, query.chooser_of(&arrow_schema));
+        let decoded = || query.stored.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let needed = decoded().map(|(stored, _)| stored.as_str()).chain(tests.iter().flat_map(RowTest::columns));
+        let file = query.read.shared.files.data().open_row_group(&path, footer.metadata(), index, needed)?;
         let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
-        for test in row_tests(&filter, query.chooser_of(&arrow_schema)) {
+        for test in tests {
             let mask = mask(&mut test.columns())?;
             predicates.push(Box::new(ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
                 test.evaluate(&batch).map(|holds| BooleanArray::new(holds, None))
             })));
         }
-        let decoded = query.stored.iter().zip(&known).filter(|(_, known)| known.is_none());
-        let projection = mask(&mut decoded.map(|(stored, _)| stored.as_str()))?;
+        let projection = mask(&mut decoded().map(|(stored, _)| stored.as_str()))?;
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
             .with_projection(projection)
             .with_row_groups(vec![index])

@@ -68,7 +68,8 @@ impl Staging {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn hold(&self, path: &Path) -> Arc<InStaging> {
+    /// Holds a file that is going to be written.
+    pub(crate) fn hold(&self, path: &Path) -> Arc<InStaging> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf());
         Arc::new(InStaging { staging: self.clone(), path: path.to_path_buf() })
     }
@@ -76,7 +77,7 @@ impl Staging {
 
 /// Keeps a file in use for as long as somebody may commit it.
 #[derive(Debug)]
-struct InStaging {
+pub(crate) struct InStaging {
     staging: Staging,
     path: PathBuf,
 }

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use iceberg::spec::TableMetadata;
+use iceberg::spec::{DataFile, TableMetadata};
 use model::EpochRecord;
 
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
     commit::settle_doubt,
     files,
     lake::{CATALOG_FILE, Shared, State, TableState, WAREHOUSE, to_the_end},
+    layout::DATA,
+    objects::location_at,
     scan_plan::live_files,
 };
 
@@ -34,13 +36,27 @@ pub struct LakeMoment {
     scratch: PathBuf,
 }
 
+/// Where a file of a moment can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LakeSource {
+    /// On a disk of this machine.
+    File(PathBuf),
+    /// In a bucket.
+    Object {
+        /// `s3://bucket/key`
+        location: String,
+        /// Its size.
+        bytes: u64,
+    },
+}
+
 /// A file of such a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LakeFile {
     /// Where it belongs, from the lake's folder.
     pub place: PathBuf,
     /// Where it can be read.
-    pub source: PathBuf,
+    pub source: LakeSource,
     /// Whether a file of this name never changes.
     pub immutable: bool,
 }
@@ -90,20 +106,29 @@ impl LakeMoment {
     pub async fn files(&self) -> Result<Vec<LakeFile>> {
         let mut found = vec![LakeFile {
             place: PathBuf::from(CATALOG_FILE),
-            source: self.scratch.join(CATALOG_FILE),
+            source: LakeSource::File(self.scratch.join(CATALOG_FILE)),
             immutable: false,
         }];
         for table in self.state.tables() {
             for location in metadata_locations(table) {
                 let place = place_of(table, location)?;
-                found.push(LakeFile { source: self.scratch.join(&place), place, immutable: true });
+                found.push(LakeFile { source: LakeSource::File(self.scratch.join(&place)), place, immutable: true });
             }
-            let mut locations: Vec<String> =
-                table.manifests.iter().map(|manifest| manifest.manifest_path.clone()).collect();
-            locations.extend(live_files(&self.shared, table, |file| Some(file.file_path().to_owned())).await?);
-            for location in locations {
-                let place = place_of(table, &location)?;
-                found.push(LakeFile { place, source: files::path_of(&location), immutable: true });
+            for manifest in table.manifests.iter() {
+                let location = &manifest.manifest_path;
+                let place = place_of(table, location)?;
+                found.push(LakeFile { place, source: LakeSource::File(files::path_of(location)), immutable: true });
+            }
+            let in_warehouse = Path::new(WAREHOUSE).join(&table.dataset.name);
+            let located = |file: &DataFile| Some((file.file_path().to_owned(), file.file_size_in_bytes()));
+            for (location, bytes) in live_files(&self.shared, table, located).await? {
+                let place = in_warehouse.join(place_in_table(&table.metadata, &location)?);
+                let path = files::path_of(&location);
+                let source = match location_at(&path) {
+                    Some(_) => LakeSource::Object { location, bytes },
+                    None => LakeSource::File(path),
+                };
+                found.push(LakeFile { place, source, immutable: true });
             }
         }
         Ok(found)
@@ -137,6 +162,16 @@ fn in_table(table: &TableMetadata, location: &str) -> Result<PathBuf> {
     let path = files::path_of(location);
     let rest = path.strip_prefix(files::path_of(table.location())).map(Path::to_path_buf);
     rest.map_err(|_| Error::corrupt("a table names a file outside its folder").with("location", location))
+}
+
+/// Where a data file belongs, from the table's folder. One in the archive belongs among the others: a copy needs no
+/// archive.
+fn place_in_table(table: &TableMetadata, location: &str) -> Result<PathBuf> {
+    let path = files::path_of(location);
+    match path.file_name() {
+        Some(name) if !path.starts_with(files::path_of(table.location())) => Ok(Path::new(DATA).join(name)),
+        _ => in_table(table, location),
+    }
 }
 
 fn link(from: &Path, to: &Path) -> Result<()> {

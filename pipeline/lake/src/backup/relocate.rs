@@ -9,10 +9,11 @@ use std::{fs, path::Path, str::FromStr};
 use iceberg::{
     MetadataLocation,
     io::FileIO,
-    spec::{DataContentType, DataFile, DataFileBuilder, MAIN_BRANCH, Operation, Snapshot, Summary, TableMetadata},
+    spec::{DataFile, MAIN_BRANCH, Operation, Snapshot, Summary, TableMetadata},
 };
+use sqlx::Row;
 
-use super::in_table;
+use super::{in_table, place_in_table};
 use crate::{
     Error, ErrorKind, Result,
     catalog::{Catalog, DatasetRow, TableMove, move_table},
@@ -20,7 +21,7 @@ use crate::{
     files,
     lake::{CATALOG_FILE, WAREHOUSE, json},
     layout::TableFolders,
-    manifests::{ManifestCache, NewSnapshot, describe_anew, load_list},
+    manifests::{ManifestCache, NewSnapshot, describe_anew, described_at, load_list},
 };
 
 /// Makes the copy of a lake in a folder, as [`crate::LakeMoment::files`] names its files, a lake of that place. It keeps
@@ -106,7 +107,10 @@ async fn snapshot_at(metadata: &TableMetadata, current: &Snapshot, folders: &Tab
     let new =
         NewSnapshot { id: new_snapshot_id(metadata), parent: None, sequence_number: metadata.next_sequence_number() };
     let located = metadata.clone().into_builder(None).set_location(folders.location()?).build()?.metadata;
-    let describe = |file: &DataFile| at(file, moved(file.file_path())?);
+    let describe = |file: &DataFile| {
+        let place = place_in_table(metadata, file.file_path())?;
+        at(file, files::location_of(&files::path_of(&folders.location()?).join(place))?)
+    };
     let cache = ManifestCache::new();
     let written = describe_anew(&cache, &FileIO::new_with_fs(), &located, &manifests, describe, new).await?;
     Ok(Snapshot::builder()
@@ -131,9 +135,6 @@ fn summary(current: &Snapshot) -> Summary {
 
 /// The description of a data file at another location, where it has to be.
 fn at(file: &DataFile, location: String) -> Result<DataFile> {
-    if file.content_type() != DataContentType::Data {
-        return Err(Error::corrupt("a table of a lake has rows only, no delete files").with("location", location));
-    }
     let path = files::path_of(&location);
     let there = fs::metadata(&path).ok().map(|metadata| metadata.len());
     if there != Some(file.file_size_in_bytes()) {
@@ -141,27 +142,7 @@ fn at(file: &DataFile, location: String) -> Result<DataFile> {
             .with("path", path.display())
             .with("bytes", file.file_size_in_bytes()));
     }
-    let mut described = DataFileBuilder::default();
-    if let Some(id) = file.sort_order_id() {
-        described.sort_order_id(id);
-    }
-    described
-        .content(file.content_type())
-        .file_path(location)
-        .file_format(file.file_format())
-        .partition(file.partition().clone())
-        .record_count(file.record_count())
-        .file_size_in_bytes(file.file_size_in_bytes())
-        .column_sizes(file.column_sizes().clone())
-        .value_counts(file.value_counts().clone())
-        .null_value_counts(file.null_value_counts().clone())
-        .nan_value_counts(file.nan_value_counts().clone())
-        .lower_bounds(file.lower_bounds().clone())
-        .upper_bounds(file.upper_bounds().clone())
-        .key_metadata(file.key_metadata().map(<[u8]>::to_vec))
-        .split_offsets(file.split_offsets().map(<[i64]>::to_vec))
-        .build()
-        .map_err(|e| Error::internal("a file could not be described").because(e.to_string()))
+    described_at(file, location)
 }
 
 impl Catalog {
@@ -175,6 +156,7 @@ impl Catalog {
     ) -> Result<()> {
         let (before, after) = (format!("{}/", metadata.location()), format!("{}/", folders.location()?));
         let characters = i64::try_from(before.chars().count()).unwrap_or(i64::MAX);
+        let archived = self.archived_in_copy(folders, &before).await?;
         let mut transaction = self.writing().await?;
         move_table(&mut transaction, &TableMove { name: &row.name, from: &row.metadata_location, to }).await?;
         sqlx::query("UPDATE iceberg_tables SET previous_metadata_location = NULL WHERE metadata_location = ?")
@@ -194,7 +176,32 @@ impl Catalog {
             .bind(&row.name)
             .execute(&mut *transaction)
             .await?;
+        for (from, to) in archived {
+            sqlx::query("UPDATE tidemark_file_digests SET location = ? WHERE location = ?")
+                .bind(to)
+                .bind(from)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        // What the lake it was taken of has in its archive stays that lake's; the copy begins an archive of its own.
+        sqlx::query("DELETE FROM tidemark_archive").execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Data files of a table that were archived, whose digests are kept and which lie among the others now: where each
+    /// was, and where it is. `before` begins the locations of those that were not archived.
+    async fn archived_in_copy(&self, folders: &TableFolders, before: &str) -> Result<Vec<(String, String)>> {
+        let rows = sqlx::query("SELECT location FROM tidemark_file_digests").fetch_all(self.pool()).await?;
+        let mut archived = Vec::new();
+        for row in rows {
+            let from: String = row.try_get(0)?;
+            let name = from.rsplit('/').next().unwrap_or_default();
+            let path = folders.data().join(name);
+            if !from.starts_with(before) && path.is_file() {
+                archived.push((from, files::location_of(&path)?));
+            }
+        }
+        Ok(archived)
     }
 }

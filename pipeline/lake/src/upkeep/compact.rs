@@ -12,6 +12,7 @@ use model::{EpochRecord, Instant};
 use uuid::Uuid;
 
 use super::{
+    archive,
     digest::PlaneDigest,
     partitions::{Input, Survey, read},
     plan::{FileFacts, FileKind},
@@ -26,6 +27,7 @@ use crate::{
     AssertionWriter, Dataset, Error, ErrorKind, Lake, Result, StagedFile, files,
     lake::{State, TableState},
     layout::{TableFolders, whole_schema},
+    objects::DataFiles,
     writer::{FileShape, Staging},
 };
 
@@ -76,7 +78,10 @@ pub(crate) async fn run(
 ) -> Result<UpkeepRun> {
     let watch = Stopwatch::now();
     let mut run = begun(table, state.head.as_ref(), files, &job);
-    let outcome = attempt(lake, table, files, &job, options, &mut run, watch).await;
+    let outcome = match job.kind {
+        UpkeepKind::Archive => archive::attempt(lake, table, files, &job, options, &mut run, watch).await,
+        _ => attempt(lake, table, files, &job, options, &mut run, watch).await,
+    };
     if let Err(error) = &outcome {
         run.error = Some(error.to_string());
         run.duration_micros = micros(watch);
@@ -108,7 +113,7 @@ fn begun(table: &TableState, head: Option<&EpochRecord>, files: &[FileFacts], jo
     }
 }
 
-fn micros(watch: Stopwatch) -> u64 {
+pub(super) fn micros(watch: Stopwatch) -> u64 {
     u64::try_from(watch.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -125,6 +130,7 @@ async fn attempt(
     let work = Work {
         kind: job.kind,
         input: Input {
+            data: lake.shared.files.data().clone(),
             paths: job.inputs.iter().map(FileFacts::path).collect(),
             rows: job.inputs.iter().map(|file| file.rows).sum(),
             schema: schema.clone(),
@@ -166,7 +172,9 @@ async fn attempt(
     run.bytes_after = kept.iter().map(|file| file.bytes).chain(staged.iter().map(|file| file.bytes)).sum();
     run.duration_micros = micros(watch);
     let removed = removed.into_iter().map(|file| file.location.clone()).collect();
-    let Written { files: added, digests, .. } = written;
+    // The files are in use until they are committed.
+    let Written { files: staged, digests, .. } = written;
+    let added = staged.iter().map(|file| file.data_file.clone()).collect();
     let replacement = Replacement { dataset_id: table.dataset.id, removed, added, digests };
     replace(lake, replacement, run, options).await
 }
@@ -182,20 +190,21 @@ async fn digest_of_kept(lake: &Lake, kept: &[&FileFacts], schema: SchemaRef, col
             None => unknown.push(file.path()),
         }
     }
+    let data = lake.shared.files.data().clone();
     let of_unknown = files::on_own_thread("upkeep", move || {
         let mut digest = PlaneDigest::default();
         for path in unknown {
-            digest += digest_of_file(&path, &schema, &columns)?;
+            digest += digest_of_file(&data, &path, &schema, &columns)?;
         }
         Ok(digest)
     });
     Ok(digest + of_unknown.await?)
 }
 
-/// The digest of an exact file, from disk.
-pub(crate) fn digest_of_file(path: &Path, schema: &SchemaRef, columns: &Columns) -> Result<PlaneDigest> {
+/// The digest of an exact file, as it is stored.
+fn digest_of_file(data: &DataFiles, path: &Path, schema: &SchemaRef, columns: &Columns) -> Result<PlaneDigest> {
     let mut digest = [PlaneDigest::default()];
-    for batch in read(path, schema)? {
+    for batch in read(data, path, schema)? {
         add_exact(&batch?, columns, &[i64::MAX], &mut digest)?;
     }
     Ok(digest[0])
@@ -223,12 +232,12 @@ impl Work {
             self.progress.add(file.rows as usize);
             let path = file.path();
             if self.kind == UpkeepKind::Merge {
-                for batch in read(&path, &self.input.schema)? {
+                for batch in read(&self.input.data, &path, &self.input.schema)? {
                     written.digest_after += digest_of_rows(&batch?, &self.columns)?;
                 }
                 continue;
             }
-            let digest = digest_of_file(&path, &self.input.schema, &self.columns)?;
+            let digest = digest_of_file(&self.input.data, &path, &self.input.schema, &self.columns)?;
             written.digest_after += digest;
             written.digests.push(FileDigest { location: files::location_of(&path)?, digest });
         }

@@ -10,6 +10,7 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     sync::atomic::Ordering,
@@ -33,6 +34,7 @@ use crate::{
     lake::{Shared, State, TableState, no_dataset, to_the_end},
     layout::TableFolders,
     manifests::load_list,
+    objects::{DataFiles, ObjectFound, location_at},
 };
 
 /// What expiry keeps.
@@ -75,11 +77,19 @@ pub struct ExpiryPlan {
     pub bytes: u64,
 }
 
-/// A file in a table's folders.
+/// A file in a table's folders, or among what is archived of it.
 struct Found {
     path: PathBuf,
     bytes: u64,
     written: SystemTime,
+}
+
+impl Found {
+    fn object(found: ObjectFound) -> Found {
+        let ObjectFound { location, bytes, written_secs } = found;
+        let written = UNIX_EPOCH + Duration::from_secs(u64::try_from(written_secs).unwrap_or(0));
+        Found { path: PathBuf::from(location), bytes, written }
+    }
 }
 
 impl Lake {
@@ -127,7 +137,9 @@ impl Lake {
             return Ok(None);
         }
         let (count, bytes) = (useless.len() as u64, useless.iter().map(|file| file.bytes).sum::<u64>());
-        let useless = files::on_own_thread("upkeep", move || remove(&useless, options).map(|()| useless)).await?;
+        let data = self.shared.files.data().clone();
+        let useless =
+            files::on_own_thread("upkeep", move || remove(&data, &useless, options).map(|()| useless)).await?;
         self.shared.catalog.forget_replaced(useless.iter().map(|file| file.path.as_path())).await?;
         run.files_after = run.files_before.saturating_sub(count);
         run.bytes_after = run.bytes_before.saturating_sub(bytes);
@@ -141,7 +153,7 @@ impl Lake {
     async fn expiry_run(&self, dataset: &str) -> Result<UpkeepRun> {
         let state = self.shared.state();
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
-        let found = found_in(table).await?;
+        let found = found_of(&self.shared, table).await?;
         let (files, bytes) = (found.len() as u64, found.iter().map(|file| file.bytes).sum());
         Ok(UpkeepRun {
             run: uuid::Uuid::now_v7().to_string(),
@@ -168,15 +180,20 @@ impl Lake {
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         // First what is there, then what is in use: a file that comes meanwhile is not among the first, and one that is
         // committed meanwhile is among the second.
-        let found = found_in(table).await?;
+        let found = found_of(&self.shared, table).await?;
         let used = self.used_files(table.dataset.id).await?;
+        // An archive can be reached by several paths, but a name is given once.
+        let names: HashSet<&OsStr> = used.iter().filter_map(|path| path.file_name()).collect();
+        let is_used = |path: &Path| path.file_name().is_some_and(|name| names.contains(name));
         let replaced = self.shared.catalog.replaced_files(dataset).await?;
+        let elsewhere = replaced.keys().cloned().collect();
+        let found = with_those_elsewhere(found, elsewhere, self.shared.files.data().clone()).await?;
         let now = SystemTime::now();
         let aged = |file: &Found| {
             let since = replaced.get(&file.path).copied().unwrap_or(file.written);
             now.duration_since(since).is_ok_and(|age| age >= options.grace)
         };
-        Ok(found.into_iter().filter(|file| !used.contains(&file.path) && aged(file)).collect())
+        Ok(found.into_iter().filter(|file| !is_used(&file.path) && aged(file)).collect())
     }
 
     /// What snapshots, readers and writers of a dataset refer to now.
@@ -267,12 +284,44 @@ async fn move_alone(shared: &Shared, moved: &TableMove<'_>) -> Result<()> {
     outcome
 }
 
-async fn found_in(table: &TableState) -> Result<Vec<Found>> {
+async fn found_of(shared: &Shared, table: &TableState) -> Result<Vec<Found>> {
+    let archived = shared.archive.as_ref().map(|archive| archive.folder_of(&table.dataset.name));
     let folders = TableFolders::at(table.metadata.location());
+    let data = shared.files.data().clone();
     files::blocking(move || {
         let mut found = Vec::new();
         for folder in [folders.data(), folders.metadata()] {
             list(&folder, &mut found)?;
+        }
+        match archived {
+            Some(folder) if location_at(&folder).is_some() => {
+                match data.objects().and_then(|objects| objects.list(&format!("{}/", folder.display()))) {
+                    Ok(objects) => found.extend(objects.into_iter().map(Found::object)),
+                    Err(error) => tracing::warn!(%error, "files of no use in the archive stay for now"),
+                }
+            }
+            // It is made when something is archived, and its disk may be elsewhere today.
+            Some(folder) if folder.is_dir() => list(&folder, &mut found)?,
+            _ => {}
+        }
+        Ok(found)
+    })
+    .await
+}
+
+/// Files that were replaced may lie in an archive that is the lake's no longer.
+async fn with_those_elsewhere(mut found: Vec<Found>, replaced: Vec<PathBuf>, data: DataFiles) -> Result<Vec<Found>> {
+    files::blocking(move || {
+        let listed: HashSet<PathBuf> = found.iter().map(|file| file.path.clone()).collect();
+        for path in replaced.into_iter().filter(|path| !listed.contains(path)) {
+            if let Some(location) = location_at(&path) {
+                // One that cannot be reached now stays for now.
+                let there = data.objects().and_then(|objects| objects.find(location)).unwrap_or_default();
+                found.extend(there.map(Found::object));
+            } else if let Ok(metadata) = fs::metadata(&path) {
+                let written = metadata.modified().unwrap_or_else(|_| SystemTime::now());
+                found.push(Found { path, bytes: metadata.len(), written });
+            }
         }
         Ok(found)
     })
@@ -298,13 +347,17 @@ fn list(folder: &Path, found: &mut Vec<Found>) -> Result<()> {
     Ok(())
 }
 
-fn remove(files: &[Found], _options: ExpiryOptions) -> Result<()> {
+fn remove(data: &DataFiles, files: &[Found], _options: ExpiryOptions) -> Result<()> {
     #[cfg(test)]
     if _options.fault == Some(super::tests::Fault::CrashAt(super::tests::Step::FilesRemoved)) {
-        remove(&files[..files.len() / 2], ExpiryOptions::default())?;
+        remove(data, &files[..files.len() / 2], ExpiryOptions::default())?;
         return super::tests::crash(_options.fault, super::tests::Step::FilesRemoved);
     }
     for file in files {
+        if let Some(location) = location_at(&file.path) {
+            data.objects()?.delete(location)?;
+            continue;
+        }
         match fs::remove_file(&file.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("remove a file of no use", &file.path, error));

@@ -1,12 +1,14 @@
 //! Upkeep: what keeps a lake quick and small however long it runs, and changes no answer.
 //!
 //! *Compaction* resolves appended rows into exact rectangles. *Merging* puts small appended files together where
-//! resolving them would rewrite much for little. Each works on a moment of the table beside the running pipeline, writes
-//! new files, proves by a digest, read back from disk, that they say the same, and replaces the old ones in one commit of
-//! its own. What it leaves when it is cut off before that commit are files that nothing refers to.
+//! resolving them would rewrite much for little. *Archiving* moves what is known no longer to a cheaper place. Each works
+//! on a moment of the table beside the running pipeline, writes new files, proves by a digest or a hash, read back from
+//! where they lie, that they say the same, and replaces the old ones in one commit of its own. What it leaves when it is
+//! cut off before that commit are files that nothing refers to.
 //!
 //! What may not happen here: deleting a file somebody may still read, and replacing one without proof.
 
+mod archive;
 mod compact;
 mod digest;
 mod expire;
@@ -22,10 +24,12 @@ mod tests;
 mod time_tree;
 mod verify;
 
+pub(crate) use archive::Archive;
+pub use archive::ArchiveOptions;
 pub use compact::CompactOptions;
 pub use digest::PlaneDigest;
 pub use expire::{ExpiryOptions, ExpiryPlan};
-pub use policy::{UpkeepJob, UpkeepPlan};
+pub use policy::{Extent, UpkeepPlan};
 pub(crate) use progress::Progress;
 pub(crate) use replace::{next_metadata, write_metadata};
 pub(crate) use runs::TABLES;
@@ -73,14 +77,18 @@ pub(crate) fn clean_scratch(lake: &Path) -> Result<()> {
 }
 
 impl Lake {
-    /// What upkeep would do for a dataset now, by itself or, forced, when told to compact; `None` where nothing is to do.
-    pub async fn plan_upkeep(&self, dataset: &str, forced: bool) -> Result<Option<UpkeepPlan>> {
+    /// What upkeep would do for a dataset now, by itself or when told to; `None` where nothing is to do.
+    pub async fn plan_upkeep(&self, dataset: &str, extent: Extent) -> Result<Option<UpkeepPlan>> {
         let state = self.shared.state();
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         let files = self.facts(table).await?;
-        let open_import = table.dataset.is_open_import();
-        let job = if forced { policy::forced(&files, open_import) } else { policy::due(&files, open_import) };
+        let job = policy::chosen(extent, &files, table.dataset.is_open_import(), self.shared.archive_before());
         Ok(job.map(|job| job.plan(dataset)))
+    }
+
+    /// Whether it was opened with an archive.
+    pub fn has_archive(&self) -> bool {
+        self.shared.archive.is_some()
     }
 
     /// How far the piece of upkeep is that runs now, from 0 to 1; of no meaning where none does.
@@ -99,40 +107,68 @@ impl Lake {
         let (lake, dataset) = (self.clone(), dataset.to_owned());
         to_the_end(async move {
             let _turn = lake.shared.upkeep.lock().await;
-            lake.run_upkeep(&dataset, &options, policy::forced).await
+            lake.run_upkeep(&dataset, &options, Extent::All).await
+        })
+        .await
+    }
+
+    /// Moves the files of a dataset whose rows have been known no longer for long enough to the archive, where they stay
+    /// part of the table. `None` where there is none of them, or no archive. Runs to its end even where the caller stops
+    /// waiting; upkeep runs one at a time.
+    ///
+    /// Fails with `NotFound`, with `Unreachable` where the archive is not there, with `ProofFailed` where a copy is not
+    /// what was copied, and with `Conflict` where the table was changed meanwhile. Then nothing has changed.
+    pub async fn archive(&self, dataset: &str, options: CompactOptions) -> Result<Option<UpkeepRun>> {
+        let (lake, dataset) = (self.clone(), dataset.to_owned());
+        to_the_end(async move {
+            let _turn = lake.shared.upkeep.lock().await;
+            lake.run_upkeep(&dataset, &options, Extent::Archive).await
         })
         .await
     }
 
     /// Does one thing that is due for a dataset, if one is: compaction or merging, chosen by the number and size of its
-    /// files, or expiry, where snapshots are many or it is a while since the last. Otherwise as [`Lake::compact`] and
-    /// [`Lake::expire`].
+    /// files, archiving, or expiry, where snapshots are many or it is a while since the last. Otherwise as
+    /// [`Lake::compact`], [`Lake::archive`] and [`Lake::expire`].
     pub async fn maintain(&self, dataset: &str, options: MaintainOptions) -> Result<Option<UpkeepRun>> {
         let (lake, dataset) = (self.clone(), dataset.to_owned());
         to_the_end(async move {
             let _turn = lake.shared.upkeep.lock().await;
-            let run = lake.run_upkeep(&dataset, &options.compaction, policy::due).await?;
-            if run.is_some() || !lake.expiry_is_due(&dataset, &options) {
-                return Ok(run);
+            let planned = lake.plan_upkeep(&dataset, Extent::Due).await?;
+            // Archiving fails while the archive is out of reach, and must not keep the rest waiting.
+            let can_wait = planned.is_none_or(|plan| plan.kind == UpkeepKind::Archive);
+            if can_wait && lake.expiry_is_due(&dataset, &options) {
+                let run = lake.run_expiry(&dataset, options.expiry).await?;
+                if run.is_some() {
+                    return Ok(run);
+                }
             }
-            lake.run_expiry(&dataset, options.expiry).await
+            lake.run_upkeep(&dataset, &options.compaction, Extent::Due).await
         })
         .await
     }
 
-    async fn run_upkeep(
-        &self,
-        dataset: &str,
-        options: &CompactOptions,
-        choose: impl FnOnce(&[plan::FileFacts], bool) -> Option<UpkeepJob>,
-    ) -> Result<Option<UpkeepRun>> {
+    async fn run_upkeep(&self, dataset: &str, options: &CompactOptions, extent: Extent) -> Result<Option<UpkeepRun>> {
         let state = self.shared.state();
         let table = state.table(dataset).ok_or_else(|| no_dataset(dataset))?;
         let files = self.facts(table).await?;
-        match choose(&files, table.dataset.is_open_import()) {
+        let chosen = policy::chosen(extent, &files, table.dataset.is_open_import(), self.shared.archive_before());
+        let job = match chosen {
+            None => return Ok(None),
+            Some(job) if self.in_reach(&job.inputs).await? => Some(job),
+            Some(job) => job.without_archived(),
+        };
+        match job {
             None => Ok(None),
             Some(job) => compact::run(self, &state, table, &files, job, options).await.map(Some),
         }
+    }
+
+    /// Whether the archive is there, where some of these files are in it.
+    async fn in_reach(&self, inputs: &[plan::FileFacts]) -> Result<bool> {
+        let Some(archived) = inputs.iter().find(|file| file.archived) else { return Ok(true) };
+        let (data, path) = (self.shared.files.data().clone(), archived.path());
+        files::blocking(move || Ok(data.open(&path).is_ok())).await
     }
 
     async fn facts(&self, table: &TableState) -> Result<Vec<plan::FileFacts>> {
@@ -140,7 +176,8 @@ impl Lake {
         let ids = columns.field_ids();
         // Key columns are stored first.
         let key = columns.all().first().map_or("", |column| column.name.as_str());
-        scan_plan::live_files(&self.shared, table, |file| Some(plan::FileFacts::of(file, &ids, key))).await
+        let facts = |file: &_| Some(plan::FileFacts::of(file, table.metadata.location(), &ids, key));
+        scan_plan::live_files(&self.shared, table, facts).await
     }
 
     fn scratch(&self) -> Result<std::path::PathBuf> {

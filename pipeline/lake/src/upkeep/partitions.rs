@@ -21,7 +21,7 @@ use model::TIME_COLUMNS;
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
 use super::progress::Progress;
-use crate::{Error, Result, conform, error::parquet_error};
+use crate::{Error, Result, conform, error::parquet_error, objects::DataFiles};
 
 /// Memory of the rows of one range, roughly.
 const RANGE_BYTES: usize = 64 << 20;
@@ -32,6 +32,7 @@ const SAMPLED_ROWS: u64 = 1 << 17;
 
 /// Which files to read, and what their rows look like.
 pub(crate) struct Input {
+    pub(crate) data: DataFiles,
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) rows: u64,
     pub(crate) schema: SchemaRef,
@@ -65,7 +66,7 @@ impl Input {
         let mut survey = Survey::default();
         let mut skip = 0;
         for path in &self.paths {
-            for batch in read(path, &surveyed)? {
+            for batch in read(&self.data, path, &surveyed)? {
                 let batch = batch?;
                 progress.add(batch.num_rows());
                 let picked: UInt32Array = (skip..batch.num_rows()).step_by(stride).map(|row| row as u32).collect();
@@ -88,7 +89,7 @@ impl Input {
         if ranges < 2 || survey.keys.len() < ranges {
             let mut batches = Vec::new();
             for path in &self.paths {
-                batches.extend(read(path, &self.schema)?.collect::<Result<Vec<RecordBatch>>>()?);
+                batches.extend(read(&self.data, path, &self.schema)?.collect::<Result<Vec<RecordBatch>>>()?);
             }
             progress.add(batches.iter().map(RecordBatch::num_rows).sum());
             return Ok(Ranges::Memory(Some(concat_batches(&self.schema, &batches)?)));
@@ -102,7 +103,7 @@ impl Input {
 
     fn range_count(&self) -> Result<usize> {
         let Some(path) = self.paths.first() else { return Ok(0) };
-        let Some(batch) = columns_of(path, None)?.next().transpose()? else { return Ok(0) };
+        let Some(batch) = columns_of(&self.data, path, None)?.next().transpose()? else { return Ok(0) };
         let row_bytes = batch.get_array_memory_size().div_ceil(batch.num_rows().max(1)) as u64;
         let bytes = self.rows.saturating_mul(row_bytes);
         Ok(usize::try_from(bytes.div_ceil(RANGE_BYTES as u64)).unwrap_or(usize::MAX))
@@ -114,7 +115,7 @@ impl Input {
         let converter = self.converter()?;
         let mut places: Vec<Vec<u32>> = vec![Vec::new(); spills.len()];
         for path in &self.paths {
-            for batch in read(path, &self.schema)? {
+            for batch in read(&self.data, path, &self.schema)? {
                 let batch = batch?;
                 progress.add(batch.num_rows());
                 let keys = converter.convert_columns(&batch.columns()[..self.key_columns])?;
@@ -189,14 +190,22 @@ impl Spill {
 }
 
 /// The batches of a data file, with the columns and types of a schema.
-pub(crate) fn read(path: &Path, schema: &SchemaRef) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+pub(crate) fn read(
+    data: &DataFiles,
+    path: &Path,
+    schema: &SchemaRef,
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
     let schema = schema.clone();
-    Ok(columns_of(path, Some(&schema))?.map(move |batch| conform::batch(&batch?, &schema)))
+    Ok(columns_of(data, path, Some(&schema))?.map(move |batch| conform::batch(&batch?, &schema)))
 }
 
 /// The batches of a data file: all its columns, or those that a schema has too.
-fn columns_of(path: &Path, wanted: Option<&SchemaRef>) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-    let file = File::open(path).map_err(|e| Error::io("open a file", path, e))?;
+fn columns_of(
+    data: &DataFiles,
+    path: &Path,
+    wanted: Option<&SchemaRef>,
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+    let file = data.open_whole(path)?;
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| parquet_error(path, e))?;
     if let Some(wanted) = wanted {
         let there = builder.schema().fields().iter().enumerate();

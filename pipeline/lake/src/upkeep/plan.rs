@@ -33,6 +33,10 @@ pub(crate) struct FileFacts {
     /// First and last instant, the end exclusive; none where unbounded or unknown.
     pub(crate) valid_from: Option<i64>,
     pub(crate) valid_to: Option<i64>,
+    /// When the last of its rows ceased to be known; none where one is known still, or it is unknown.
+    pub(crate) known_until: Option<i64>,
+    /// Whether it lies elsewhere than in its table's folder.
+    pub(crate) archived: bool,
 }
 
 /// What the rows of a file are.
@@ -50,7 +54,7 @@ pub(crate) enum FileKind {
 
 impl FileFacts {
     /// `ids` are those of fields, by their names in files.
-    pub(crate) fn of(file: &DataFile, ids: &HashMap<String, i32>, key: &str) -> FileFacts {
+    pub(crate) fn of(file: &DataFile, table_location: &str, ids: &HashMap<String, i32>, key: &str) -> FileFacts {
         let id = |column: &str| ids.get(column).copied().unwrap_or_default();
         let low = |column: &str| file.lower_bounds().get(&id(column)).and_then(from_datum);
         let high = |column: &str| file.upper_bounds().get(&id(column)).and_then(from_datum);
@@ -69,6 +73,8 @@ impl FileFacts {
             keys: low(key).zip(high(key)),
             valid_from: micros(low("valid_from")),
             valid_to: micros(high("valid_to")).filter(|_| no_nulls("valid_to")),
+            known_until: micros(high("system_to")).filter(|_| no_nulls("system_to")),
+            archived: !path_of(file.file_path()).starts_with(path_of(table_location)),
         }
     }
 
@@ -128,6 +134,8 @@ mod tests {
             keys: Some((Bound::Number(keys.0), Bound::Number(keys.1))),
             valid_from: Some(valid.0),
             valid_to: valid.1,
+            known_until: None,
+            archived: false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What upkeep is due: pure decisions over the files of a table.
 
+use model::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -20,6 +21,19 @@ const MERGE_FILES: usize = 16;
 const MERGE_TIER_FACTOR: u64 = 8;
 /// Appended files of so many bytes stay as they are.
 const MERGE_BYTES: u64 = 64 << 20;
+/// Bytes that are archived in one go by itself, so that what a stop of the server cuts off is not much.
+const ARCHIVE_BYTES: u64 = 4 << 30;
+
+/// How much upkeep is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What is due by the number, size and age of files.
+    Due,
+    /// All there is to resolve.
+    All,
+    /// All that is old enough for the archive.
+    Archive,
+}
 
 /// One piece of upkeep: which files, and what to do with them.
 #[derive(Debug, Clone)]
@@ -47,6 +61,13 @@ pub struct UpkeepPlan {
 }
 
 impl UpkeepJob {
+    /// The same without archived files, where the archive is out of reach. These are known no longer, so that nothing
+    /// overrides them, and are taken in for their size alone.
+    pub(crate) fn without_archived(mut self) -> Option<UpkeepJob> {
+        self.inputs.retain(|file| !file.archived);
+        (!self.inputs.is_empty()).then_some(self)
+    }
+
     pub(crate) fn plan(&self, dataset: &str) -> UpkeepPlan {
         UpkeepPlan {
             dataset: dataset.to_owned(),
@@ -59,9 +80,45 @@ impl UpkeepJob {
     }
 }
 
+/// What to do. Files whose rows ceased to be known before `archive_before`, in microseconds, may be archived.
+pub(crate) fn chosen(
+    extent: Extent,
+    files: &[FileFacts],
+    open_import: bool,
+    archive_before: Option<i64>,
+) -> Option<UpkeepJob> {
+    let archived = |bytes_max| archive_before.and_then(|before| archive(files, before, bytes_max));
+    match extent {
+        Extent::All => forced(files, open_import),
+        Extent::Archive => archived(u64::MAX),
+        Extent::Due => due(files, open_import).or_else(|| archived(ARCHIVE_BYTES)),
+    }
+}
+
+/// The files that have been superseded whole before an instant and are not archived, those that have been so for longest
+/// first, up to so many bytes and at least one.
+fn archive(files: &[FileFacts], before: i64, bytes_max: u64) -> Option<UpkeepJob> {
+    let old = |file: &&FileFacts| {
+        file.kind == FileKind::Superseded && !file.archived && file.known_until.is_some_and(|until| until <= before)
+    };
+    let mut inputs: Vec<FileFacts> = files.iter().filter(old).cloned().collect();
+    inputs.sort_by_key(|file| file.known_until);
+    let mut bytes = 0_u64;
+    let fitting = inputs.iter().take_while(|file| {
+        let fits = bytes == 0 || bytes.saturating_add(file.bytes) <= bytes_max;
+        bytes = bytes.saturating_add(file.bytes);
+        fits
+    });
+    let fitting = fitting.count();
+    inputs.truncate(fitting);
+    let until = Instant(inputs.last()?.known_until?);
+    let reason = format!("{} superseded files, known no longer since {until} or before", inputs.len());
+    Some(UpkeepJob { kind: UpkeepKind::Archive, reason, inputs })
+}
+
 /// What to do when told to: everything there is to resolve; of an import that is not sealed, which nobody may resolve
 /// yet, all its files become few.
-pub(crate) fn forced(files: &[FileFacts], open_import: bool) -> Option<UpkeepJob> {
+fn forced(files: &[FileFacts], open_import: bool) -> Option<UpkeepJob> {
     let (kind, inputs) = if open_import {
         let appended = files.iter().filter(|file| file.kind == FileKind::Appended && file.bytes < MERGE_BYTES);
         (UpkeepKind::Merge, appended.cloned().collect::<Vec<_>>())
@@ -77,7 +134,7 @@ pub(crate) fn forced(files: &[FileFacts], open_import: bool) -> Option<UpkeepJob
 /// Appended rows are resolved once they are many, or in many files, unless that would rewrite far more exact rows than
 /// there are appended ones; then small appended files are put together instead, sizes alike, so that each row is
 /// rewritten a few times in all and not once for each commit.
-pub(crate) fn due(files: &[FileFacts], open_import: bool) -> Option<UpkeepJob> {
+fn due(files: &[FileFacts], open_import: bool) -> Option<UpkeepJob> {
     let appended: Vec<&FileFacts> = files.iter().filter(|file| file.kind == FileKind::Appended).collect();
     let rows: u64 = appended.iter().map(|file| file.rows).sum();
     let compaction = inputs(files);
@@ -116,8 +173,17 @@ mod tests {
     use super::*;
 
     fn files(kind: FileKind, count: usize, rows: u64, bytes: u64) -> Vec<FileFacts> {
-        let file =
-            FileFacts { location: String::new(), rows, bytes, kind, keys: None, valid_from: None, valid_to: None };
+        let file = FileFacts {
+            location: String::new(),
+            rows,
+            bytes,
+            kind,
+            keys: None,
+            valid_from: None,
+            valid_to: None,
+            known_until: None,
+            archived: false,
+        };
         vec![file; count]
     }
 
@@ -143,6 +209,39 @@ mod tests {
         let unlike: Vec<Vec<FileFacts>> = (0..8).map(|tier| files(Appended, 8, 10, 8_u64.pow(tier))).collect();
         assert_eq!(chosen(&[unlike.concat(), large.clone()]), None);
         assert_eq!(chosen(&[files(Appended, 64, 1 << 16, 1 << 20), large]), Some((UpkeepKind::Compaction, 74)));
+    }
+
+    #[test]
+    fn files_superseded_long_ago_are_archived_oldest_first() {
+        let file = |kind, known_until, archived| FileFacts {
+            known_until,
+            archived,
+            ..files(kind, 1, 10, ARCHIVE_BYTES / 2).remove(0)
+        };
+        let held = [
+            file(FileKind::Superseded, Some(30), false),
+            file(FileKind::Superseded, Some(10), false),
+            file(FileKind::Superseded, Some(20), false),
+            file(FileKind::Superseded, Some(5), true),
+            file(FileKind::Superseded, Some(31), false),
+            file(FileKind::Superseded, None, false),
+            file(FileKind::Closed, None, false),
+        ];
+        let chosen = |extent, before| {
+            let job = super::chosen(extent, &held, false, before)?;
+            assert_eq!(job.kind, UpkeepKind::Archive);
+            Some(job.inputs.iter().filter_map(|file| file.known_until).collect::<Vec<i64>>())
+        };
+        assert_eq!(chosen(Extent::Archive, Some(30)), Some(vec![10, 20, 30]));
+        assert_eq!(chosen(Extent::Due, Some(30)), Some(vec![10, 20]));
+        assert_eq!(chosen(Extent::Due, Some(9)), None);
+        assert_eq!(chosen(Extent::Archive, None), None);
+        assert_eq!(chosen(Extent::All, Some(30)), None);
+        let large = [FileFacts { bytes: 2 * ARCHIVE_BYTES, ..held[0].clone() }];
+        assert!(super::chosen(Extent::Due, &large, false, Some(30)).is_some(), "one goes whatever its size");
+        let appended = files(FileKind::Appended, APPENDED_FILES, 10, 1_000);
+        let job = super::chosen(Extent::Due, &[&held[..], &appended].concat(), false, Some(30)).unwrap();
+        assert_eq!(job.kind, UpkeepKind::Compaction, "what can be resolved comes first");
     }
 
     #[test]

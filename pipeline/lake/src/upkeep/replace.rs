@@ -7,7 +7,10 @@ use std::{collections::HashSet, str::FromStr, sync::Arc, sync::atomic::Ordering}
 
 use iceberg::{
     MetadataLocation,
-    spec::{MAIN_BRANCH, Operation, Snapshot, Summary, TableMetadata, TableMetadataBuildResult, TableMetadataBuilder},
+    spec::{
+        DataFile, MAIN_BRANCH, Operation, Snapshot, Summary, TableMetadata, TableMetadataBuildResult,
+        TableMetadataBuilder,
+    },
 };
 
 use super::{
@@ -15,7 +18,7 @@ use super::{
     runs::{FileDigest, UpkeepRun, change_files, insert_run},
 };
 use crate::{
-    Error, Lake, Result, StagedFile,
+    Error, Lake, Result,
     catalog::{Catalog, TableMove, move_table},
     commit::{new_snapshot_id, settle_doubt},
     files,
@@ -29,7 +32,7 @@ pub(crate) struct Replacement {
     pub(crate) dataset_id: u32,
     /// Locations of data files.
     pub(crate) removed: HashSet<String>,
-    pub(crate) added: Vec<StagedFile>,
+    pub(crate) added: Vec<DataFile>,
     pub(crate) digests: Vec<FileDigest>,
 }
 
@@ -81,13 +84,12 @@ async fn prepare(
         parent: metadata.current_snapshot_id(),
         sequence_number: metadata.next_sequence_number(),
     };
-    let added = replacement.added.iter().map(|file| file.data_file.clone()).collect();
     let written = manifests::rewrite(
         &shared.manifests,
         &shared.file_io,
         metadata,
         &table.manifests,
-        added,
+        replacement.added.clone(),
         &replacement.removed,
         new,
     )
@@ -146,7 +148,7 @@ fn summary(metadata: &TableMetadata, replacement: &Replacement, run: &UpkeepRun)
             || (key.starts_with("total-") && key.ends_with("-deletes"))
             || *key == "total-delete-files"
     });
-    let added: u64 = replacement.added.iter().map(|file| file.rows).sum();
+    let added: u64 = replacement.added.iter().map(DataFile::record_count).sum();
     let properties = [
         ("added-data-files", replacement.added.len().to_string()),
         ("deleted-data-files", replacement.removed.len().to_string()),

@@ -27,6 +27,8 @@ pub enum UpkeepKind {
     Compaction,
     /// Small appended files become few.
     Merge,
+    /// Files of rows that are known no longer go to the archive.
+    Archive,
     /// Old snapshots, and files that nothing refers to, go.
     Expiry,
 }
@@ -36,6 +38,7 @@ impl fmt::Display for UpkeepKind {
         f.write_str(match self {
             UpkeepKind::Compaction => "compaction",
             UpkeepKind::Merge => "merge",
+            UpkeepKind::Archive => "archive",
             UpkeepKind::Expiry => "expiry",
         })
     }
@@ -45,7 +48,7 @@ impl FromStr for UpkeepKind {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<UpkeepKind> {
-        [UpkeepKind::Compaction, UpkeepKind::Merge, UpkeepKind::Expiry]
+        [UpkeepKind::Compaction, UpkeepKind::Merge, UpkeepKind::Archive, UpkeepKind::Expiry]
             .into_iter()
             .find(|kind| kind.to_string() == text)
             .ok_or_else(|| Error::corrupt("the catalog names an unknown kind of upkeep").with("kind", text))
@@ -104,6 +107,7 @@ CREATE INDEX IF NOT EXISTS tidemark_upkeep_runs_by_dataset ON tidemark_upkeep_ru
 CREATE TABLE IF NOT EXISTS tidemark_file_digests (location TEXT PRIMARY KEY, digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tidemark_replaced_files (
   location TEXT PRIMARY KEY, dataset TEXT NOT NULL, replaced INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tidemark_archive (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), name TEXT NOT NULL);
 ";
 
 impl Lake {

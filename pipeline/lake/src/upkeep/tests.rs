@@ -1,5 +1,7 @@
 //! Faults on purpose: damaged rows that the proof has to find, and work cut off at each step.
 
+mod archive;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -22,12 +24,14 @@ pub(crate) enum Fault {
     RowDoubled,
     ValidBoundShifted,
     SystemBoundShifted,
+    CopySpoilt,
     CrashAt(Step),
 }
 
-/// Steps of a replacement, after each of which it may be cut off.
+/// Steps of a piece of upkeep, after each of which it may be cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
+    PartWritten,
     FilesWritten,
     MetadataWritten,
     Committed,
@@ -53,6 +57,16 @@ pub(crate) fn damage(options: &CompactOptions, by_class: &mut BTreeMap<Class, Ve
 /// Ends here, as a crash would: nothing is cleaned up, and memory knows nothing of what comes after.
 pub(crate) fn crash(fault: Option<Fault>, step: Step) -> Result<()> {
     if fault == Some(Fault::CrashAt(step)) { Err(Error::internal("cut off on purpose")) } else { Ok(()) }
+}
+
+/// Changes a byte of a file.
+pub(crate) fn spoil(fault: Option<Fault>, path: &Path) {
+    if fault == Some(Fault::CopySpoilt) {
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    }
 }
 
 const START: i64 = 1_790_000_000_000_000;
@@ -88,9 +102,13 @@ async fn filled(folder: &Path) -> (Lake, Arc<Dataset>) {
 }
 
 async fn append(lake: &Lake, dataset: &Dataset, epoch: u64) {
+    append_rows(lake, dataset, epoch, &rows(epoch, START + epoch as i64 * 1_000_000)).await;
+}
+
+async fn append_rows(lake: &Lake, dataset: &Dataset, epoch: u64, rows: &RecordBatch) {
     let system_time = START + epoch as i64 * 1_000_000;
     let mut writer = lake.writer(dataset).unwrap();
-    writer.write(&rows(epoch, system_time)).unwrap();
+    writer.write(rows).unwrap();
     let files = writer.finish().unwrap();
     let commit = DatasetCommit {
         dataset_id: dataset.id,

@@ -57,11 +57,11 @@ impl Lake {
         let exact = facts.iter().filter(|file| file.kind != FileKind::Appended);
         let paths: Vec<PathBuf> = exact.map(FileFacts::path).collect();
         // The state is held until the files are read, so that none of them is removed.
-        let _held = state.clone();
+        let (_held, data) = (state.clone(), self.shared.files.data().clone());
         let found = files::on_own_thread("upkeep", move || {
             let mut digests = vec![PlaneDigest::default(); known.len()];
             for path in &paths {
-                for batch in read(path, &schema)? {
+                for batch in read(&data, path, &schema)? {
                     add_exact(&batch?, &columns, &known, &mut digests)?;
                 }
             }

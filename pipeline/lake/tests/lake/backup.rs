@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lake::{CompactOptions, ErrorKind, ExpiryOptions, Lake, LakeMoment, model::OPEN, relocate};
+use lake::{CompactOptions, ErrorKind, ExpiryOptions, Lake, LakeMoment, LakeSource, model::OPEN, relocate};
 use sqlx::{Connection, Row as _, SqliteConnection};
 
 use crate::support::{
@@ -35,7 +35,8 @@ async fn copy(moment: &LakeMoment, to: &Path) {
     for file in moment.files().await.unwrap() {
         let path = to.join(&file.place);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::copy(&file.source, &path).unwrap_or_else(|e| panic!("{}: {e}", file.source.display()));
+        let LakeSource::File(source) = &file.source else { panic!("{file:?}") };
+        fs::copy(source, &path).unwrap_or_else(|e| panic!("{}: {e}", source.display()));
     }
 }
 

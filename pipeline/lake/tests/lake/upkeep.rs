@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
-use lake::{CompactOptions, Lake, MaintainOptions, ScanRequest, UpkeepKind, model::OPEN};
+use lake::{CompactOptions, Extent, Lake, MaintainOptions, ScanRequest, UpkeepKind, model::OPEN};
 
 use crate::support::{
     HOUR, Lot, Row, batches, commit_rows, define, definition, epoch, import_definition, open, part, record, row, stage,
@@ -136,7 +136,7 @@ async fn exact_rows_are_disjoint_and_deletes_are_gone() {
     commit_rows(&lake, &dataset, &[said(1, (0, OPEN), 1)]).await;
     commit_rows(&lake, &dataset, &[said(2, (3 * HOUR, 6 * HOUR), 2)]).await;
     commit_rows(&lake, &dataset, &[said(0, (5 * HOUR, 7 * HOUR), 3)]).await;
-    let planned = lake.plan_upkeep("prices", true).await.unwrap().unwrap();
+    let planned = lake.plan_upkeep("prices", Extent::All).await.unwrap().unwrap();
     assert_eq!((planned.kind, planned.files, planned.rows), (UpkeepKind::Compaction, 3, 3));
     let run = lake.compact("prices", CompactOptions::default()).await.unwrap().unwrap();
     assert_eq!((run.files_before, run.files_after, run.rows_before, run.rows_after), (3, 3, 3, 6));
