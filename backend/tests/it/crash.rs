@@ -1,4 +1,5 @@
-//! kill -9 while records stream in: nothing acknowledged is lost, nothing is there twice, the past stays as it was.
+//! kill -9 while records stream in and files are compacted: nothing acknowledged is lost, nothing is there twice, the past
+//! stays as it was.
 
 use std::{
     collections::BTreeMap,
@@ -58,6 +59,14 @@ fn write(client: &Client, writer: usize, round: usize, told: &Mutex<Told>, stop:
     }
 }
 
+/// Compacts again and again until the server is gone.
+fn compact(client: &Client, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let Some(reply) = client.try_upkeep("positions", "compact") else { return };
+        assert_eq!(reply.expect_status(200).json()["run"]["error"], Value::Null);
+    }
+}
+
 fn settled_counts(server: &Server) -> Value {
     for _ in 0..600 {
         let counts = server.get("/api/v1/datasets/positions").expect_status(200).json()["counts"].clone();
@@ -93,6 +102,8 @@ fn after_kill_9_every_acknowledged_record_is_there_once_and_the_past_is_unchange
                 let (client, told, stop) = (client.clone(), &told, &stop);
                 scope.spawn(move || write(&client, writer, round, told, stop));
             }
+            let (compacting, stop_too) = (client.clone(), &stop);
+            scope.spawn(move || compact(&compacting, stop_too));
             // Long enough for several epochs, and never the same moment of one.
             thread::sleep(Duration::from_millis(1_500 + 270 * round as u64));
             let reply = server.post_sql(&json!({"sql": "SELECT * FROM positions"}), "text/csv").expect_status(200);
@@ -123,6 +134,10 @@ fn after_kill_9_every_acknowledged_record_is_there_once_and_the_past_is_unchange
             let question = json!({"sql": "SELECT * FROM positions", "snapshot": token});
             assert_eq!(&server.post_sql(&question, "text/csv").expect_status(200).body, body, "round {round}");
         }
+        let checked = server.try_upkeep("positions", "verify").expect("an answer").expect_status(200).json();
+        let checked = checked["verified"].as_array().expect("digests").clone();
+        assert!(!checked.is_empty(), "nothing was compacted");
+        assert!(checked.iter().all(|digest| digest["holds"] == true), "round {round}: {checked:?}");
     }
 }
 

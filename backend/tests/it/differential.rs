@@ -1,7 +1,8 @@
 //! Random histories of three datasets, and random questions about them, against a naive oracle that shares no code.
 //!
 //! A round publishes a random workload through the real binary, asks every kind of question at many coordinates, asks
-//! again under a token while more data arrives, and again after a restart; each answer is compared byte for byte.
+//! again under a token while more data arrives, and again after a restart; each answer is compared byte for byte. Some
+//! of the datasets are compacted after some of the publications, at last all of them.
 //! `TIDEMARK_SEED` replays a round, `TIDEMARK_DIFFERENTIAL_ROUNDS` asks for more of them.
 
 mod oracle;
@@ -14,7 +15,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
@@ -53,9 +54,12 @@ fn replay(seed: u64) {
     for (dataset, definition) in oracle.datasets.iter().zip(definitions()) {
         server.put_dataset(dataset.name, &definition).expect_status(201);
     }
+    // Drawn apart, so that upkeep changes nothing of what is published and asked.
+    let mut upkeep = ChaCha8Rng::seed_from_u64(!seed);
     for _ in 0..PUBLICATIONS {
         let publication = publication(&mut rng);
         oracle.commit(publish(&server, &publication), &publication.events);
+        compact_some(&server, &mut upkeep);
     }
     let token = token(&server);
     let first = questions(&oracle, &mut rng, OF_EACH_KIND);
@@ -65,7 +69,12 @@ fn replay(seed: u64) {
     let later: Vec<Publication> = (0..LATER_PUBLICATIONS).map(|_| publication(&mut rng)).collect();
     let times = thread::scope(|scope| {
         let (client, later) = (server.client(), &later);
-        let publisher = scope.spawn(move || later.iter().map(|one| publish(&client, one)).collect::<Vec<i64>>());
+        let publish_and_compact = move |one| {
+            let at = publish(&client, one);
+            compact_some(&client, &mut upkeep);
+            at
+        };
+        let publisher = scope.spawn(move || later.iter().map(publish_and_compact).collect::<Vec<i64>>());
         findings.ask(&server, &first, Some(&token), "under a token while data arrives");
         publisher.join().expect("the publisher does not panic")
     });
@@ -81,7 +90,23 @@ fn replay(seed: u64) {
     let fixed: Vec<Question> = first.into_iter().filter(|question| !question.latest).collect();
     findings.ask(&server, &fixed, None, "without a token, after a restart");
     findings.ask(&server, &second, None, "about all data, after a restart");
+    datasets().iter().for_each(|dataset| compact(&server, dataset.name));
+    findings.ask(&server, &fixed, None, "after all was compacted");
+    findings.ask(&server, &second, None, "about all data, after all was compacted");
     findings.report();
+}
+
+/// Compacts one of the datasets in a third of all cases.
+fn compact_some(client: &Client, rng: &mut ChaCha8Rng) {
+    let datasets = datasets();
+    if let Some(dataset) = datasets.get(rng.random_range(0..3 * datasets.len())) {
+        compact(client, dataset.name);
+    }
+}
+
+fn compact(client: &Client, dataset: &str) {
+    let run = client.try_upkeep(dataset, "compact").expect("an answer").expect_status(200).json();
+    assert_eq!(run["run"]["error"], Value::Null, "{run}");
 }
 
 /// Publishes and waits for the commit; gives its system time.

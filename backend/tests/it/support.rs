@@ -174,6 +174,12 @@ impl Client {
         self.send(self.events(name, wait, ndjson)).ok()
     }
 
+    /// `POST /api/v1/datasets/{name}/upkeep`; `None` where the server is gone before it answers.
+    pub fn try_upkeep(&self, name: &str, action: &str) -> Option<Reply> {
+        let order = json!({ "action": action });
+        self.send(self.http.post(self.url(&format!("/api/v1/datasets/{name}/upkeep"))).json(&order)).ok()
+    }
+
     /// `POST /api/v1/transactions?wait=…` with NDJSON.
     pub fn post_transaction(&self, wait: &str, ndjson: impl Into<reqwest::Body>) -> Reply {
         self.expect(self.http.post(self.url(&format!("/api/v1/transactions?wait={wait}"))).body(ndjson))

@@ -1,5 +1,5 @@
 //! The pipeline on real adapters against a naive oracle: whatever the epochs, requests and slots, what is committed
-//! resolves to what a dense grid says.
+//! resolves to what a dense grid says, with and without upkeep beside it.
 //!
 //! 24 cases; `PROPTEST_CASES=10000` asks for more. A failure prints its seed for `PROPTEST_RNG_SEED`.
 
@@ -30,7 +30,7 @@ use engine::{
     ports::EpochLimits,
 };
 use futures::TryStreamExt;
-use lake::{Dataset, Lake, ScanRequest};
+use lake::{CompactOptions, Dataset, ExpiryOptions, Lake, ScanRequest};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed},
@@ -197,6 +197,21 @@ impl Opened {
         self.stream.append(request).await.unwrap();
     }
 
+    /// Runs a pipeline until all that was sent is committed, while upkeep compacts and expires all the time.
+    async fn drain_under_upkeep(&self) {
+        let (lake, ended) = (self.lake.clone(), Arc::new(AtomicBool::new(false)));
+        let ending = Arc::clone(&ended);
+        let upkeep = tokio::spawn(async move {
+            while !ending.load(Ordering::Relaxed) {
+                lake.compact("facts", CompactOptions::default()).await.unwrap();
+                lake.expire("facts", last_snapshot_only()).await.unwrap();
+            }
+        });
+        self.drain().await;
+        ended.store(true, Ordering::Relaxed);
+        upkeep.await.unwrap();
+    }
+
     /// Runs a pipeline until all that was sent is committed.
     async fn drain(&self) {
         let pipeline = Pipeline {
@@ -224,12 +239,18 @@ impl Opened {
     }
 }
 
+fn last_snapshot_only() -> ExpiryOptions {
+    let (keep_for, grace) = (Duration::ZERO, Duration::ZERO);
+    ExpiryOptions { keep_for, keep_at_least: 1, keep_at_most: 1, grace }
+}
+
 async fn run(
     requests: &[Vec<Draft>],
     kind: Kind,
     slots: u16,
     max_records: u64,
     restart_after: usize,
+    upkeep: bool,
 ) -> Vec<Vec<Option<i64>>> {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = requests.split_at(restart_after.min(requests.len()));
@@ -240,8 +261,14 @@ async fn run(
             let lines: Vec<String> = drafts.iter().map(|draft| line(draft, kind)).collect();
             opened.send(&lines, false).await;
         }
-        opened.drain().await;
+        match upkeep {
+            true => opened.drain_under_upkeep().await,
+            false => opened.drain().await,
+        }
         cells = committed(&opened.lake).await;
+        opened.lake.compact("facts", CompactOptions::default()).await.unwrap();
+        opened.lake.expire("facts", last_snapshot_only()).await.unwrap();
+        assert_eq!(committed(&opened.lake).await, cells, "upkeep changes nothing");
         let counts = opened.lake.counts().await.unwrap();
         let told: u64 = counts.iter().map(|c| c.committed + c.unchanged + c.quarantined).sum();
         let received: u64 = opened.stream.counts().values().map(|c| c.received).sum();
@@ -250,11 +277,11 @@ async fn run(
     cells
 }
 
-/// What is committed, resolved day by day.
+/// What is committed and known to this day, resolved day by day.
 async fn committed(lake: &Lake) -> Vec<Vec<Option<i64>>> {
     let table = lake.snapshot(None).await.unwrap().table("facts").unwrap();
     let columns = ["k", "v", "valid_from", "valid_to", "system_from", "operation"].map(str::to_owned).to_vec();
-    let request = ScanRequest { columns, ..ScanRequest::default() };
+    let request = ScanRequest { columns, system_to_after: Some(i64::MAX - 1), ..ScanRequest::default() };
     let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
     let mut rows: BTreeMap<String, Vec<(Assertion, i64)>> = BTreeMap::new();
     for batch in &batches {
@@ -285,10 +312,10 @@ proptest! {
     #[test]
     fn whatever_the_epochs_and_slots_the_lake_says_what_the_events_said(
         requests in drafts(), until_changed in any::<bool>(), sequenced in any::<bool>(), slots in 1..5_u16,
-        max_records in 1..60_u64, restart_after in 0..14_usize,
+        max_records in 1..60_u64, restart_after in 0..14_usize, upkeep in any::<bool>(),
     ) {
         let kind = Kind { until_changed, sequenced };
-        let found = runtime().block_on(run(&requests, kind, slots, max_records, restart_after));
+        let found = runtime().block_on(run(&requests, kind, slots, max_records, restart_after, upkeep));
         prop_assert_eq!(found, oracle(&requests, kind));
     }
 }
@@ -307,7 +334,7 @@ fn a_put_that_said_what_held_does_not_end_a_delete_that_comes_later() {
     let draft = |from, operation| Draft { key: 3, from, length: None, operation, sequence: 0 };
     let requests = [vec![draft(0, Op::Put(3)), draft(29, Op::Put(3)), draft(3, Op::Delete)]];
     let kind = Kind { until_changed: true, sequenced: false };
-    let found = runtime().block_on(run(&requests, kind, 3, 18, 1));
+    let found = runtime().block_on(run(&requests, kind, 3, 18, 1, false));
     assert_eq!(found, oracle(&requests, kind));
     assert_eq!(found[3], (0..DAYS).map(|day| (day < 3).then_some(3)).collect::<Vec<_>>());
 }

@@ -2,15 +2,16 @@
 //!
 //! The grid has a cell for each key, epoch and day; what a query must answer is read off it cell by cell. The same
 //! history is asked several times: as it was appended, cut into needless pieces, as rectangles of one day each with their
-//! `system_to` filled in, and compacted after some of the epochs, into files of a few rows and into as few as can be.
+//! `system_to` filled in, and compacted after some of the epochs, into files of a few rows and into as few as can be,
+//! with all snapshots expired but the last.
 //! Each history is asked at a few coordinates of its own: as of both times, over ranges of both, and for what differs
 //! between two.
 //!
 //! 60 histories; `PROPTEST_CASES=10000` asks for more. A failure prints its seed for `PROPTEST_RNG_SEED`.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
-use lake::CompactOptions;
+use lake::{CompactOptions, ExpiryOptions};
 use proptest::{collection::vec, prelude::*};
 use tokio::runtime::Runtime;
 
@@ -316,6 +317,9 @@ async fn check(history: &History) {
         for (table, rows_per_file) in COMPACTED.iter().filter(|_| history.compactions[epoch]) {
             let options = CompactOptions { rows_per_file: *rows_per_file };
             harness.lake.compact(table, options).await.unwrap();
+            let (keep_for, grace) = (Duration::ZERO, Duration::ZERO);
+            let last_only = ExpiryOptions { keep_for, keep_at_least: 1, keep_at_most: 1, grace };
+            harness.lake.expire(table, last_only).await.unwrap();
         }
     }
     let (one, other) = history.known;
