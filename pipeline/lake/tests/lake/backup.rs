@@ -31,7 +31,7 @@ fn everything_goes() -> ExpiryOptions {
     ExpiryOptions { keep_for: Duration::ZERO, keep_at_least: 1, keep_at_most: 1, grace: Duration::ZERO }
 }
 
-async fn copy(moment: &LakeMoment, to: &Path) {
+pub async fn copy(moment: &LakeMoment, to: &Path) {
     for file in moment.files().await.unwrap() {
         let path = to.join(&file.place);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

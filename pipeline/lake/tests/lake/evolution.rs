@@ -12,10 +12,14 @@ use iceberg::{
 use lake::{
     CompactOptions, Dataset, ErrorKind, KeyFilter, Lake, LakeSnapshot, ScanRequest, Verified,
     model::{DatasetDefinition, DefinitionChange, SnapshotToken, arrow_layout::assertion_schema},
+    relocate,
 };
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::support::{batches, epoch, import_definition, open, part, text, time_of};
+use crate::{
+    backup::copy,
+    support::{batches, epoch, import_definition, open, part, text, time_of},
+};
 
 const TABLE: &str = "prices";
 
@@ -233,6 +237,23 @@ async fn bounds_prune_across_a_change_and_manifests_keep_those_of_dropped_column
         }
     }
     assert!(dropped > 0, "a compacted file has the dropped column and its bounds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_elsewhere_has_every_state_too_and_goes_on() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (lake, tokens) = changed_lake(&folder.path().join("lake"), true).await;
+    let (moment, ()) = lake.hold_still(&folder.path().join("scratch"), || ()).await.unwrap();
+    copy(&moment, elsewhere.path()).await;
+    drop(lake);
+    relocate(elsewhere.path()).await.unwrap();
+    let lake = open(elsewhere.path()).await;
+    check_states(&lake, &tokens).await;
+    lake.compact(TABLE, CompactOptions::default()).await.unwrap().unwrap();
+    check_states(&lake, &tokens).await;
+    assert!(lake.verify_upkeep(TABLE).await.unwrap().iter().all(Verified::holds));
+    let renamed = changes(r#"[{"rename":{"from":"close","to":"price"}}]"#);
+    assert_eq!(lake.change_definition(TABLE, &renamed).await.unwrap().version, 3);
 }
 
 fn read(location: &str) -> Vec<u8> {

@@ -12,9 +12,8 @@ use std::{collections::BTreeMap, fmt::Write};
 use lake::{CompactOptions, model::DefinitionChange};
 use proptest::{collection::vec, prelude::*};
 use query::QueryRequest;
-use tokio::runtime::Runtime;
 
-use crate::harness::{Harness, property_runner};
+use crate::harness::{Harness, check_random};
 
 const DAYS: usize = 8;
 const KEYS: usize = 3;
@@ -281,11 +280,5 @@ async fn check_like_appended(harness: &Harness, table: &str, grid: &Grid, last: 
 
 #[test]
 fn columns_change_and_every_state_stays_what_it_was() {
-    let runtime = Runtime::new().unwrap();
-    property_runner()
-        .run(&histories(), |history| {
-            runtime.block_on(check(&history));
-            Ok(())
-        })
-        .unwrap();
+    check_random(&histories(), async |history: &Vec<Epoch>| check(history).await);
 }

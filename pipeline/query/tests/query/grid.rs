@@ -13,9 +13,8 @@ use std::{fmt::Write, time::Duration};
 
 use lake::{CompactOptions, ExpiryOptions};
 use proptest::{collection::vec, prelude::*};
-use tokio::runtime::Runtime;
 
-use crate::harness::{Harness, property_runner};
+use crate::harness::{Harness, check_random};
 
 const DAYS: usize = 12;
 const KEYS: usize = 3;
@@ -398,11 +397,5 @@ async fn check_at(harness: &Harness, table: &str, epoch: usize, at: usize, versi
 
 #[test]
 fn versions_are_those_of_the_grid() {
-    let runtime = Runtime::new().unwrap();
-    property_runner()
-        .run(&histories(), |history| {
-            runtime.block_on(check(&history));
-            Ok(())
-        })
-        .unwrap();
+    check_random(&histories(), check);
 }

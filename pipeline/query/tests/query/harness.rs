@@ -12,9 +12,13 @@ use lake::{
     DatasetCommit, EpochCommit, Lake,
     model::{EpochRecord, Instant, SnapshotToken, arrow_layout::assertion_schema},
 };
-use proptest::test_runner::{Config, RngSeed, TestRunner};
+use proptest::{
+    strategy::Strategy,
+    test_runner::{Config, RngSeed, TestRunner},
+};
 use query::{Error, QueryEngine, QueryOptions, QueryRequest, SystemTables};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 /// A lake that is being filled, and a query engine over it.
 pub struct Harness {
@@ -151,8 +155,10 @@ pub fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
     (0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_string()).collect()).collect()
 }
 
-/// 60 random cases, or as many as `PROPTEST_CASES` says, from a seed that is printed or that `PROPTEST_RNG_SEED` gives.
-pub fn property_runner() -> TestRunner {
+/// Checks 60 random cases, or as many as `PROPTEST_CASES` says, from a seed that is printed or that `PROPTEST_RNG_SEED`
+/// gives.
+pub fn check_random<S: Strategy>(cases_of: &S, check: impl AsyncFn(&S::Value)) {
+    let runtime = Runtime::new().unwrap();
     let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let cases = given("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(60);
     let seed = given("PROPTEST_RNG_SEED").unwrap_or_else(|| {
@@ -162,4 +168,9 @@ pub fn property_runner() -> TestRunner {
     let rng_seed = RngSeed::Fixed(seed);
     let config = Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     TestRunner::new(config)
+        .run(cases_of, |case| {
+            runtime.block_on(check(&case));
+            Ok(())
+        })
+        .unwrap();
 }
