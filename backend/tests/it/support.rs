@@ -202,9 +202,9 @@ impl Client {
         serde_json::from_slice(&reply.body).unwrap_or_else(|e| panic!("{sql}: {e}\n{}", reply.text()))
     }
 
-    /// `PUT` of any body to any path.
-    pub fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> Reply {
-        self.expect(self.http.put(self.url(path)).body(body))
+    /// `PUT` of any body to any path, for servers that want to know who asks.
+    pub fn put(&self, path: &str, authorization: &str, body: impl Into<reqwest::Body>) -> Reply {
+        self.expect(self.http.put(self.url(path)).header("authorization", authorization).body(body))
     }
 
     /// Whether something answers, whatever it says.
