@@ -46,7 +46,8 @@ pub struct ExpiryOptions {
     pub keep_at_least: usize,
     /// No more stay than this, whatever their age, because every commit writes all of them down again. Default: 100.
     pub keep_at_most: usize,
-    /// How long a file has to have been of no use before it is removed. Default: fifteen minutes.
+    /// How long a file has to have been of no use before it is removed. Longer than a commit may take, whose metadata is
+    /// of no use before its end. Default: fifteen minutes.
     pub grace: Duration,
     #[cfg(test)]
     pub(crate) fault: Option<super::tests::Fault>,
