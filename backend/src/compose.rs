@@ -10,11 +10,12 @@ use std::{
 };
 
 use adapters::{EmbeddedStream, LakeSink, RocksDbState, S3Objects, SystemClock};
+use axum::serve::ListenerExt as _;
 use engine::{Pipeline, Progress, ports::Clock};
 use lake::{Lake, LakeOptions, ObjectStore};
 use query::{QueryEngine, QueryOptions};
 use tokio::{net::TcpListener, runtime::Runtime};
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::{
     api::{self, Access, ApiState},
@@ -161,6 +162,12 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         backups.stop();
         live.close();
     };
+    // An answer's last bytes must not wait until the client has acknowledged the first.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            debug!(%error, "a connection is answered with delay");
+        }
+    });
     let outcome = axum::serve(listener, router).with_graceful_shutdown(closing).await;
     info!("stopping: the running epoch is finished and the state made durable");
     stop.store(true, Ordering::Relaxed);

@@ -26,7 +26,7 @@ struct Slot<V> {
 
 /// A value for each key.
 pub(crate) struct KeyTable<V> {
-    /// A power of two of them, at most half of them taken.
+    /// A power of two of them, at most four fifths of them taken: what is small stays near.
     slots: Vec<Slot<V>>,
     /// The value of a key that was not entered.
     none: V,
@@ -142,7 +142,7 @@ impl<V: Copy + PartialEq> KeyTable<V> {
 
     /// Makes sure that so many new keys find room.
     fn make_room(&mut self, coder: &Coder, new: usize) {
-        let wanted = (2 * (self.keys + new)).next_power_of_two();
+        let wanted = (self.keys + new).div_ceil(4).saturating_mul(5).next_power_of_two();
         if wanted <= self.slots.len() {
             return;
         }
