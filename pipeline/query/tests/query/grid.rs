@@ -221,12 +221,17 @@ impl History {
         rows.into_iter().map(|row| row.3).collect()
     }
 
+    /// What differs between two epochs on one day, by key: `key change before after`, values only.
+    fn differences_at(&self, before: usize, after: usize, at: usize) -> Vec<String> {
+        let row = |key: usize| {
+            let (was, is) = (self.cell(key, at, before), self.cell(key, at, after));
+            change(was, is).map(|change| format!("key {key} {change} {} {}", text(was), text(is)))
+        };
+        (0..KEYS).filter_map(row).collect()
+    }
+
     /// What differs between two epochs, by key and start: `key from to change before after`, values only.
     fn differences(&self, before: usize, after: usize) -> Vec<String> {
-        let text = |cell: Cell| {
-            let values = cell.map(|(_, number, letter)| (number.map_or("NULL".to_owned(), |n| n.to_string()), letter));
-            values.map_or("NULL NULL".to_owned(), |(number, letter)| format!("{number} {letter}"))
-        };
         let mut rows = Vec::new();
         for key in 0..KEYS {
             let pair = |day: usize| (self.cell(key, day, before), self.cell(key, day, after));
@@ -234,12 +239,7 @@ impl History {
             while from < DAYS {
                 let (was, is) = pair(from);
                 let to = (from + 1..=DAYS).find(|&to| to == DAYS || pair(to) != (was, is)).unwrap_or(DAYS);
-                let change = match (was, is) {
-                    (None, Some(_)) => Some("added"),
-                    (Some(_), None) => Some("removed"),
-                    (Some(was), Some(is)) if (was.1, was.2) != (is.1, is.2) => Some("changed"),
-                    _ => None,
-                };
+                let change = change(was, is);
                 let end = if to == DAYS { "NULL".to_owned() } else { day(to) };
                 rows.extend(
                     change.map(|change| format!("key {key} {} {end} {change} {} {}", day(from), text(was), text(is))),
@@ -249,6 +249,20 @@ impl History {
         }
         rows
     }
+}
+
+fn change(was: Cell, is: Cell) -> Option<&'static str> {
+    match (was, is) {
+        (None, Some(_)) => Some("added"),
+        (Some(_), None) => Some("removed"),
+        (Some(was), Some(is)) if (was.1, was.2) != (is.1, is.2) => Some("changed"),
+        _ => None,
+    }
+}
+
+fn text(cell: Cell) -> String {
+    let values = cell.map(|(_, number, letter)| (number.map_or("NULL".to_owned(), |n| n.to_string()), letter));
+    values.map_or("NULL NULL".to_owned(), |(number, letter)| format!("{number} {letter}"))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -368,6 +382,15 @@ async fn check_ranges(harness: &Harness, table: &str, history: &History) {
         known(history.known.1)
     );
     assert_eq!(harness.rows(&diff).await, history.differences(history.known.0, history.known.1), "{diff}");
+    let at = history.days.0.min(DAYS - 1);
+    let diff_at = format!(
+        "SELECT k, change, number_before, letter_before, number_after, letter_after FROM diff({table}, '{}', '{}', '{}')",
+        known(history.known.0),
+        known(history.known.1),
+        day(at)
+    );
+    let expected = history.differences_at(history.known.0, history.known.1, at);
+    assert_eq!(harness.rows(&diff_at).await, expected, "{diff_at}");
 }
 
 async fn check_all(harness: &Harness, table: &str, epoch: usize, versions: &[Version]) {
