@@ -14,11 +14,6 @@ impl Timings {
         self.0.push(duration);
     }
 
-    /// The runs of both.
-    pub fn joined(one: &Timings, other: &Timings) -> Timings {
-        one.0.iter().chain(&other.0).copied().collect()
-    }
-
     /// How many runs there were.
     pub fn count(&self) -> usize {
         self.0.len()

@@ -2,7 +2,7 @@
 //!
 //! A lake with a long history of prices takes in a full stream while single keys of another dataset are asked for.
 //! After a third of the stream the history is compacted in the same process. What the pipeline does gets slower as its
-//! state grows, so the time of the compaction is compared with what came right before it and what came right after.
+//! state grows, so all is done twice, without compaction and with it, and the same stretch of the stream is compared.
 
 use std::{
     path::PathBuf,
@@ -67,9 +67,6 @@ pub struct UpkeepArguments {
     /// Leave the folder for a look.
     #[arg(long)]
     keep: bool,
-    /// Do not compact: what the figures differ by is then noise.
-    #[arg(long)]
-    without_upkeep: bool,
 }
 
 /// Runs it.
@@ -78,7 +75,25 @@ pub fn run(arguments: &UpkeepArguments) -> Result<()> {
 }
 
 async fn measure(arguments: &UpkeepArguments) -> Result<Value> {
-    let mut settings = Settings::for_folder(arguments.data.clone());
+    let without = pass(arguments, "without", false).await?;
+    let with = pass(arguments, "with", true).await?;
+    Ok(figures(arguments, &without, &with))
+}
+
+/// The stream taken in once, with a compaction or without.
+struct Pass {
+    /// When how many records were committed.
+    commits: Vec<(Stopwatch, u64)>,
+    /// When each question began, and how long it took.
+    asked: Vec<(Stopwatch, Duration)>,
+    /// When the compaction began and ended.
+    compacted: (Stopwatch, Stopwatch),
+    compaction_run: Value,
+    peak_memory_bytes: u64,
+}
+
+async fn pass(arguments: &UpkeepArguments, name: &str, compacting: bool) -> Result<Pass> {
+    let mut settings = Settings::for_folder(arguments.data.join(name));
     settings.pipeline.slots = arguments.slots;
     let parts = Parts::open(&settings).await?;
     let identifiers = Arc::new(prices::instruments(arguments.keys));
@@ -93,135 +108,93 @@ async fn measure(arguments: &UpkeepArguments) -> Result<Value> {
     let (pipeline, stopping) = (parts.pipeline(&settings, tokio::runtime::Handle::current()), Arc::clone(&stop));
     let ingesting = tokio::task::spawn_blocking(move || pipeline.run(&stopping));
     let asking = tokio::spawn(keep_asking(engine, identifiers, Arc::clone(&stop)));
-    let outcome = observe(arguments, &parts.lake).await;
+    let outcome = observe(arguments, &parts.lake, compacting).await;
     stop.store(true, Ordering::Relaxed);
     ingesting.await.map_err(panicked)??;
     let asked = asking.await.map_err(panicked)??;
-    Ok(figures(arguments, &outcome?, &asked))
+    Ok(Pass { asked, ..outcome? })
 }
 
-/// A stretch of time, with the commits in it.
-#[derive(Debug)]
-struct Window {
-    from: Stopwatch,
-    to: Stopwatch,
-    /// When how many records were committed.
-    commits: Vec<(Stopwatch, u64)>,
-}
-
-impl Window {
-    /// From the first commit in it to the last: records, and seconds.
-    fn records_and_seconds(&self) -> (f64, f64) {
-        match (self.commits.first(), self.commits.last()) {
-            (Some((from, before)), Some((to, after))) => {
-                ((after - before) as f64, to.duration_since(*from).as_secs_f64())
-            }
-            _ => (0.0, 0.0),
-        }
-    }
-
-    /// Null where there are not two commits.
-    fn records_per_second(&self) -> Option<f64> {
-        rate(&[self])
-    }
-
-    /// The questions that began in it.
-    fn timings(&self, asked: &[(Stopwatch, Duration)]) -> Timings {
-        asked.iter().filter(|(at, _)| (self.from..self.to).contains(at)).map(|(_, duration)| *duration).collect()
-    }
-}
-
-/// Records per second over several windows; None where there are no two commits in any.
-fn rate(windows: &[&Window]) -> Option<f64> {
-    let sum = |sum: (f64, f64), add: (f64, f64)| (sum.0 + add.0, sum.1 + add.1);
-    let (records, seconds) = windows.iter().map(|window| window.records_and_seconds()).fold((0.0, 0.0), sum);
-    (seconds > 0.0).then_some((records / seconds).round())
-}
-
-/// What was observed.
-struct Observed {
-    before: Window,
-    during: Window,
-    after: Window,
-    compaction_seconds: f64,
-    compaction_run: Value,
-    peak_memory_bytes: u64,
-}
-
-async fn observe(arguments: &UpkeepArguments, lake: &Lake) -> Result<Observed> {
-    let mut commits = Commits { heads: lake.subscribe(), lake: lake.clone(), committed: 0 };
-    let share = |sixths: u64| arguments.records / 6 * sixths;
-    eprintln!("taking in events until things are warm");
-    commits.follow(share(1), std::future::pending::<()>()).await?;
-    eprintln!("taking in events before compaction");
-    let (before, _) = commits.follow(share(2), std::future::pending::<()>()).await?;
-
-    eprintln!("taking in events during compaction");
+/// Follows the stream to its end; a third of it is in when the compaction begins.
+async fn observe(arguments: &UpkeepArguments, lake: &Lake, compacting: bool) -> Result<Pass> {
+    let mut commits = Commits { heads: lake.subscribe(), lake: lake.clone(), followed: Vec::new() };
+    eprintln!("taking in events {} compaction", if compacting { "with" } else { "without" });
+    commits.follow(arguments.records / 3).await?;
     process::reset_peak_memory();
-    let watch = Stopwatch::now();
-    let mut compacting = tokio::spawn({
-        let (lake, without_upkeep) = (lake.clone(), arguments.without_upkeep);
+    let began = Stopwatch::now();
+    let work = tokio::spawn({
+        let lake = lake.clone();
         async move {
-            let run = if without_upkeep { Ok(Value::Null) } else { maintenance::compact(&lake, COMPACTED).await };
-            (run, watch.elapsed().as_secs_f64())
+            let run = if compacting { maintenance::compact(&lake, COMPACTED).await } else { Ok(Value::Null) };
+            run.map(|run| (run, Stopwatch::now(), process::peak_memory_bytes()))
         }
     });
-    let (during, ended) = if arguments.without_upkeep {
-        commits.follow(share(4), std::future::pending()).await?
-    } else {
-        commits.follow(arguments.records, &mut compacting).await?
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => compacting.await,
-    };
-    let (compaction_run, compaction_seconds) = ended.map_err(panicked)?;
-    let peak_memory_bytes = process::peak_memory_bytes();
+    commits.follow(arguments.records).await?;
+    let (compaction_run, ended, peak_memory_bytes) = work.await.map_err(panicked)??;
+    Ok(Pass {
+        commits: commits.followed,
+        asked: Vec::new(),
+        compacted: (began, ended),
+        compaction_run,
+        peak_memory_bytes,
+    })
+}
 
-    eprintln!("taking in events after compaction");
-    let (after, _) = commits.follow(arguments.records, std::future::pending::<()>()).await?;
-    let compaction_run = compaction_run?;
-    Ok(Observed { before, during, after, compaction_seconds, compaction_run, peak_memory_bytes })
+impl Pass {
+    /// Records committed by a moment.
+    fn committed_at(&self, moment: Stopwatch) -> u64 {
+        self.commits.iter().take_while(|(at, _)| *at <= moment).last().map_or(0, |(_, committed)| *committed)
+    }
+
+    /// When so many records were committed; the last commit where there never were.
+    fn moment_of(&self, records: u64) -> Option<Stopwatch> {
+        let reached = self.commits.iter().find(|(_, committed)| *committed >= records);
+        reached.or(self.commits.last()).map(|(at, _)| *at)
+    }
+
+    /// Moments at which a stretch of the stream began and ended.
+    fn window(&self, (from, to): (u64, u64)) -> Option<(Stopwatch, Stopwatch)> {
+        Some((self.moment_of(from)?, self.moment_of(to)?))
+    }
+
+    /// Over a stretch of the stream; None where it is empty.
+    fn records_per_second(&self, stretch: (u64, u64)) -> Option<f64> {
+        let (from, to) = self.window(stretch)?;
+        let seconds = to.duration_since(from).as_secs_f64();
+        (seconds > 0.0).then(|| ((self.committed_at(to) - self.committed_at(from)) as f64 / seconds).round())
+    }
+
+    /// The questions that began during a stretch of the stream.
+    fn timings(&self, stretch: (u64, u64)) -> Timings {
+        let within = |at: &Stopwatch| self.window(stretch).is_some_and(|(from, to)| (from..to).contains(at));
+        self.asked.iter().filter(|(at, _)| within(at)).map(|(_, duration)| *duration).collect()
+    }
 }
 
 /// The commits of the stream's records.
 struct Commits {
     heads: watch::Receiver<Option<EpochRecord>>,
     lake: Lake,
-    committed: u64,
+    /// When how many were committed.
+    followed: Vec<(Stopwatch, u64)>,
 }
 
 impl Commits {
-    /// Waits for the next; gives when it came and how many records are committed by now.
-    async fn next(&mut self) -> Result<(Stopwatch, u64)> {
-        let changed = tokio::time::timeout(COMMIT_WITHIN, self.heads.changed()).await;
-        if !matches!(changed, Ok(Ok(()))) {
-            let message = format!("the pipeline committed nothing for {} s", COMMIT_WITHIN.as_secs());
-            return Err(Error::new(ErrorKind::Internal, message));
+    /// Waits until so many records are committed.
+    async fn follow(&mut self, records: u64) -> Result<()> {
+        while self.followed.last().is_none_or(|(_, committed)| *committed < records) {
+            let changed = tokio::time::timeout(COMMIT_WITHIN, self.heads.changed()).await;
+            if !matches!(changed, Ok(Ok(()))) {
+                let message = format!("the pipeline committed nothing for {} s", COMMIT_WITHIN.as_secs());
+                return Err(Error::new(ErrorKind::Internal, message));
+            }
+            let now = Stopwatch::now();
+            let id = self.lake.dataset(burst::DATASET).map(|dataset| dataset.id);
+            let counts = self.lake.counts().await?;
+            let of_stream = counts.iter().find(|counts| Some(counts.dataset_id) == id);
+            self.followed.push((now, of_stream.map_or(0, |counts| counts.committed + counts.unchanged)));
         }
-        let now = Stopwatch::now();
-        let id = self.lake.dataset(burst::DATASET).map(|dataset| dataset.id);
-        let counts = self.lake.counts().await?;
-        let of_stream = counts.iter().find(|counts| Some(counts.dataset_id) == id);
-        self.committed = of_stream.map_or(0, |counts| counts.committed + counts.unchanged);
-        Ok((now, self.committed))
-    }
-
-    /// Follows them until so many records are committed, or `end` comes first, whose outcome is given then.
-    async fn follow<T>(&mut self, records: u64, end: impl Future<Output = T>) -> Result<(Window, Option<T>)> {
-        let from = Stopwatch::now();
-        let mut commits: Vec<(Stopwatch, u64)> = Vec::new();
-        tokio::pin!(end);
-        let ended = loop {
-            if self.committed >= records {
-                break None;
-            }
-            tokio::select! {
-                commit = self.next() => commits.push(commit?),
-                outcome = &mut end => break Some(outcome),
-            }
-        };
-        Ok((Window { from, to: Stopwatch::now(), commits }, ended))
+        Ok(())
     }
 }
 
@@ -247,26 +220,25 @@ async fn keep_asking(
     Ok(asked)
 }
 
-fn figures(arguments: &UpkeepArguments, observed: &Observed, asked: &[(Stopwatch, Duration)]) -> Value {
-    let Observed { before, during, after, .. } = observed;
-    let loss = rate(&[before, after]).zip(during.records_per_second()).map(|(usual, now)| 100.0 * (1.0 - now / usual));
-    let asked_during = during.timings(asked);
-    let asked_usually = Timings::joined(&before.timings(asked), &after.timings(asked));
+fn figures(arguments: &UpkeepArguments, without: &Pass, with: &Pass) -> Value {
+    let (began, ended) = with.compacted;
+    let stretch = (arguments.records / 3, with.committed_at(ended));
+    let (usual, now) = (without.records_per_second(stretch), with.records_per_second(stretch));
+    let loss = usual.zip(now).map(|(usual, now)| 100.0 * (1.0 - now / usual));
+    let (asked_usually, asked_during) = (without.timings(stretch), with.timings(stretch));
     json!({
         "benchmark": "upkeep",
         "keys": arguments.keys, "versions": arguments.versions,
         "records": arguments.records, "record_keys": arguments.record_keys, "slots": arguments.slots,
-        "compacting": !arguments.without_upkeep,
-        "compaction_seconds": observed.compaction_seconds,
-        "compaction_run": observed.compaction_run,
-        "ingesting_during_compaction_seconds": during.to.duration_since(during.from).as_secs_f64(),
-        "peak_memory_bytes": observed.peak_memory_bytes,
-        "records_per_second_before": before.records_per_second(),
-        "records_per_second_during": during.records_per_second(),
-        "records_per_second_after": after.records_per_second(),
+        "compaction_seconds": ended.duration_since(began).as_secs_f64(),
+        "compaction_run": with.compaction_run,
+        "compared_records": stretch.1.saturating_sub(stretch.0),
+        "peak_memory_bytes": with.peak_memory_bytes,
+        "records_per_second_without": usual,
+        "records_per_second_with": now,
         "ingestion_loss_percent": loss,
         "query_without": asked_usually.tail(),
-        "query_during": asked_during.tail(),
+        "query_with": asked_during.tail(),
         "query_p99_ratio": asked_during.quantile_millis(0.99) / asked_usually.quantile_millis(0.99),
     })
 }
