@@ -32,8 +32,6 @@ use crate::{
 /// System time of the first epoch: a second after 2024-01-01.
 const FIRST_SECOND: i64 = 1;
 const SECOND_MICROS: i64 = 1_000_000;
-/// About how many times as fast as the real clock the simulated one runs.
-const SPEED: u32 = 40;
 /// How often queries are timed on the way.
 const LOOKS: u64 = 48;
 /// Queries timed at each look on the way, and at the end.
@@ -98,9 +96,11 @@ async fn measure(arguments: &DaysArguments) -> Result<Value> {
             eprintln!("{} of {} commits; largest so far: {largest:?}", second + 1, arguments.commits);
         }
         if due && !arguments.without_upkeep {
-            let watch = Stopwatch::now();
-            maintenance::maintain_once(&parts, SPEED).await?;
-            upkeep.push(watch.elapsed());
+            // How many times as fast as the real clock the simulated one has run so far.
+            let speed = f64::from(second + 1) / watch.elapsed().as_secs_f64().max(1e-3);
+            let round = Stopwatch::now();
+            maintenance::maintain_once(&parts, speed).await?;
+            upkeep.push(round.elapsed());
         }
     }
     let seconds = watch.elapsed().as_secs_f64();

@@ -16,10 +16,11 @@ pub async fn compact(lake: &Lake, dataset: &str) -> Result<Value> {
 
 /// One round of the upkeep that a server does by itself: every dataset, whatever is due now. Where a simulated clock runs
 /// `speed` times as fast as the real one, what a server keeps for a while is kept for so much shorter.
-pub async fn maintain_once(parts: &Parts, speed: u32) -> Result<()> {
+pub async fn maintain_once(parts: &Parts, speed: f64) -> Result<()> {
     let usual = MaintainOptions::default();
-    let expiry = ExpiryOptions { grace: usual.expiry.grace / speed, ..usual.expiry };
-    let options = MaintainOptions { expiry, expire_every: usual.expire_every / speed, ..usual };
+    let speed = speed.max(1.0);
+    let expiry = ExpiryOptions { grace: usual.expiry.grace.div_f64(speed), ..usual.expiry };
+    let options = MaintainOptions { expiry, expire_every: usual.expire_every.div_f64(speed), ..usual };
     for dataset in parts.lake.datasets() {
         while parts.lake.maintain(&dataset.name, options.clone()).await?.is_some() {}
     }

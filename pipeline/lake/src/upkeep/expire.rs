@@ -44,7 +44,7 @@ pub struct ExpiryOptions {
     pub keep_for: Duration,
     /// The last so many stay whatever their age. Default: 10.
     pub keep_at_least: usize,
-    /// No more stay than this, whatever their age, because every commit writes all of them down again. Default: 100.
+    /// No more stay than this, whatever their age, because every commit writes all of them down again. Default: 50.
     pub keep_at_most: usize,
     /// How long a file has to have been of no use before it is removed. Longer than a commit may take, whose metadata is
     /// of no use before its end. Default: fifteen minutes.
@@ -59,7 +59,7 @@ impl Default for ExpiryOptions {
         ExpiryOptions {
             keep_for: minutes(10),
             keep_at_least: 10,
-            keep_at_most: 100,
+            keep_at_most: 50,
             grace: minutes(15),
             #[cfg(test)]
             fault: None,
