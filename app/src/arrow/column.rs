@@ -1,65 +1,115 @@
 //! One column, and its cells read with their types. Null is `None`; a type that cannot be what is asked for is `None` as well.
+//!
+//! Nothing is copied: a cell is read out of the bytes of the answer when somebody asks for it.
 
+use std::{ops::Range, sync::Arc};
+
+use super::cells::{self, Kind};
 use crate::format::{number, time};
 
 /// A column of an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Column {
-    /// False where a cell is null.
-    pub(super) valid: Vec<bool>,
-    /// The cells, as many as `valid`; what stands in a null cell says nothing.
-    pub(super) values: Values,
+    pub(super) kind: Kind,
+    /// The whole answer.
+    pub(super) bytes: Arc<Vec<u8>>,
+    /// Where in it the column's cells are, batch by batch.
+    pub(super) chunks: Vec<Chunk>,
 }
 
-/// The cells of a column.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Values {
-    /// Nulls only.
-    Null,
-    Text(Vec<String>),
-    Bool(Vec<bool>),
-    /// Integers of any width.
-    Integer(Vec<i128>),
-    Float(Vec<f64>),
-    /// `unscaled / 10^scale`.
-    Decimal(Vec<i128>, i8),
-    /// Days since 1970-01-01.
-    Date(Vec<i64>),
-    /// Microseconds since 1970-01-01 UTC.
-    Instant(Vec<i64>),
+/// The cells of a column in one batch. Every range lies inside the answer's bytes and is long enough for `rows`.
+#[derive(Debug, Clone)]
+pub(super) struct Chunk {
+    /// Row of the answer that is the first here.
+    pub(super) start: usize,
+    pub(super) rows: usize,
+    /// A bit for each row; empty where none is null.
+    pub(super) validity: Range<usize>,
+    /// Values, offsets of texts, or views.
+    pub(super) values: Range<usize>,
+    /// Texts: their bytes. Views: the buffers they point into.
+    pub(super) data: Vec<Range<usize>>,
 }
+
+/// A cell's place: its chunk, and its row in it.
+type Place<'a> = (&'a Chunk, usize);
 
 impl Column {
-    /// No cells.
-    pub(super) const EMPTY: Column = Column { valid: Vec::new(), values: Values::Null };
+    /// Where a cell that is not null lies.
+    fn place(&self, row: usize) -> Option<Place<'_>> {
+        let after = self.chunks.partition_point(|chunk| chunk.start <= row);
+        let chunk = self.chunks.get(after.checked_sub(1)?)?;
+        let row = row - chunk.start;
+        (row < chunk.rows && self.kind != Kind::Null && self.is_valid(chunk, row)).then_some((chunk, row))
+    }
 
-    fn is_valid(&self, row: usize) -> bool {
-        self.valid.get(row).copied().unwrap_or(false)
+    fn is_valid(&self, chunk: &Chunk, row: usize) -> bool {
+        chunk.validity.is_empty() || cells::bit(&self.bytes[chunk.validity.clone()], row)
+    }
+
+    fn values(&self, chunk: &Chunk) -> &[u8] {
+        &self.bytes[chunk.values.clone()]
+    }
+
+    /// Whether the cell is null; a row that is not there is.
+    pub fn is_null(&self, row: usize) -> bool {
+        self.place(row).is_none()
+    }
+
+    /// Whether cells are numbers: integers, floats or decimals.
+    pub fn is_number(&self) -> bool {
+        matches!(self.kind, Kind::Integer { .. } | Kind::Float { .. } | Kind::Decimal { .. })
+    }
+
+    /// Whether cells are days or instants.
+    pub fn is_time(&self) -> bool {
+        matches!(self.kind, Kind::Date | Kind::Instant { .. })
+    }
+
+    /// Whether cells are days.
+    pub fn is_day(&self) -> bool {
+        self.kind == Kind::Date
+    }
+
+    /// Whether the column holds nothing but nulls, by its type.
+    pub fn is_untyped(&self) -> bool {
+        self.kind == Kind::Null
+    }
+
+    /// Whether cells are texts.
+    pub fn is_text(&self) -> bool {
+        matches!(self.kind, Kind::Text { .. } | Kind::TextView)
     }
 
     /// Text as it is.
     pub fn text(&self, row: usize) -> Option<&str> {
-        match &self.values {
-            Values::Text(cells) if self.is_valid(row) => cells.get(row).map(String::as_str),
+        let (chunk, row) = self.place(row)?;
+        let values = self.values(chunk);
+        let bytes = match self.kind {
+            Kind::Text { offset_bytes } => {
+                let range = cells::offset(values, row, offset_bytes)..cells::offset(values, row + 1, offset_bytes);
+                self.bytes[chunk.data.first()?.clone()].get(range)
+            }
+            Kind::TextView => {
+                cells::view(values, row, |buffer| chunk.data.get(buffer).map(|range| &self.bytes[range.clone()]))
+            }
             _ => None,
-        }
+        };
+        // Checked when the answer was decoded.
+        std::str::from_utf8(bytes?).ok()
     }
 
     /// An instant in microseconds since 1970-01-01 UTC; a day is its midnight.
     pub fn instant_micros(&self, row: usize) -> Option<i64> {
-        match &self.values {
-            Values::Instant(cells) if self.is_valid(row) => cells.get(row).copied(),
-            Values::Date(cells) if self.is_valid(row) => cells.get(row).map(|days| days * time::DAY_MICROS),
-            _ => None,
-        }
+        let (chunk, row) = self.place(row)?;
+        cells::instant(self.kind, self.values(chunk), row)
     }
 
     /// An integer of any width, exactly.
     pub fn integer(&self, row: usize) -> Option<i128> {
-        match &self.values {
-            Values::Integer(cells) if self.is_valid(row) => cells.get(row).copied(),
-            _ => None,
-        }
+        let Kind::Integer { bytes, signed } = self.kind else { return None };
+        let (chunk, row) = self.place(row)?;
+        Some(cells::integer(self.values(chunk), row, bytes, signed))
     }
 
     /// A count: an integer that is not negative.
@@ -69,41 +119,63 @@ impl Column {
 
     /// Yes or no.
     pub fn boolean(&self, row: usize) -> Option<bool> {
-        match &self.values {
-            Values::Bool(cells) if self.is_valid(row) => cells.get(row).copied(),
-            _ => None,
-        }
+        let (chunk, row) = self.place(row)?;
+        (self.kind == Kind::Bool).then(|| cells::bit(self.values(chunk), row))
     }
 
     /// A number for drawing, as near as a double comes. Not for showing: [`Column::display`] keeps the digits.
     pub fn number(&self, row: usize) -> Option<f64> {
-        match &self.values {
-            Values::Float(cells) if self.is_valid(row) => cells.get(row).copied(),
-            Values::Decimal(cells, scale) if self.is_valid(row) => {
-                cells.get(row).map(|unscaled| *unscaled as f64 / 10_f64.powi(i32::from(*scale)))
-            }
-            _ => self.integer(row).map(|value| value as f64),
-        }
+        let (chunk, row) = self.place(row)?;
+        cells::number(self.kind, self.values(chunk), row)
     }
 
     /// What a table shows: every digit of integers and decimals, times with their zone.
     pub fn display(&self, row: usize) -> Option<String> {
-        match &self.values {
-            Values::Null => None,
-            Values::Text(_) => self.text(row).map(str::to_owned),
-            Values::Bool(_) => self.boolean(row).map(|yes| if yes { "yes" } else { "no" }.to_owned()),
-            Values::Integer(_) => self.integer(row).map(number::integer_text),
-            Values::Float(_) => self.number(row).map(number::float_text),
-            Values::Decimal(cells, scale) => {
-                cells.get(row).filter(|_| self.is_valid(row)).map(|unscaled| number::decimal_text(*unscaled, *scale))
+        match self.kind {
+            Kind::Null => None,
+            Kind::Text { .. } | Kind::TextView => self.text(row).map(str::to_owned),
+            Kind::Bool => self.boolean(row).map(|yes| if yes { "yes" } else { "no" }.to_owned()),
+            Kind::Integer { .. } => self.integer(row).map(number::integer_text),
+            Kind::Float { .. } => self.number(row).map(number::float_text),
+            Kind::Decimal { bytes, scale } => {
+                let (chunk, row) = self.place(row)?;
+                Some(number::decimal_text(cells::integer(self.values(chunk), row, bytes, true), scale))
             }
-            Values::Date(_) => self.instant_micros(row).map(|micros| time::day_text(time::day_of(micros))),
-            Values::Instant(_) => self.instant_micros(row).map(time::moment_text),
+            Kind::Date => self.instant_micros(row).map(|micros| time::day_text(time::day_of(micros))),
+            Kind::Instant { .. } => self.instant_micros(row).map(time::moment_text),
         }
     }
 
     /// As [`Column::display`], with a dash for null.
     pub fn display_or_dash(&self, row: usize) -> String {
         self.display(row).unwrap_or_else(|| "–".to_owned())
+    }
+
+    /// Numbers for drawing of the rows of one batch ([`super::Table::batches`]), NaN for null. `into` is emptied first.
+    pub fn numbers_into(&self, batch: usize, into: &mut Vec<f64>) {
+        into.clear();
+        let Some(chunk) = self.chunks.get(batch) else { return };
+        cells::numbers(self.kind, self.values(chunk), chunk.rows, into);
+        self.mark_nulls(chunk, into);
+    }
+
+    /// Instants of the rows of one batch for drawing, in microseconds, NaN for null. `into` is emptied first.
+    pub fn micros_into(&self, batch: usize, into: &mut Vec<f64>) {
+        into.clear();
+        let Some(chunk) = self.chunks.get(batch) else { return };
+        cells::instants(self.kind, self.values(chunk), chunk.rows, into);
+        self.mark_nulls(chunk, into);
+    }
+
+    fn mark_nulls(&self, chunk: &Chunk, cells: &mut [f64]) {
+        if chunk.validity.is_empty() {
+            return;
+        }
+        let bits = &self.bytes[chunk.validity.clone()];
+        for (row, cell) in cells.iter_mut().enumerate() {
+            if !cells::bit(bits, row) {
+                *cell = f64::NAN;
+            }
+        }
     }
 }

@@ -1,26 +1,29 @@
 //! Arrow IPC streams into columns. Every length and offset of the stream is checked; wrong ones are a sentence, never a panic.
 
+use std::{ops::Range, sync::Arc};
+
 use arrow_ipc::{
     DateUnit, Field, Message, MessageHeader, Precision, RecordBatch, Schema, TimeUnit, Type, root_as_message,
 };
 
-use super::{Table, column::Column, column::Values};
+use super::{
+    Table,
+    cells::{self, Kind, VIEW_BYTES},
+    column::{Chunk, Column},
+};
 
 /// Marks the start of a message, before its length. Streams of old writers leave it out.
 const CONTINUATION: [u8; 4] = [0xff; 4];
-/// Bytes of a view that is stored in place (Arrow columnar format, "Variable-size Binary View Layout").
-const VIEW_BYTES: usize = 16;
-const VIEW_INLINE_BYTES: usize = 12;
-/// Rows of a batch at most, so that a damaged count reserves no more memory than a page can have.
-const BATCH_ROWS: usize = 4_000_000;
+/// Rows of a batch at most, so that a damaged count is found before anything is done for it.
+const BATCH_ROWS: usize = 16_000_000;
 
-/// Decodes a whole stream.
-pub(super) fn decode(bytes: &[u8]) -> Result<Table, String> {
-    let mut rest = bytes;
+/// Decodes a whole stream: finds out where the cells are, and leaves them there.
+pub(super) fn decode(bytes: Vec<u8>) -> Result<Table, String> {
+    let mut rest = &bytes[..];
     let Some((message, _)) = next_message(&mut rest)? else { return Err("it is empty".to_owned()) };
     let schema = message.header_as_schema().ok_or("it does not start with a schema")?;
     let (names, kinds) = columns_of(schema)?;
-    let mut columns = kinds.iter().map(Kind::empty).collect::<Vec<_>>();
+    let mut chunks: Vec<Vec<Chunk>> = kinds.iter().map(|_| Vec::new()).collect();
     let mut rows = 0;
     while let Some((message, body)) = next_message(&mut rest)? {
         let Some(batch) = message.header_as_record_batch() else {
@@ -31,13 +34,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Table, String> {
         if count > BATCH_ROWS {
             return Err("a batch claims more rows than a page could show".to_owned());
         }
-        let mut buffers = Buffers::new(&batch, body)?;
-        for (kind, column) in kinds.iter().zip(&mut columns) {
-            append(column, *kind, count, &mut buffers)?;
+        let at = bytes.len() - rest.len() - body.len();
+        let mut buffers = Buffers::new(&batch, at..at + body.len())?;
+        for (kind, chunks) in kinds.iter().zip(&mut chunks) {
+            let chunk = chunk(*kind, rows, count, &mut buffers)?;
+            check_texts(*kind, &chunk, &bytes)?;
+            chunks.push(chunk);
         }
         rows += count;
     }
-    Ok(Table::new(names, columns, rows))
+    let bytes = Arc::new(bytes);
+    let column = |(kind, chunks): (&Kind, Vec<Chunk>)| Column { kind: *kind, bytes: bytes.clone(), chunks };
+    Ok(Table::new(names, kinds.iter().zip(chunks).map(column).collect(), rows))
 }
 
 /// The next message and its body; `None` at the end of the stream, which is marked or simply there.
@@ -71,52 +79,6 @@ fn truncated() -> String {
 
 fn damaged() -> String {
     "a column is damaged".to_owned()
-}
-
-/// How the cells of a column are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Null,
-    Bool,
-    /// Offsets of 4 or 8 bytes.
-    Text {
-        offset_bytes: usize,
-    },
-    TextView,
-    Integer {
-        bytes: usize,
-        signed: bool,
-    },
-    Float {
-        bytes: usize,
-    },
-    /// 16 bytes or fewer.
-    Decimal {
-        bytes: usize,
-        scale: i8,
-    },
-    Date,
-    /// Multiplied and then divided, units come out as microseconds.
-    Instant {
-        times: i64,
-        per: i64,
-    },
-}
-
-impl Kind {
-    fn empty(&self) -> Column {
-        let values = match self {
-            Kind::Null => Values::Null,
-            Kind::Bool => Values::Bool(Vec::new()),
-            Kind::Text { .. } | Kind::TextView => Values::Text(Vec::new()),
-            Kind::Integer { .. } => Values::Integer(Vec::new()),
-            Kind::Float { .. } => Values::Float(Vec::new()),
-            Kind::Decimal { scale, .. } => Values::Decimal(Vec::new(), *scale),
-            Kind::Date => Values::Date(Vec::new()),
-            Kind::Instant { .. } => Values::Instant(Vec::new()),
-        };
-        Column { valid: Vec::new(), values }
-    }
 }
 
 fn columns_of(schema: Schema<'_>) -> Result<(Vec<String>, Vec<Kind>), String> {
@@ -164,17 +126,17 @@ fn kind_of(field: &Field<'_>) -> Option<Kind> {
     })
 }
 
-/// The buffers of a batch, handed out in the order in which columns own them.
-struct Buffers<'a> {
+/// The buffers of a batch, handed out in the order in which columns own them, as places in the answer.
+struct Buffers {
     /// Offset and length in the body.
     places: std::vec::IntoIter<(i64, i64)>,
     /// Data buffers of each view column.
     view_counts: std::vec::IntoIter<i64>,
-    body: &'a [u8],
+    body: Range<usize>,
 }
 
-impl<'a> Buffers<'a> {
-    fn new(batch: &RecordBatch<'a>, body: &'a [u8]) -> Result<Buffers<'a>, String> {
+impl Buffers {
+    fn new(batch: &RecordBatch<'_>, body: Range<usize>) -> Result<Buffers, String> {
         if batch.compression().is_some() {
             return Err("it is compressed".to_owned());
         }
@@ -183,116 +145,69 @@ impl<'a> Buffers<'a> {
         Ok(Buffers { places: places.into_iter(), view_counts: counts.into_iter(), body })
     }
 
-    fn next(&mut self) -> Result<&'a [u8], String> {
+    /// A buffer of at least so many bytes.
+    fn next(&mut self, least: usize) -> Result<Range<usize>, String> {
         let (offset, length) = self.places.next().ok_or_else(damaged)?;
-        let (offset, length) = (usize::try_from(offset), usize::try_from(length));
-        let (Ok(offset), Ok(length)) = (offset, length) else { return Err(damaged()) };
-        self.body.get(offset..).and_then(|rest| rest.get(..length)).ok_or_else(damaged)
-    }
-
-    /// A buffer of so many cells of so many bytes each, cut into them.
-    fn cells(&mut self, count: usize, bytes: usize) -> Result<impl Iterator<Item = &'a [u8]> + use<'a>, String> {
-        let length = count.checked_mul(bytes).ok_or_else(damaged)?;
-        Ok(self.next()?.get(..length).ok_or_else(damaged)?.chunks_exact(bytes))
+        let (Ok(offset), Ok(length)) = (usize::try_from(offset), usize::try_from(length)) else {
+            return Err(damaged());
+        };
+        let start = self.body.start.checked_add(offset).ok_or_else(damaged)?;
+        let end = start.checked_add(length).filter(|end| *end <= self.body.end).ok_or_else(damaged)?;
+        if length < least { Err(damaged()) } else { Ok(start..end) }
     }
 }
 
-fn append(column: &mut Column, kind: Kind, count: usize, buffers: &mut Buffers<'_>) -> Result<(), String> {
+fn chunk(kind: Kind, start: usize, rows: usize, buffers: &mut Buffers) -> Result<Chunk, String> {
+    let mut chunk = Chunk { start, rows, validity: 0..0, values: 0..0, data: Vec::new() };
     if kind == Kind::Null {
-        column.valid.resize(column.valid.len() + count, false);
-        return Ok(());
+        return Ok(chunk);
     }
-    let validity = buffers.next()?;
-    if validity.is_empty() {
-        column.valid.resize(column.valid.len() + count, true);
-    } else {
-        bits(validity, count, &mut column.valid)?;
-    }
-    match (&mut column.values, kind) {
-        (Values::Bool(cells), Kind::Bool) => bits(buffers.next()?, count, cells),
-        (Values::Text(cells), Kind::Text { offset_bytes }) => texts(buffers, count, offset_bytes, cells),
-        (Values::Text(cells), Kind::TextView) => views(buffers, count, cells),
-        (Values::Integer(cells), Kind::Integer { bytes, signed }) => {
-            cells.extend(buffers.cells(count, bytes)?.map(|cell| integer(cell, signed)));
-            Ok(())
-        }
-        (Values::Decimal(cells, _), Kind::Decimal { bytes, .. }) => {
-            cells.extend(buffers.cells(count, bytes)?.map(|cell| integer(cell, true)));
-            Ok(())
-        }
-        (Values::Float(cells), Kind::Float { bytes }) => {
-            cells.extend(buffers.cells(count, bytes)?.map(|cell| {
-                let bits = integer(cell, false);
-                if bytes == 4 { f64::from(f32::from_bits(bits as u32)) } else { f64::from_bits(bits as u64) }
-            }));
-            Ok(())
-        }
-        (Values::Date(cells), Kind::Date) => {
-            cells.extend(buffers.cells(count, 4)?.map(|cell| integer(cell, true) as i64));
-            Ok(())
-        }
-        (Values::Instant(cells), Kind::Instant { times, per }) => {
-            let micros = |cell: &[u8]| (integer(cell, true) as i64).saturating_mul(times).div_euclid(per);
-            cells.extend(buffers.cells(count, 8)?.map(micros));
-            Ok(())
-        }
-        _ => Err(damaged()),
-    }
-}
-
-/// Little-endian, of 1 to 16 bytes.
-fn integer(cell: &[u8], signed: bool) -> i128 {
-    let negative = signed && cell.last().is_some_and(|last| last & 0x80 != 0);
-    let mut bytes = [if negative { 0xff } else { 0 }; 16];
-    bytes[..cell.len()].copy_from_slice(cell);
-    i128::from_le_bytes(bytes)
-}
-
-fn bits(bitmap: &[u8], count: usize, into: &mut Vec<bool>) -> Result<(), String> {
-    if bitmap.len() < count.div_ceil(8) {
+    chunk.validity = buffers.next(0)?;
+    if !chunk.validity.is_empty() && chunk.validity.len() < rows.div_ceil(8) {
         return Err(damaged());
     }
-    into.extend((0..count).map(|index| bitmap[index / 8] & (1 << (index % 8)) != 0));
-    Ok(())
-}
-
-fn texts(buffers: &mut Buffers<'_>, count: usize, offset_bytes: usize, into: &mut Vec<String>) -> Result<(), String> {
-    // An empty column may leave its offsets out.
-    let offsets: Vec<usize> = if count == 0 {
-        buffers.next()?;
-        Vec::new()
-    } else {
-        buffers
-            .cells(count + 1, offset_bytes)?
-            .map(|cell| integer(cell, true).try_into().unwrap_or(usize::MAX))
-            .collect()
+    let bytes = |count: usize, each: usize| count.checked_mul(each).ok_or_else(damaged);
+    let least = match kind {
+        Kind::Null => 0,
+        Kind::Bool => rows.div_ceil(8),
+        // An empty column may leave its offsets out.
+        Kind::Text { .. } if rows == 0 => 0,
+        Kind::Text { offset_bytes } => bytes(rows + 1, offset_bytes)?,
+        Kind::TextView => bytes(rows, VIEW_BYTES)?,
+        Kind::Integer { bytes: each, .. } | Kind::Float { bytes: each } | Kind::Decimal { bytes: each, .. } => {
+            bytes(rows, each)?
+        }
+        Kind::Date => bytes(rows, 4)?,
+        Kind::Instant { .. } => bytes(rows, 8)?,
     };
-    let data = buffers.next()?;
-    for pair in offsets.windows(2) {
-        into.push(utf8(data.get(pair[0]..pair[1]))?);
+    chunk.values = buffers.next(least)?;
+    let data = match kind {
+        Kind::Text { .. } => 1,
+        Kind::TextView => buffers.view_counts.next().ok_or_else(damaged)?,
+        _ => 0,
+    };
+    for _ in 0..data {
+        chunk.data.push(buffers.next(0)?);
     }
-    Ok(())
+    Ok(chunk)
 }
 
-fn views(buffers: &mut Buffers<'_>, count: usize, into: &mut Vec<String>) -> Result<(), String> {
-    let views = buffers.cells(count, VIEW_BYTES)?;
-    let data_count = buffers.view_counts.next().ok_or_else(damaged)?;
-    let data = (0..data_count).map(|_| buffers.next()).collect::<Result<Vec<_>, _>>()?;
-    let part = |view: &[u8], at: usize| integer(&view[at..at + 4], true).try_into().unwrap_or(usize::MAX);
-    for view in views {
-        let length: usize = part(view, 0);
-        let text = if length <= VIEW_INLINE_BYTES {
-            view.get(4..4 + length)
-        } else {
-            let (buffer, offset): (usize, usize) = (part(view, 8), part(view, 12));
-            data.get(buffer).and_then(|data| data.get(offset..)).and_then(|rest| rest.get(..length))
-        };
-        into.push(utf8(text)?);
+/// Texts are looked at now, so that what is damaged is said instead of shown as nothing.
+fn check_texts(kind: Kind, chunk: &Chunk, bytes: &[u8]) -> Result<(), String> {
+    let values = &bytes[chunk.values.clone()];
+    let data = |buffer: usize| chunk.data.get(buffer).map(|range| &bytes[range.clone()]);
+    let text = |row: usize| match kind {
+        Kind::Text { offset_bytes } => {
+            let range = cells::offset(values, row, offset_bytes)..cells::offset(values, row + 1, offset_bytes);
+            data(0).and_then(|data| data.get(range))
+        }
+        _ => cells::view(values, row, data),
+    };
+    if !matches!(kind, Kind::Text { .. } | Kind::TextView) {
+        return Ok(());
+    }
+    for row in 0..chunk.rows {
+        std::str::from_utf8(text(row).ok_or_else(damaged)?).map_err(|_| "a text is not UTF-8".to_owned())?;
     }
     Ok(())
-}
-
-fn utf8(bytes: Option<&[u8]>) -> Result<String, String> {
-    let text = std::str::from_utf8(bytes.ok_or_else(damaged)?).map_err(|_| "a text is not UTF-8".to_owned())?;
-    Ok(text.to_owned())
 }

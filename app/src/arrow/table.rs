@@ -3,7 +3,7 @@
 use super::{Column, decode};
 
 /// An answer, decoded.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Table {
     names: Vec<String>,
     columns: Vec<Column>,
@@ -13,7 +13,7 @@ pub struct Table {
 impl Table {
     /// Decodes an Arrow IPC stream. Fails with a plain sentence where the bytes are not one, end too early, or hold a type that
     /// pages do not show.
-    pub fn decode(bytes: &[u8]) -> Result<Table, String> {
+    pub fn decode(bytes: Vec<u8>) -> Result<Table, String> {
         decode::decode(bytes).map_err(|reason| format!("the answer could not be decoded: {reason}"))
     }
 
@@ -27,6 +27,26 @@ impl Table {
         self.rows
     }
 
+    /// How many batches there are; all columns are cut into the same ones.
+    pub fn batches(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.chunks.len())
+    }
+
+    /// The first row of each batch.
+    pub fn batch_start(&self, batch: usize) -> usize {
+        self.columns.first().and_then(|column| column.chunks.get(batch)).map_or(self.rows, |chunk| chunk.start)
+    }
+
+    /// The names of all columns, in order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// A column by its place.
+    pub fn column_at(&self, place: usize) -> Option<&Column> {
+        self.columns.get(place)
+    }
+
     /// A column by its name.
     pub fn column(&self, name: &str) -> Result<&Column, String> {
         let position = self.names.iter().position(|known| known == name);
@@ -35,10 +55,7 @@ impl Table {
 
     /// Several columns, in the order asked for.
     pub fn columns<const N: usize>(&self, names: [&str; N]) -> Result<[&Column; N], String> {
-        let mut found = [const { &Column::EMPTY }; N];
-        for (column, name) in found.iter_mut().zip(names) {
-            *column = self.column(name)?;
-        }
-        Ok(found)
+        let found = names.iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>()?;
+        found.try_into().map_err(|_| "the answer has other columns than those asked for".to_owned())
     }
 }

@@ -1,16 +1,23 @@
-//! Where everything of a chart goes, in CSS pixels. No point lies outside the frame, whatever the data.
+//! The frame of a chart and its two axes, in CSS pixels.
 
 use super::{
-    ChartSpec, Grain, Mark, Tick, ValueFormat,
-    ticks::{time_ticks, value_ticks},
+    Data, Mark, Scale, ScaleKind, Tick, ValueFormat,
+    data::{PlaceKind, Places},
+    marks::stack,
+    scene::CHARACTER_WIDTH,
+    ticks,
 };
 use crate::format::time::{DAY_MICROS, SECOND_MICROS};
 
-/// Advance of a digit at the axis font size, generously: labels are placed without measuring.
-const CHARACTER_WIDTH: f64 = 7.0;
 /// A time label and the room it needs around it.
 const TIME_LABEL_WIDTH: f64 = 76.0;
+const NUMBER_LABEL_WIDTH: f64 = 84.0;
 const VALUE_LABEL_HEIGHT: f64 = 44.0;
+const CATEGORY_LABEL_HEIGHT: f64 = 18.0;
+/// Characters of a category beside its axis; the rest is in the readout.
+const CATEGORY_CHARACTERS: usize = 18;
+/// Room for what is open, as a share of what is not.
+const OPEN_SHARE: f64 = 0.12;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
 const RIGHT: f64 = 14.0;
@@ -28,149 +35,214 @@ pub struct Frame {
     pub height: f64,
 }
 
-/// A chart laid out on a canvas of some size.
+/// How somebody looks at a chart.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct View {
+    /// Width of the canvas in CSS pixels.
+    pub width: f64,
+    /// Its height.
+    pub height: f64,
+    /// The stretch of the x axis that is shown; all of it without. Of categories it has no meaning.
+    pub x: Option<(f64, f64)>,
+    /// Series that are switched off, by their index.
+    pub hidden: Vec<usize>,
+}
+
+impl View {
+    /// All of a chart on a canvas of a size.
+    pub fn whole(width: f64, height: f64) -> View {
+        View { width, height, x: None, hidden: Vec::new() }
+    }
+
+    /// Whether a series is shown.
+    pub fn shows(&self, series: usize) -> bool {
+        !self.hidden.contains(&series)
+    }
+}
+
+/// A chart's frame and axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Where data is drawn.
     pub frame: Frame,
-    /// First and last x of the frame, in microseconds.
-    pub x: (i64, i64),
-    /// Lowest and highest value of the frame.
-    pub y: (f64, f64),
+    /// From left to right.
+    pub x: Scale,
+    /// From bottom to top.
+    pub y: Scale,
     /// Labels of the x axis.
-    pub x_ticks: Vec<Tick<i64>>,
+    pub x_ticks: Vec<Tick>,
     /// Labels of the value axis.
-    pub y_ticks: Vec<Tick<f64>>,
-    /// Width of a bar.
-    pub bar_width: f64,
+    pub y_ticks: Vec<Tick>,
 }
 
 impl Layout {
-    /// Lays a chart out on a canvas of `width` × `height` CSS pixels. `None` when there is nothing to draw.
-    pub fn new(spec: &ChartSpec, width: f64, height: f64) -> Option<Layout> {
-        let (x_first, x_last) = spec.x_bounds()?;
-        let (y_low, y_high) = spec.y_bounds()?;
-        let inner_height = (height - TOP - BOTTOM).max(1.0);
-        let finest = if spec.format == ValueFormat::Whole { 1.0 } else { 0.0 };
-        let y_ticks = value_ticks(y_low, y_high, (inner_height / VALUE_LABEL_HEIGHT).max(2.0) as usize, finest);
+    /// Lays a chart out. `None` when there is nothing to draw.
+    pub fn new(data: &Data, view: &View) -> Option<Layout> {
+        if data.is_empty() {
+            return None;
+        }
+        let height = (view.height - TOP - BOTTOM).max(1.0);
+        let x = x_scale(data, view)?;
+        let (y, y_ticks) = y_axis(data, view, &x, height)?;
         let widest = y_ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
-        let left = (widest as f64 * CHARACTER_WIDTH + 12.0).min(width / 2.0);
-        let frame = Frame { left, top: TOP, width: (width - left - RIGHT).max(1.0), height: inner_height };
-        let x = padded(spec, x_first, x_last);
-        let most = (frame.width / TIME_LABEL_WIDTH).max(1.0) as usize;
-        let y = (y_ticks.first()?.at.min(y_low), y_ticks.last()?.at.max(y_high));
-        let grain = grain_micros(spec.grain) as f64;
-        let bar_width = (frame.width * grain / (x.1 - x.0) as f64 * 0.7).clamp(1.0, 28.0);
-        let mut layout = Layout { frame, x, y, x_ticks: time_ticks(x.0, x.1, most), y_ticks, bar_width };
-        layout.drop_labels_that_would_leave_the_canvas(width);
+        let left = (widest as f64 * CHARACTER_WIDTH + 12.0).min(view.width / 2.0);
+        let frame = Frame { left, top: TOP, width: (view.width - left - RIGHT).max(1.0), height };
+        let mut layout = Layout { frame, x, y, x_ticks: Vec::new(), y_ticks };
+        layout.x_ticks = layout.fitting_x_ticks(data, view.width);
         Some(layout)
     }
 
-    fn drop_labels_that_would_leave_the_canvas(&mut self, width: f64) {
-        let ticks = std::mem::take(&mut self.x_ticks);
-        let half = |tick: &Tick<i64>| tick.label.chars().count() as f64 * CHARACTER_WIDTH / 2.0;
-        let stays = |tick: &Tick<i64>| {
-            let center = self.x_pixel(tick.at);
-            center - half(tick) >= 0.0 && center + half(tick) <= width
+    fn fitting_x_ticks(&self, data: &Data, width: f64) -> Vec<Tick> {
+        let format = data.spec.x.format;
+        let each = match &self.x {
+            Scale::Time { .. } => TIME_LABEL_WIDTH,
+            Scale::Band { labels } => {
+                let widest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(1);
+                widest.min(CATEGORY_CHARACTERS) as f64 * CHARACTER_WIDTH + 12.0
+            }
+            _ => NUMBER_LABEL_WIDTH,
         };
-        self.x_ticks = ticks.into_iter().filter(stays).collect();
+        let ticks = self.x.ticks((self.frame.width / each).max(1.0) as usize, format);
+        let stays = |tick: &Tick| {
+            let (center, half) = (self.x_pixel(tick.at), tick.label.chars().count() as f64 * CHARACTER_WIDTH / 2.0);
+            center - half >= 0.0 && center + half <= width
+        };
+        ticks.into_iter().map(shortened).filter(stays).collect()
     }
 
     /// Where an x lies, inside the frame.
-    pub fn x_pixel(&self, x: i64) -> f64 {
-        let share = (x as f64 - self.x.0 as f64) / (self.x.1 as f64 - self.x.0 as f64);
-        self.frame.left + share.clamp(0.0, 1.0) * self.frame.width
+    pub fn x_pixel(&self, x: f64) -> f64 {
+        self.frame.left + inside(self.x.share(x)) * self.frame.width
     }
 
-    /// Where a value lies, inside the frame.
+    /// Where a value lies, inside the frame. The first category stands at the top, as in a table.
     pub fn y_pixel(&self, y: f64) -> f64 {
-        let share = (y - self.y.0) / (self.y.1 - self.y.0);
-        self.frame.top + (1.0 - share.clamp(0.0, 1.0)) * self.frame.height
+        let share = inside(self.y.share(y));
+        let down = if matches!(self.y, Scale::Band { .. }) { share } else { 1.0 - share };
+        self.frame.top + down * self.frame.height
     }
 
     /// The x at a pixel, inside the frame.
-    pub fn x_at(&self, pixel: f64) -> i64 {
-        let share = ((pixel - self.frame.left) / self.frame.width).clamp(0.0, 1.0);
-        self.x.0 + (share * (self.x.1 - self.x.0) as f64) as i64
+    pub fn x_at(&self, pixel: f64) -> f64 {
+        self.x.value(((pixel - self.frame.left) / self.frame.width).clamp(0.0, 1.0))
+    }
+
+    /// The value at a pixel, inside the frame.
+    pub fn y_at(&self, pixel: f64) -> f64 {
+        let down = ((pixel - self.frame.top) / self.frame.height).clamp(0.0, 1.0);
+        self.y.value(if matches!(self.y, Scale::Band { .. }) { down } else { 1.0 - down })
+    }
+
+    /// Whether an x is in the stretch that is shown.
+    pub fn shows_x(&self, x: f64) -> bool {
+        (0.0..=1.0).contains(&self.x.share(x))
     }
 }
 
-fn grain_micros(grain: Grain) -> i64 {
-    match grain {
-        Grain::Day => DAY_MICROS,
-        Grain::Second => SECOND_MICROS,
-    }
+/// What has no place stands at the low end; marks leave it out before.
+fn inside(share: f64) -> f64 {
+    if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
 }
 
-/// Bars need half a grain on both sides; a single point needs an axis around it.
-fn padded(spec: &ChartSpec, first: i64, last: i64) -> (i64, i64) {
-    let grain = grain_micros(spec.grain);
-    let bars = spec.series.iter().any(|series| series.mark == Mark::Bars);
-    if bars {
-        return (first.saturating_sub(grain * 2 / 3), last.saturating_add(grain * 2 / 3));
+/// A label that fits beside others.
+fn shortened(mut tick: Tick) -> Tick {
+    if tick.label.chars().count() > CATEGORY_CHARACTERS {
+        tick.label = tick.label.chars().take(CATEGORY_CHARACTERS - 1).chain(['…']).collect();
     }
-    if first == last { (first.saturating_sub(grain), last.saturating_add(grain)) } else { (first, last) }
+    tick
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::charts::{Point, Series};
-
-    pub(crate) fn spec_of(points: Vec<(i64, f64)>, mark: Mark, from_zero: bool) -> ChartSpec {
-        let mut points: Vec<Point> = points.into_iter().map(|(x, y)| Point { x, y }).collect();
-        points.sort_by_key(|point| point.x);
-        points.dedup_by_key(|point| point.x);
-        ChartSpec {
-            title: "Level".into(),
-            unit: "points".into(),
-            grain: Grain::Day,
-            from_zero,
-            format: ValueFormat::Fixed(2),
-            series: vec![Series { points, ..Series::new("Level", 1, mark) }],
+fn x_scale(data: &Data, view: &View) -> Option<Scale> {
+    let (first, last) = data.x.bounds?;
+    let bars = matches!(data.spec.mark, Mark::Bar | Mark::StackedBar | Mark::Candlestick);
+    Some(match data.x.kind {
+        PlaceKind::Category => Scale::Band { labels: data.x.labels.to_vec() },
+        PlaceKind::Time => {
+            let grain = if data.spec.x.format == ValueFormat::Second { SECOND_MICROS } else { DAY_MICROS } as f64;
+            // Bars need half a step on both sides.
+            let room = if bars { step(data) * 0.6 } else { 0.0 };
+            let last = if data.spec.mark == Mark::Plane { beyond(first, last) } else { last };
+            let (from, to) = view.x.unwrap_or((first - room, last + room));
+            Scale::time(from, to, grain)
         }
-    }
-
-    pub(crate) fn any_spec() -> impl Strategy<Value = ChartSpec> {
-        let point = (0_i64..40_000_000_000_000_000, -1e12_f64..1e12);
-        let mark = prop_oneof![Just(Mark::Line), Just(Mark::Dashed), Just(Mark::Bars)];
-        (prop::collection::vec(point, 1..40), mark, any::<bool>())
-            .prop_map(|(points, mark, from_zero)| spec_of(points, mark, from_zero))
-    }
-
-    #[test]
-    fn time_labels_do_not_overlap_at_phone_width() {
-        let days = (0..400).map(|day| ((20_000 + day) * DAY_MICROS, 1_000.0 + day as f64)).collect();
-        let layout = Layout::new(&spec_of(days, Mark::Line, false), 326.0, 240.0).unwrap();
-        assert!(layout.x_ticks.len() >= 2, "{:?}", layout.x_ticks);
-        let half = |tick: &Tick<i64>| tick.label.len() as f64 * CHARACTER_WIDTH / 2.0;
-        for pair in layout.x_ticks.windows(2) {
-            let gap = layout.x_pixel(pair[1].at) - layout.x_pixel(pair[0].at);
-            assert!(gap > half(&pair[0]) + half(&pair[1]), "{pair:?}");
+        PlaceKind::Number => {
+            let room = if bars { step(data) * 0.6 } else { 0.0 };
+            let (low, high) = view.x.unwrap_or((first - room, last + room));
+            number_scale(data.spec.x.scale, low, high)
         }
-    }
+    })
+}
 
-    #[test]
-    fn pixels_and_times_are_each_others_inverse() {
-        let layout =
-            Layout::new(&spec_of(vec![(0, 1.0), (100 * DAY_MICROS, 2.0)], Mark::Line, false), 600.0, 240.0).unwrap();
-        let day = 37 * DAY_MICROS;
-        assert!((layout.x_at(layout.x_pixel(day)) - day).abs() < DAY_MICROS / 100);
-    }
+/// What is open on a plane has some room behind the last time that is known.
+fn beyond(first: f64, last: f64) -> f64 {
+    last + ((last - first) * OPEN_SHARE).max(DAY_MICROS as f64 / 24.0)
+}
 
-    proptest! {
-        #[test]
-        fn no_point_lies_outside_the_frame(spec in any_spec(), width in 60.0_f64..2_000.0, height in 60.0_f64..900.0) {
-            let layout = Layout::new(&spec, width, height).unwrap();
-            let frame = layout.frame;
-            for point in &spec.series[0].points {
-                let (x, y) = (layout.x_pixel(point.x), layout.y_pixel(point.y));
-                prop_assert!((frame.left..=frame.left + frame.width).contains(&x), "{x}");
-                prop_assert!((frame.top..=frame.top + frame.height).contains(&y), "{y}");
+fn number_scale(kind: ScaleKind, low: f64, high: f64) -> Scale {
+    if kind == ScaleKind::Log { Scale::log(low, high) } else { Scale::linear(low, high) }
+}
+
+/// The least distance between neighbouring bars.
+pub(super) fn step(data: &Data) -> f64 {
+    let mut xs = Vec::new();
+    data.visit(|spot| xs.push(spot.x));
+    let xs = Places::distinct(xs.into_iter());
+    let least = xs.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+    match least.is_finite() {
+        true => least,
+        false if data.x_is_time() => DAY_MICROS as f64,
+        false => 1.0,
+    }
+}
+
+fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Vec<Tick>)> {
+    let channel = data.spec.y.first()?;
+    let first = data.y.first()?;
+    let most = (height / VALUE_LABEL_HEIGHT).max(2.0) as usize;
+    match first.kind {
+        PlaceKind::Category => {
+            let scale = Scale::Band { labels: first.labels.to_vec() };
+            let ticks = scale.ticks((height / CATEGORY_LABEL_HEIGHT).max(1.0) as usize, channel.format);
+            Some((scale, ticks.into_iter().map(shortened).collect()))
+        }
+        PlaceKind::Time => {
+            let (from, to) = first.bounds?;
+            let to = if data.spec.mark == Mark::Plane { beyond(from, to) } else { to };
+            let scale = Scale::time(from, to, DAY_MICROS as f64);
+            let ticks = scale.ticks(most, channel.format);
+            Some((scale, ticks))
+        }
+        PlaceKind::Number => {
+            let (low, high) = values_in_view(data, view, x)?;
+            if channel.scale == ScaleKind::Log {
+                let scale = Scale::log(low, high);
+                let ticks = scale.ticks(most, channel.format);
+                return Some((scale, ticks));
             }
-            prop_assert!(frame.left + frame.width <= width && frame.top + frame.height <= height);
+            let (low, high) = if data.spec.from_zero() { (low.min(0.0), high.max(0.0)) } else { (low, high) };
+            let ticks = ticks::value_ticks(low, high, most, channel.format);
+            let scale = Scale::linear(ticks.first()?.at.min(low), ticks.last()?.at.max(high));
+            Some((scale, ticks))
         }
     }
+}
+
+/// Least and greatest value of what is shown.
+fn values_in_view(data: &Data, view: &View, x: &Scale) -> Option<(f64, f64)> {
+    let log = data.spec.y.first().is_some_and(|channel| channel.scale == ScaleKind::Log);
+    let all = data.y.iter().filter_map(|places| places.bounds).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    if let Mark::StackedArea | Mark::StackedBar | Mark::Waterfall = data.spec.mark {
+        return stack::bounds(data, view).or(all);
+    }
+    if view.x.is_none() && view.hidden.is_empty() && !log {
+        return all;
+    }
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    data.visit(|spot| {
+        let counts = spot.y.is_finite() && (!log || spot.y > 0.0) && view.shows(spot.series);
+        if counts && (0.0..=1.0).contains(&x.share(spot.x)) {
+            (low, high) = (low.min(spot.y), high.max(spot.y));
+        }
+    });
+    if low <= high { Some((low, high)) } else { all.filter(|_| !log).or(Some((1.0, 10.0))) }
 }

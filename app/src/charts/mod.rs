@@ -1,20 +1,34 @@
-//! Charts: what is to be drawn ([`ChartSpec`]), where it goes ([`Layout`]), and who draws it ([`Renderer`]).
+//! Charts: what is to be drawn ([`ChartSpec`]), an answer bound to it ([`Data`]), every mark with its place ([`Scene`]), and
+//! who draws it ([`Renderer`]).
 //!
-//! Specs and layouts are pure values and are tested natively. Colours come from the page's tokens ([`Palette`]) and never
+//! All but the renderers are pure values and are tested natively. Colours come from the page's tokens ([`Palette`]) and never
 //! from here. Nothing here fetches anything.
 
 mod canvas;
+mod data;
 mod layout;
+mod marks;
 mod paint;
 mod palette;
+mod readout;
+mod scale;
+mod scene;
 mod spec;
 mod ticks;
 
 pub use canvas::CanvasRenderer;
-pub use layout::{Frame, Layout};
+pub use data::{COLORED_SERIES, Data, SeriesInfo, Spot};
+pub use layout::{Frame, Layout, View};
+pub use paint::PlottersRenderer;
 pub use palette::{Palette, Rgb};
-pub use spec::{ChartSpec, Grain, Mark, Point, Series, Twin, ValueFormat, fill_by_column, fill_by_label};
-pub use ticks::{Tick, time_ticks, value_ticks};
+pub use readout::{Entry, Index, Readout, of_target, summary};
+pub use scale::Scale;
+pub use scene::{Anchor, Ink, Layer, Place, Scene, Target};
+pub use spec::{Channel, ChartSpec, Mark, ScaleKind, SeriesStyle, ValueFormat};
+pub use ticks::Tick;
+
+#[cfg(test)]
+mod tests;
 
 /// A canvas in CSS pixels, and how many device pixels one of them has.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,17 +41,17 @@ pub struct Size {
     pub scale: f64,
 }
 
-/// Draws charts. An implementor draws nothing outside the canvas and takes every colour from the palette.
+/// Draws scenes. An implementor draws what a scene says and nothing else, and takes every colour from the palette.
 pub trait Renderer {
-    /// Draws the whole chart, replacing what was there.
-    fn draw(&mut self, spec: &ChartSpec, palette: &Palette, size: Size) -> Result<(), String>;
+    /// Draws the whole chart, replacing what was there. Without a scene the canvas is left empty.
+    fn draw(&mut self, scene: Option<&Scene>, palette: &Palette, size: Size) -> Result<(), String>;
 
-    /// Draws the crosshair at a point of the x axis over an otherwise empty canvas; `None` leaves it empty.
+    /// Draws a crosshair over an otherwise empty canvas: a line at an x, and a dot in its colour for each value.
     fn draw_crosshair(
         &mut self,
-        spec: &ChartSpec,
+        scene: &Scene,
+        readout: Option<&Readout>,
         palette: &Palette,
         size: Size,
-        at: Option<i64>,
     ) -> Result<(), String>;
 }

@@ -1,17 +1,31 @@
 //! Colours of a chart, read from the page's tokens.
 
+use super::scene::Ink;
+
 /// Opaque colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rgb(pub u8, pub u8, pub u8);
 
 /// How many `--series-…` tokens there are.
-pub const SERIES_COLORS: usize = 6;
+pub const SERIES_COLORS: usize = 8;
 
 /// The colours a chart is drawn with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Palette {
     /// `--series-1` onwards.
     pub series: [Rgb; SERIES_COLORS],
+    /// `--series-others`: what has no colour of its own.
+    pub others: Rgb,
+    /// `--added`: what rose.
+    pub up: Rgb,
+    /// `--removed`: what fell.
+    pub down: Rgb,
+    /// `--heat-low` and `--heat-high`.
+    pub heat: (Rgb, Rgb),
+    /// `--on-heat-dark` and `--on-heat-light`, of which one can be read on each step from low heat to high.
+    pub on_heat: (Rgb, Rgb),
+    /// `--text`.
+    pub strong_text: Rgb,
     /// `--chart-grid`.
     pub grid: Rgb,
     /// `--chart-axis`.
@@ -36,6 +50,12 @@ impl Palette {
         }
         Some(Palette {
             series,
+            others: color("--series-others")?,
+            up: color("--added")?,
+            down: color("--removed")?,
+            heat: (color("--heat-low")?, color("--heat-high")?),
+            on_heat: (color("--on-heat-dark")?, color("--on-heat-light")?),
+            strong_text: color("--text")?,
             grid: color("--chart-grid")?,
             axis: color("--chart-axis")?,
             text: color("--chart-text")?,
@@ -45,10 +65,53 @@ impl Palette {
         })
     }
 
-    /// Colour of a series: 1 is `--series-1`; beyond the last they start again.
+    /// Colour of a series: 1 is `--series-1`, 0 the colour of others; beyond the last they start again.
     pub fn series(&self, color: usize) -> Rgb {
-        self.series[color.saturating_sub(1) % SERIES_COLORS]
+        color.checked_sub(1).map_or(self.others, |index| self.series[index % SERIES_COLORS])
     }
+
+    /// The colour that a meaning has.
+    pub fn ink(&self, ink: Ink) -> Rgb {
+        match ink {
+            Ink::Series(color) => self.series(color),
+            Ink::Up => self.up,
+            Ink::Down => self.down,
+            Ink::Heat(level) => self.heat_at(level),
+            Ink::Axis => self.axis,
+            Ink::Text => self.strong_text,
+            Ink::OnHeat(level) => {
+                let ground = self.heat_at(level);
+                let (dark, light) = self.on_heat;
+                if contrast(dark, ground) >= contrast(light, ground) { dark } else { light }
+            }
+            Ink::Surface => self.surface,
+            Ink::Past => self.text,
+        }
+    }
+
+    fn heat_at(&self, level: u8) -> Rgb {
+        let (Rgb(r0, g0, b0), Rgb(r1, g1, b1)) = self.heat;
+        let between = |a: u8, b: u8| {
+            let mixed = i32::from(a) + (i32::from(b) - i32::from(a)) * i32::from(level) / 255;
+            mixed.clamp(0, 255) as u8
+        };
+        Rgb(between(r0, r1), between(g0, g1), between(b0, b1))
+    }
+}
+
+/// Relative luminance (WCAG 2.2).
+fn luminance(Rgb(r, g, b): Rgb) -> f64 {
+    let linear = |channel: u8| {
+        let c = f64::from(channel) / 255.0;
+        if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+}
+
+/// Contrast ratio (WCAG 2.2), from 1 to 21.
+pub fn contrast(a: Rgb, b: Rgb) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
 impl Rgb {
@@ -76,21 +139,9 @@ mod tests {
         declarations.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
     }
 
-    fn luminance(Rgb(r, g, b): Rgb) -> f64 {
-        let linear = |channel: u8| {
-            let c = f64::from(channel) / 255.0;
-            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-        };
-        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
-    }
-
-    fn contrast(a: Rgb, b: Rgb) -> f64 {
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
-    }
-
     /// (foreground, background, least contrast): text 4.5, marks and controls 3 (WCAG 2.2, 1.4.3 and 1.4.11).
-    const PAIRS: [(&str, &str, f64); 29] = [
+    const PAIRS: [(&str, &str, f64); 30] = [
+        ("--series-others", "--surface", 3.0),
         ("--text", "--page", 4.5),
         ("--text", "--surface", 4.5),
         ("--text", "--surface-raised", 4.5),
@@ -134,6 +185,11 @@ mod tests {
             for index in 1..=SERIES_COLORS {
                 let found = contrast(color(&format!("--series-{index}")), color("--surface"));
                 assert!(found >= 3.0, "{theme}: --series-{index} is {found:.2} on the surface, below 3");
+            }
+            let palette = Palette::read(|name| tokens.get(name).cloned().unwrap_or_default()).expect("a whole palette");
+            for level in 0..=u8::MAX {
+                let found = contrast(palette.ink(Ink::OnHeat(level)), palette.ink(Ink::Heat(level)));
+                assert!(found >= 4.5, "{theme}: text on heat {level} is {found:.2}, below 4.5");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Where axes are labelled: round values, whole calendar steps, never more labels than fit.
 
+use super::ValueFormat;
 use crate::format::{
     number,
     time::{self, DAY_MICROS, HOUR_MICROS, SECOND_MICROS},
@@ -7,30 +8,88 @@ use crate::format::{
 
 /// A labelled place on an axis.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tick<T> {
-    /// Where.
-    pub at: T,
+pub struct Tick {
+    /// The value there: a number, an instant in microseconds, or the index of a category.
+    pub at: f64,
     /// What stands there.
     pub label: String,
 }
 
 /// Round values that cover `low..=high`: the first is at or below `low`, the last at or above `high`. Between 2 and
-/// `most + 2` of them.
-///
-/// Steps are not smaller than `finest`, so that counts are not labelled with fractions.
-pub fn value_ticks(low: f64, high: f64, most: usize, finest: f64) -> Vec<Tick<f64>> {
+/// `most + 2` of them. Of whole numbers none has a fraction.
+pub fn value_ticks(low: f64, high: f64, most: usize, format: ValueFormat) -> Vec<Tick> {
     let (low, high) = widened(low, high);
-    let step = round_step((high - low) / most.max(1) as f64).max(finest);
+    let (factor, sign) = match format {
+        ValueFormat::Percent(_) => (100.0, " %"),
+        ValueFormat::Bytes => bytes_unit(low.abs().max(high.abs())),
+        _ => (1.0, ""),
+    };
+    let finest = if format == ValueFormat::Whole { 1.0 } else { 0.0 };
+    let step = round_step((high - low) * factor / most.max(1) as f64).max(finest);
     let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
-    let first = (low / step).floor();
-    let last = (high / step).ceil();
+    let first = (low * factor / step).floor();
+    let last = (high * factor / step).ceil();
     let count = (last - first).clamp(1.0, 64.0) as usize;
     (0..=count)
         .map(|index| {
             let at = (first + index as f64) * step;
-            Tick { at, label: number::fixed_text(at, decimals) }
+            Tick { at: at / factor, label: format!("{}{sign}", number::fixed_text(at, decimals)) }
         })
         .collect()
+}
+
+/// What bytes are multiplied by to be of the largest unit that leaves a whole part, and that unit.
+fn bytes_unit(greatest: f64) -> (f64, &'static str) {
+    let units = [(" GiB", 1_073_741_824.0), (" MiB", 1_048_576.0), (" KiB", 1_024.0)];
+    let unit = units.into_iter().find(|(_, bytes)| greatest >= *bytes);
+    unit.map_or((1.0, " B"), |(unit, bytes)| (1.0 / bytes, unit))
+}
+
+/// Those that lie inside a range, with a little slack for what rounding does at its ends.
+pub(super) fn inside(ticks: Vec<Tick>, low: f64, high: f64) -> Vec<Tick> {
+    let slack = (high - low) * 1e-9;
+    ticks.into_iter().filter(|tick| (low - slack..=high + slack).contains(&tick.at)).collect()
+}
+
+/// Powers of ten, with 2 and 5 times them where there is room; over less than a decade round values.
+pub fn log_ticks(low: f64, high: f64, most: usize, format: ValueFormat) -> Vec<Tick> {
+    let most = most.max(1);
+    let decades = (high / low).log10();
+    let tick = |at: f64| Tick { at, label: short_label(at, format) };
+    if decades < 1.0 {
+        return inside(value_ticks(low, high, most, format), low, high);
+    }
+    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    let within = |at: &f64| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(at);
+    let of = |factors: &'static [f64], every: i32| {
+        let powers = (first..=last).filter(move |power| power.rem_euclid(every) == 0);
+        powers.flat_map(move |power| factors.iter().map(move |factor| factor * 10_f64.powi(power))).filter(within)
+    };
+    for (factors, every) in
+        [(&[1.0, 2.0, 5.0][..], 1), (&[1.0], 1), (&[1.0], 2), (&[1.0], 3), (&[1.0], 5), (&[1.0], 10)]
+    {
+        let found: Vec<f64> = of(factors, every).collect();
+        if found.len() <= most {
+            return found.into_iter().map(tick).collect();
+        }
+    }
+    of(&[1.0], 25).take(most).map(tick).collect()
+}
+
+/// A value of an axis in few characters.
+fn short_label(value: f64, format: ValueFormat) -> String {
+    if matches!(format, ValueFormat::Percent(_)) {
+        return format.number_text(value);
+    }
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-4..1e7).contains(&magnitude) { format!("{value:e}") } else { number::float_text(value) }
+}
+
+/// Every category, or every so many where there are more than fit.
+pub fn band_ticks(labels: &[String], most: usize) -> Vec<Tick> {
+    let every = labels.len().div_ceil(most.max(1)).max(1);
+    let shown = labels.iter().enumerate().step_by(every);
+    shown.map(|(index, label)| Tick { at: index as f64, label: label.clone() }).collect()
 }
 
 /// A flat line still needs an axis around it.
@@ -51,7 +110,7 @@ fn round_step(rough: f64) -> f64 {
 }
 
 /// Calendar steps inside `from..=to` with labels in UTC; at most `most` of them.
-pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick<i64>> {
+pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick> {
     let most = most.max(1);
     let span = to.saturating_sub(from).max(1);
     const FIXED: [i64; 19] = [
@@ -75,7 +134,7 @@ pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick<i64>> {
         2 * DAY_MICROS,
         7 * DAY_MICROS,
     ];
-    let fits = |ticks: &Vec<Tick<i64>>| ticks.len() <= most;
+    let fits = |ticks: &Vec<Tick>| ticks.len() <= most;
     let fixed = FIXED.into_iter().filter(|step| span / step <= most as i64).map(|step| every(from, to, step));
     let months = [1, 2, 3, 6].into_iter().map(|months| every_months(from, to, months));
     let years = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].into_iter().map(|years| every_months(from, to, years * 12));
@@ -86,7 +145,7 @@ pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick<i64>> {
 /// Weeks start on Mondays, and 1970-01-01 was a Thursday.
 const FIRST_MONDAY: i64 = 4 * DAY_MICROS;
 
-fn every(from: i64, to: i64, step: i64) -> Vec<Tick<i64>> {
+fn every(from: i64, to: i64, step: i64) -> Vec<Tick> {
     let origin = if step == 7 * DAY_MICROS { FIRST_MONDAY } else { 0 };
     let first = (from - origin).div_euclid(step) * step + origin;
     let label = |at: i64| {
@@ -100,11 +159,11 @@ fn every(from: i64, to: i64, step: i64) -> Vec<Tick<i64>> {
         .map(|index| first + index * step)
         .skip_while(|at| *at < from)
         .take_while(|at| *at <= to)
-        .map(|at| Tick { at, label: label(at) })
+        .map(|at| Tick { at: at as f64, label: label(at) })
         .collect()
 }
 
-fn every_months(from: i64, to: i64, months: i64) -> Vec<Tick<i64>> {
+fn every_months(from: i64, to: i64, months: i64) -> Vec<Tick> {
     let date = time::civil(time::day_of(from));
     let start = (date.year * 12 + date.month - 1).div_euclid(months) * months;
     (0..)
@@ -118,7 +177,7 @@ fn every_months(from: i64, to: i64, months: i64) -> Vec<Tick<i64>> {
                 1..12 => format!("{} {year}", time::month_name(month.rem_euclid(12) + 1)),
                 _ => year.to_string(),
             };
-            Tick { at, label }
+            Tick { at: at as f64, label }
         })
         .collect()
 }
@@ -136,22 +195,34 @@ mod tests {
 
     #[test]
     fn values_are_labelled_at_round_steps_that_cover_the_data() {
-        let labels: Vec<_> = value_ticks(1187.3, 1243.9, 4, 0.0).into_iter().map(|tick| tick.label).collect();
+        let labels: Vec<_> =
+            value_ticks(1187.3, 1243.9, 4, ValueFormat::Plain).into_iter().map(|tick| tick.label).collect();
         assert_eq!(labels, ["1,180", "1,200", "1,220", "1,240", "1,260"]);
-        let labels: Vec<_> = value_ticks(0.0, 0.31, 4, 0.0).into_iter().map(|tick| tick.label).collect();
+        let labels: Vec<_> = value_ticks(0.0, 0.31, 4, ValueFormat::Plain).into_iter().map(|tick| tick.label).collect();
         assert_eq!(labels, ["0.0", "0.1", "0.2", "0.3", "0.4"]);
     }
 
     #[test]
+    fn shares_are_labelled_in_percent_and_ratios_by_powers_of_ten() {
+        let labels = |ticks: Vec<Tick>| ticks.into_iter().map(|tick| tick.label).collect::<Vec<_>>();
+        assert_eq!(labels(value_ticks(0.0, 0.31, 4, ValueFormat::Percent(1))), ["0 %", "10 %", "20 %", "30 %", "40 %"]);
+        let bytes = value_ticks(0.0, 3.0 * 1_048_576.0, 3, ValueFormat::Bytes);
+        assert_eq!(labels(bytes), ["0 MiB", "1 MiB", "2 MiB", "3 MiB"]);
+        assert_eq!(labels(log_ticks(1.0, 1_000.0, 5, ValueFormat::Plain)), ["1", "10", "100", "1,000"]);
+        assert_eq!(labels(log_ticks(1.0, 100.0, 9, ValueFormat::Plain)), ["1", "2", "5", "10", "20", "50", "100"]);
+        assert_eq!(labels(log_ticks(1e-9, 1e12, 4, ValueFormat::Plain)), ["1e-5", "1", "100,000", "1e10"]);
+    }
+
+    #[test]
     fn counts_are_not_labelled_with_fractions() {
-        let labels: Vec<_> = value_ticks(0.0, 2.0, 8, 1.0).into_iter().map(|tick| tick.label).collect();
+        let labels: Vec<_> = value_ticks(0.0, 2.0, 8, ValueFormat::Whole).into_iter().map(|tick| tick.label).collect();
         assert_eq!(labels, ["0", "1", "2"]);
     }
 
     #[test]
     fn a_flat_line_gets_an_axis() {
-        assert_eq!(value_ticks(0.0, 0.0, 4, 0.0).first().map(|tick| tick.at), Some(0.0));
-        let ticks = value_ticks(1_000.0, 1_000.0, 4, 0.0);
+        assert_eq!(value_ticks(0.0, 0.0, 4, ValueFormat::Plain).first().map(|tick| tick.at), Some(0.0));
+        let ticks = value_ticks(1_000.0, 1_000.0, 4, ValueFormat::Plain);
         assert!(ticks[0].at < 1_000.0 && ticks[ticks.len() - 1].at > 1_000.0);
     }
 
@@ -170,7 +241,7 @@ mod tests {
         #[test]
         fn value_ticks_cover_the_data_in_rising_order(low in -1e12_f64..1e12, span in 0.0_f64..1e9, most in 1_usize..12) {
             let high = low + span;
-            let ticks = value_ticks(low, high, most, 0.0);
+            let ticks = value_ticks(low, high, most, ValueFormat::Plain);
             prop_assert!(ticks.len() >= 2 && ticks.len() <= most + 3);
             let slack = (ticks[1].at - ticks[0].at) * 1e-6;
             prop_assert!(ticks[0].at <= low + slack);
@@ -186,7 +257,7 @@ mod tests {
         ) {
             let ticks = time_ticks(from, from + span, most);
             prop_assert!(ticks.len() <= most);
-            prop_assert!(ticks.iter().all(|tick| (from..=from + span).contains(&tick.at)));
+            prop_assert!(ticks.iter().all(|tick| (from as f64..=(from + span) as f64).contains(&tick.at)));
             prop_assert!(ticks.windows(2).all(|pair| pair[0].at < pair[1].at));
         }
     }

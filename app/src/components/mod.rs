@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod chrome;
+pub mod data_grid;
 pub mod grid;
 pub mod icon;
 pub mod kpi;

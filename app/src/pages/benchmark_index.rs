@@ -7,9 +7,9 @@ use model::DatasetSummary;
 
 use crate::{
     arrow::Table,
-    charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_label},
+    charts::{Channel, ChartSpec, Data, Mark, SeriesStyle, ValueFormat},
     components::{
-        chart::ChartView,
+        chart::{ChartView, Picture},
         grid::{Column, Grid, GridView},
         kpi::{Figure, Kpi},
         tile::TileFrame,
@@ -94,7 +94,8 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         let prices = |all: &Vec<DatasetSummary>| all.iter().find(|dataset| dataset.name == "prices")?.known;
         list.all.with(prices).map(|(first, _)| first.micros())
     });
-    let spec = Memo::new(move |_| levels.data.get().map(|levels| levels.spec.clone()));
+    let picture =
+        Signal::derive(move || levels.data.with(|levels| levels.as_ref().map(|levels| levels.picture.clone())));
     let grid = Memo::new(move |_| members.data.get().map(|members| members.grid.clone()));
     let day_note = Signal::derive(move || {
         members
@@ -146,7 +147,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         </dl>
         <TileFrame title=format!("{} level", index::INDEX_ID) testid="tile-level" status=levels.status>
             <div class="plane">
-                <ChartView testid="chart-level" table_testid="table-level" spec />
+                <ChartView testid="chart-level" table_testid="table-level" picture />
                 <KnownSlider first known now set=slide />
             </div>
         </TileFrame>
@@ -158,60 +159,75 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
 
 /// What the level tile shows.
 struct LevelPicture {
-    spec: Arc<ChartSpec>,
+    picture: Arc<Picture>,
     known: Known,
+    /// The last day shown, its level, and the level of the day before it.
+    last: Option<(i64, f64, Option<f64>)>,
     /// The level of the last day now, when known is in the past.
     last_now: Option<f64>,
 }
 
-fn level_picture(table: &Table, known: Known) -> Result<Result<LevelPicture, String>, String> {
-    let shown = if known == Known::Now { "Level" } else { "As known then" };
-    let mut series =
-        [("now", Series::new("As known now", 2, Mark::Dashed)), ("shown", Series::new(shown, 1, Mark::Line))];
-    fill_by_label(table, ["series", "day", "level"], &mut series)?;
-    let [(_, now), (_, shown)] = series;
-    let Some(last) = shown.points.last() else {
+fn level_picture(table: &Arc<Table>, known: Known) -> Result<Result<LevelPicture, String>, String> {
+    let (mut shown, mut now) = (days_of(table, "shown")?, days_of(table, "now")?);
+    let Some((day, level)) = shown.pop() else {
         let why = match known {
             Known::Now => "No prices are effective in this range. Choose a longer one.",
             Known::At(_) => "Nothing was known of this range by then. Move known up, or choose an earlier range.",
         };
         return Ok(Err(why.to_owned()));
     };
-    let last_now = now.at(last.x).map(|point| point.y);
-    let series = if known == Known::Now { vec![shown] } else { vec![now, shown] };
-    let spec = ChartSpec {
-        title: format!("{} level", index::INDEX_ID),
-        unit: "index points".to_owned(),
-        grain: Grain::Day,
-        from_zero: false,
-        format: ValueFormat::Fixed(LEVEL_DECIMALS),
-        series,
+    now.retain(|(other, _)| *other == day);
+    let name = if known == Known::Now { "Level" } else { "As known then" };
+    let style = |value: &str, name: &str, color, dashed| SeriesStyle {
+        value: value.to_owned(),
+        name: name.to_owned(),
+        color,
+        dashed,
     };
-    Ok(Ok(LevelPicture { spec: Arc::new(spec), known, last_now }))
+    let then = style("shown", name, 1, false);
+    let styles = if known == Known::Now { vec![then] } else { vec![style("now", "As known now", 2, true), then] };
+    let level_channel =
+        Channel::of("level").called("Level", "index points").written(ValueFormat::Fixed(LEVEL_DECIMALS));
+    let spec = ChartSpec {
+        by: Some("series".to_owned()),
+        styles,
+        ..ChartSpec::new(
+            &format!("{} level", index::INDEX_ID),
+            Mark::Line,
+            Channel::of("day").written(ValueFormat::Day),
+            vec![level_channel],
+        )
+    };
+    Ok(Ok(LevelPicture {
+        picture: Arc::new(Picture::new(Data::new(Arc::new(spec), table.clone())?)),
+        known,
+        last: Some((day, level, shown.pop().map(|(_, level)| level))),
+        last_now: now.pop().map(|(_, level)| level),
+    }))
 }
 
-impl LevelPicture {
-    /// The last level that is shown and the one before it, with the day of the last.
-    fn last(&self) -> Option<(i64, f64, Option<f64>)> {
-        let points = &self.spec.series.last()?.points;
-        let (last, before) = points.split_last()?;
-        Some((last.x, last.y, before.last().map(|point| point.y)))
-    }
+/// Days and levels of a series, in order.
+fn days_of(table: &Table, wanted: &str) -> Result<Vec<(i64, f64)>, String> {
+    let [series, day, level] = table.columns(["series", "day", "level"])?;
+    let rows = (0..table.rows()).filter(|row| series.text(*row) == Some(wanted));
+    let mut days: Vec<(i64, f64)> = rows.filter_map(|row| day.instant_micros(row).zip(level.number(row))).collect();
+    days.sort_by_key(|(day, _)| *day);
+    Ok(days)
 }
 
 fn level_figure(picture: &LevelPicture) -> Figure {
-    let Some((day, level, _)) = picture.last() else { return Figure::none() };
+    let Some((day, level, _)) = picture.last else { return Figure::none() };
     let day = time::day_text(time::day_of(day));
     Figure::new(number::fixed_text(level, LEVEL_DECIMALS), format!("effective {day}, known {}", picture.known.text()))
 }
 
 fn change_figure(picture: &LevelPicture) -> Figure {
-    let Some((_, level, Some(before))) = picture.last() else { return Figure::none() };
+    let Some((_, level, Some(before))) = picture.last else { return Figure::none() };
     difference(level - before, before, "")
 }
 
 fn restated_figure(picture: &LevelPicture) -> Figure {
-    let Some((_, level, _)) = picture.last() else { return Figure::none() };
+    let Some((_, level, _)) = picture.last else { return Figure::none() };
     match (picture.known, picture.last_now) {
         (Known::Now, _) => {
             Figure::new(number::fixed_text(0.0, LEVEL_DECIMALS), "known now: nothing later to compare with")
@@ -305,21 +321,19 @@ fn hidden_sentence(hidden: &Hidden) -> String {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::{Float64Array, StringArray, TimestampMicrosecondArray};
+
     use super::*;
-    use crate::charts::Point;
 
     fn picture(known: Known, last_now: Option<f64>) -> LevelPicture {
-        let points = [(20_542, 1200.0), (20_543, 1206.0)];
-        let points = points.map(|(day, y)| Point { x: day * time::DAY_MICROS, y }).to_vec();
-        let spec = ChartSpec {
-            title: String::new(),
-            unit: String::new(),
-            grain: Grain::Day,
-            from_zero: false,
-            format: ValueFormat::Fixed(2),
-            series: vec![Series { points, ..Series::new("Level", 1, Mark::Line) }],
-        };
-        LevelPicture { spec: Arc::new(spec), known, last_now }
+        let days = [20_542, 20_543, 20_543].map(|day| day * time::DAY_MICROS);
+        let levels = [Some(1200.0), Some(1206.0), last_now];
+        let table = crate::arrow::tests::table(vec![
+            ("series", Arc::new(StringArray::from(vec!["shown", "shown", "now"]))),
+            ("day", Arc::new(TimestampMicrosecondArray::from(days.to_vec()).with_timezone("+00:00"))),
+            ("level", Arc::new(Float64Array::from(levels.to_vec()))),
+        ]);
+        level_picture(&Arc::new(table), known).unwrap().unwrap()
     }
 
     #[test]

@@ -7,9 +7,9 @@ use model::PipelineSample;
 
 use crate::{
     arrow::Table,
-    charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_column},
+    charts::{Channel, ChartSpec, Data, Mark, ValueFormat},
     components::{
-        chart::ChartView,
+        chart::{ChartView, Picture},
         grid::{Column, Grid, GridView},
         kpi::{Figure, Kpi},
         tile::TileFrame,
@@ -30,21 +30,23 @@ use crate::{
 /// Seconds between two readings of the quarantine.
 const QUARANTINE_EVERY_SECS: i64 = 5;
 
-/// A live chart. Without a unit it shows bytes, in the unit that suits them.
+/// A live chart.
 struct LiveChart {
     title: &'static str,
     unit: &'static str,
+    /// The column of [`pipeline::samples`].
+    column: &'static str,
     tile: &'static str,
     chart: &'static str,
     table: &'static str,
     format: ValueFormat,
 }
 
-/// In the order of the columns of [`pipeline::samples`].
 const CHARTS: [LiveChart; 4] = [
     LiveChart {
         title: "Records committed",
         unit: "records/s",
+        column: "records_per_second",
         tile: "tile-records",
         chart: "chart-records",
         table: "table-records",
@@ -53,6 +55,7 @@ const CHARTS: [LiveChart; 4] = [
     LiveChart {
         title: "Lag",
         unit: "records",
+        column: "lag_records",
         tile: "tile-lag",
         chart: "chart-lag",
         table: "table-lag",
@@ -61,6 +64,7 @@ const CHARTS: [LiveChart; 4] = [
     LiveChart {
         title: "Epoch duration",
         unit: "ms",
+        column: "epoch_duration_ms",
         tile: "tile-epoch-duration",
         chart: "chart-epoch-duration",
         table: "table-epoch-duration",
@@ -69,10 +73,11 @@ const CHARTS: [LiveChart; 4] = [
     LiveChart {
         title: "State size",
         unit: "",
+        column: "state_bytes",
         tile: "tile-state",
         chart: "chart-state",
         table: "table-state",
-        format: ValueFormat::Fixed(2),
+        format: ValueFormat::Bytes,
     },
 ];
 
@@ -108,10 +113,11 @@ pub fn Pipeline() -> impl IntoView {
         Signal::derive(move || sample.with(|sample| sample.as_ref().map_or_else(Figure::none, of)))
     };
     let charts = CHARTS.into_iter().enumerate().map(|(index, chart)| {
-        let spec = Memo::new(move |_| samples.data.with(|samples| samples.as_ref().map(|s| s.specs[index].clone())));
+        let picture =
+            Signal::derive(move || samples.data.with(|samples| samples.as_ref().map(|s| s.pictures[index].clone())));
         view! {
             <TileFrame title=chart.title testid=chart.tile status=samples.status>
-                <ChartView testid=chart.chart table_testid=chart.table spec />
+                <ChartView testid=chart.chart table_testid=chart.table picture />
             </TileFrame>
         }
         .whole()
@@ -167,39 +173,22 @@ fn slots_figure(sample: &PipelineSample) -> Figure {
 /// What the four charts show, and the last sample.
 #[derive(Debug)]
 struct Samples {
-    specs: [Arc<ChartSpec>; 4],
+    pictures: [Arc<Picture>; 4],
     last: PipelineSample,
 }
 
-fn samples_picture(table: &Table) -> Result<Result<Samples, String>, String> {
-    let mut series = CHARTS.each_ref().map(|chart| Series::new(chart.title, 1, Mark::Line));
-    let columns = ["records_per_second", "lag_records", "epoch_duration_ms", "state_bytes"];
-    fill_by_column(table, "at", &columns, &mut series)?;
-    let state_unit = in_readable_bytes(&mut series[3]);
+fn samples_picture(table: &Arc<Table>) -> Result<Result<Samples, String>, String> {
     let Some(last) = last_sample(table)? else {
         return Ok(Err("The pipeline has not been running for a second yet; samples appear by themselves.".to_owned()));
     };
-    let mut series = series.into_iter();
-    let specs = CHARTS.map(|chart| {
-        Arc::new(ChartSpec {
-            title: chart.title.to_owned(),
-            unit: if chart.unit.is_empty() { state_unit } else { chart.unit }.to_owned(),
-            grain: Grain::Second,
-            from_zero: true,
-            format: chart.format,
-            series: series.next().into_iter().collect(),
-        })
-    });
-    Ok(Ok(Samples { specs, last }))
-}
-
-/// Brings bytes into the largest binary unit that leaves a whole part of the greatest, and names it.
-fn in_readable_bytes(series: &mut Series) -> &'static str {
-    let greatest = series.points.iter().map(|point| point.y).fold(0.0, f64::max);
-    let units = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1_024.0)];
-    let (unit, bytes) = units.into_iter().find(|(_, bytes)| greatest >= *bytes).unwrap_or(("B", 1.0));
-    series.points.iter_mut().for_each(|point| point.y /= bytes);
-    unit
+    let picture = |chart: &LiveChart| {
+        let at = Channel::of("at").written(ValueFormat::Second);
+        let value = Channel::of(chart.column).called(chart.title, chart.unit).written(chart.format).from_zero();
+        let spec = ChartSpec::new(chart.title, Mark::Line, at, vec![value]);
+        Data::new(Arc::new(spec), table.clone()).map(|data| Arc::new(Picture::new(data)))
+    };
+    let [rate, lag, duration, state] = CHARTS.each_ref().map(picture);
+    Ok(Ok(Samples { pictures: [rate?, lag?, duration?, state?], last }))
 }
 
 fn last_sample(table: &Table) -> Result<Option<PipelineSample>, String> {
@@ -289,14 +278,14 @@ mod tests {
 
     #[test]
     fn one_answer_makes_four_charts_and_the_last_sample() {
-        let picture = samples_picture(&samples(3)).unwrap().unwrap();
-        assert_eq!(picture.specs[0].readout(2 * SECOND_MICROS), "1 Jan 1970, 00:00:02 UTC · Records committed 2");
-        assert_eq!(picture.specs[3].readout(2 * SECOND_MICROS), "1 Jan 1970, 00:00:02 UTC · State size 2.00");
+        let picture = samples_picture(&Arc::new(samples(3))).unwrap().unwrap();
+        let last = |chart: usize| picture.pictures[chart].data.value_text(0, 2);
+        assert_eq!((last(0), last(3)), ("2".to_owned(), "2.0 MiB".to_owned()));
         assert_eq!((picture.last.epoch, picture.last.records_per_second), (2 << 20, 2.5));
     }
 
     #[test]
     fn no_samples_say_why() {
-        assert!(samples_picture(&samples(0)).unwrap().unwrap_err().contains("by themselves"));
+        assert!(samples_picture(&Arc::new(samples(0))).unwrap().unwrap_err().contains("by themselves"));
     }
 }

@@ -7,9 +7,9 @@ use model::DatasetSummary;
 
 use crate::{
     arrow::Table,
-    charts::{ChartSpec, Grain, Mark, Series, ValueFormat, fill_by_column},
+    charts::{Channel, ChartSpec, Data, Mark, ValueFormat},
     components::{
-        chart::ChartView,
+        chart::{ChartView, Picture},
         kpi::{Figure, Kpi},
         tile::TileFrame,
         time_controls::{EffectiveControls, KnownControls},
@@ -146,7 +146,6 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             })
         })
     };
-    let spec = Memo::new(move |_| by_day.data.get());
     let note = Signal::derive(move || {
         let total = counts.data.with(|counts| counts.as_ref().map(|counts| counts.total()));
         let shown = rows.data.with(|rows| rows.as_ref().map(|rows| rows.rows.len()));
@@ -175,7 +174,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         </dl>
         <TileFrame title="Added and changed rows, by the day they became known" testid="tile-restated" status=by_day.status>
             <div class="short-chart">
-                <ChartView testid="chart-restated" table_testid="table-restated" spec />
+                <ChartView testid="chart-restated" table_testid="table-restated" picture=by_day.data />
             </div>
         </TileFrame>
         <TileFrame title="Rows that differ" testid="tile-changes" status=rows.status note>
@@ -286,20 +285,15 @@ fn is_number(column_type: model::ColumnType) -> bool {
     matches!(column_type, Type::Int32 | Type::Int64 | Type::Float64 | Type::Decimal { .. })
 }
 
-fn by_day_picture(table: &Table) -> Result<Result<ChartSpec, String>, String> {
-    let mut series = [Series::new("Added and changed", 1, Mark::Bars)];
-    fill_by_column(table, "day", &["restated"], &mut series)?;
-    if series[0].points.is_empty() {
+fn by_day_picture(table: &Arc<Table>) -> Result<Result<Picture, String>, String> {
+    let count = Channel::of("restated").called("Added and changed", "rows per day known").written(ValueFormat::Whole);
+    let day = Channel::of("day").written(ValueFormat::Day);
+    let spec = ChartSpec::new("Added and changed rows", Mark::Bar, day, vec![count]);
+    let data = Data::new(Arc::new(spec), table.clone())?;
+    if data.is_empty() {
         return Ok(Err("No row of this range became known between A and B.".to_owned()));
     }
-    Ok(Ok(ChartSpec {
-        title: "Added and changed rows".to_owned(),
-        unit: "rows per day known".to_owned(),
-        grain: Grain::Day,
-        from_zero: true,
-        format: ValueFormat::Whole,
-        series: series.to_vec(),
-    }))
+    Ok(Ok(Picture::new(data)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Sends SQL to the lake and decodes the Arrow stream that comes back.
 
+use std::sync::Arc;
+
 use gloo_net::http::{Request as HttpRequest, Response};
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +43,7 @@ impl Default for About {
 /// An answer and the snapshot it was read under.
 pub struct Answer {
     /// The rows.
-    pub table: Table,
+    pub table: Arc<Table>,
     /// The snapshot token; `None` where the answer carries none.
     pub snapshot: Option<String>,
 }
@@ -64,7 +66,7 @@ pub async fn ask(request: &Request) -> Result<Answer, String> {
     }
     let snapshot = response.headers().get("tidemark-snapshot");
     let bytes = response.binary().await.map_err(unreachable)?;
-    Ok(Answer { table: Table::decode(&bytes)?, snapshot })
+    Ok(Answer { table: Arc::new(Table::decode(bytes)?), snapshot })
 }
 
 /// Fetches a JSON document of this server.

@@ -119,7 +119,7 @@ pub struct TileStatus {
     pub retries: RwSignal<u32>,
 }
 
-type Apply = Box<dyn Fn(&Table, &About) -> Result<Phase, String> + Send + Sync>;
+type Apply = Box<dyn Fn(&Arc<Table>, &About) -> Result<Phase, String> + Send + Sync>;
 
 /// The reading half of a tile, the same code for every type of picture.
 #[derive(Clone, Copy)]
@@ -140,10 +140,10 @@ struct Reader {
 pub fn use_tile<T: Send + Sync + 'static>(
     page: Option<PageRead>,
     request: impl Fn() -> Option<Request> + Send + Sync + 'static,
-    picture: impl Fn(&Table, &About) -> Result<Result<T, String>, String> + Send + Sync + 'static,
+    picture: impl Fn(&Arc<Table>, &About) -> Result<Result<T, String>, String> + Send + Sync + 'static,
 ) -> Tile<T> {
     let data = RwSignal::new(None);
-    let apply = move |table: &Table, about: &About| match picture(table, about)? {
+    let apply = move |table: &Arc<Table>, about: &About| match picture(table, about)? {
         Ok(picture) => {
             data.try_set(Some(Arc::new(picture)));
             Ok(Phase::Ready)

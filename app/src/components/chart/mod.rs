@@ -1,54 +1,119 @@
-//! A chart on the page: drawn on a canvas, read out under pointer and keys, and told again as a table.
+//! A chart on the page: drawn on a canvas, read out under pointer and keys, zoomed and panned, and told again as a table.
+//!
+//! Keys: left and right step through the rows (with Shift by ten), Home and End go to the ends, Enter chooses what is read
+//! out, plus and minus zoom around it, 0 shows all again, Escape takes the cursor away.
+
+mod gestures;
+mod legend;
+mod parts;
 
 use std::sync::Arc;
 
-use leptos::{ev::KeyboardEvent, html, prelude::*};
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{HtmlCanvasElement, ResizeObserver};
+use leptos::prelude::*;
 
 use super::{
-    grid::{Column, Grid, GridView},
-    theme::Theme,
+    data_grid::{DataGrid, GridData},
     whole::Whole,
 };
-use crate::{
-    browser,
-    charts::{CanvasRenderer, ChartSpec, Layout, Mark, Palette, Renderer, Size},
-};
+use crate::charts::{Data, Index, summary};
+use legend::legend;
+use parts::Parts;
 
-/// Steps that Shift makes of one.
-const LONG_STEP: usize = 10;
+/// An answer as a chart shows it, with what is worked out once for it.
+#[derive(Debug)]
+pub struct Picture {
+    /// The rows, bound to the spec.
+    pub data: Data,
+    /// For reading out.
+    pub index: Index,
+}
 
-type Spec = Signal<Option<Arc<ChartSpec>>>;
+impl Picture {
+    /// A picture of bound rows.
+    pub fn new(data: Data) -> Picture {
+        Picture { data, index: Index::default() }
+    }
+}
+
+/// What was chosen on a chart, by click or Enter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pick {
+    /// The row of the answer.
+    pub row: usize,
+    /// The series.
+    pub series: usize,
+}
+
+/// The stretch of the x axis that is shown: microseconds of times, else numbers. `None` is all of it.
+pub type Window = Option<(f64, f64)>;
+
+/// The instant under the pointer or cursor of one chart, shown by all charts of a page that share it: in microseconds, and
+/// which chart it comes from.
+#[derive(Clone, Copy)]
+pub struct SharedCrosshair(pub RwSignal<Option<(f64, u32)>>);
+
+impl SharedCrosshair {
+    /// For the charts of a page. Those outside any page have their own.
+    pub fn provide() -> SharedCrosshair {
+        let shared = SharedCrosshair(RwSignal::new(None));
+        provide_context(shared);
+        shared
+    }
+}
 
 /// A chart with its table. `testid` names the chart, `table_testid` the table.
 #[component]
-pub fn ChartView(testid: &'static str, table_testid: &'static str, #[prop(into)] spec: Spec) -> impl IntoView {
-    let parts = Parts {
-        spec,
-        host: NodeRef::new(),
-        canvas: NodeRef::new(),
-        overlay: NodeRef::new(),
-        size: RwSignal::new(None),
-        cursor: RwSignal::new(None),
-        spoken: RwSignal::new(false),
-    };
+pub fn ChartView(
+    #[prop(into)] testid: String,
+    #[prop(into)] table_testid: String,
+    /// What is shown; nothing yet without.
+    #[prop(into)]
+    picture: Signal<Option<Arc<Picture>>>,
+    /// The stretch that is shown, where somebody else has to know it.
+    #[prop(optional)]
+    window: Option<RwSignal<Window>>,
+    /// Called with what was chosen.
+    #[prop(optional, into)]
+    pick: Option<Callback<Pick>>,
+    /// Called with a stretch that was dragged over; it is zoomed into without.
+    #[prop(optional, into)]
+    brush: Option<Callback<(f64, f64)>>,
+) -> impl IntoView {
+    let parts = Parts::new(picture, window.unwrap_or_else(|| RwSignal::new(None)), pick, brush);
     parts.draw_when_anything_changes();
     let as_table = RwSignal::new(false);
     let summary =
-        move || spec.with(|spec| spec.as_ref().map_or_else(|| "No data yet".to_owned(), |spec| spec.summary()));
-    let spoken = move || if parts.spoken.get() { parts.readout() } else { String::new() };
+        move || picture.with(|it| it.as_ref().map_or_else(|| "No data yet".to_owned(), |it| summary(&it.data)));
+    let unit = move || picture.with(|it| it.as_ref().map(|it| it.data.spec.unit().to_owned()));
+    let title = move || picture.with(|it| it.as_ref().map(|it| it.data.spec.title.clone())).unwrap_or_default();
+    let spoken = move || if parts.spoken.get() { parts.readout_text() } else { String::new() };
     let toggle_word = move || if as_table.get() { "Chart" } else { "Table" };
+    let toggle_testid = format!("{testid}-toggle");
+    let grid = Memo::new_with_compare(
+        move |_| {
+            let shown = as_table.get();
+            picture.with(|it| it.as_ref().filter(|_| shown).map(|it| Arc::new(GridData::of_chart(&it.data))))
+        },
+        |_, _| true,
+    );
     view! {
         <div class="chart">
             <div class="chart-head">
-                <p class="chart-unit">{move || spec.with(|spec| spec.as_ref().map(|spec| spec.unit.clone()))}</p>
-                {move || spec.with(|spec| spec.as_ref().and_then(|spec| legend(spec)))}
-                <p class="chart-readout">{move || parts.readout()}</p>
+                <p class="chart-unit">{unit}</p>
+                {move || legend(parts)}
+                <p class="chart-readout">{move || parts.readout_text()}</p>
                 <button
                     type="button"
                     class="quiet-button"
-                    data-testid=format!("{testid}-toggle")
+                    hidden=move || parts.window.with(Option::is_none)
+                    on:click=move |_| parts.show_all()
+                >
+                    "Show all"
+                </button>
+                <button
+                    type="button"
+                    class="quiet-button"
+                    data-testid=toggle_testid
                     on:click=move |_| as_table.update(|shown| *shown = !*shown)
                 >
                     {toggle_word}
@@ -60,184 +125,29 @@ pub fn ChartView(testid: &'static str, table_testid: &'static str, #[prop(into)]
                 tabindex="0"
                 aria-label=summary
                 data-testid=testid
+                data-picks=move || pick.is_some().then_some("true")
                 hidden=move || as_table.get()
                 node_ref=parts.host
-                on:pointermove=move |event| parts.point(f64::from(event.offset_x()))
+                on:pointerdown=move |event| parts.press(&event)
+                on:pointermove=move |event| parts.point(&event)
+                on:pointerup=move |event| parts.release(&event)
+                on:pointercancel=move |_| parts.cancel()
                 on:pointerleave=move |_| parts.leave()
+                on:dblclick=move |_| parts.show_all()
+                on:wheel=move |event| parts.wheel(&event)
                 on:focus=move |_| parts.speak()
                 on:blur=move |_| parts.leave()
                 on:keydown=move |event| parts.key(&event)
             >
                 <canvas node_ref=parts.canvas aria-hidden="true"></canvas>
                 <canvas class="chart-overlay" node_ref=parts.overlay aria-hidden="true"></canvas>
+                <div class="chart-brush" aria-hidden="true" node_ref=parts.brush_box hidden=move || parts.brushed.get().is_none()></div>
             </div>
             <p class="visually-hidden" aria-live="polite">{spoken}</p>
             <Show when=move || as_table.get()>
-                <Twin spec testid=table_testid />
+                <DataGrid label=Signal::derive(move || format!("{} as a table", title())) testid=table_testid.clone() data=grid />
             </Show>
         </div>
     }
     .whole()
-}
-
-#[component]
-fn Twin(spec: Spec, testid: &'static str) -> impl IntoView {
-    let title = spec.with_untracked(|spec| spec.as_ref().map(|spec| spec.title.clone())).unwrap_or_default();
-    let grid = Memo::new(move |_| spec.with(|spec| spec.as_ref().map(|spec| Arc::new(twin_grid(spec)))));
-    view! { <GridView label=format!("{title} as a table") testid grid /> }
-}
-
-fn twin_grid(spec: &ChartSpec) -> Grid {
-    let twin = spec.twin();
-    let columns = twin.headers.into_iter().enumerate().map(|(index, title)| Column { title, numeric: index > 0 });
-    Grid { columns: columns.collect(), rows: twin.rows }
-}
-
-/// Names beside colours, where there is more than one series.
-fn legend(spec: &ChartSpec) -> Option<AnyView> {
-    if spec.series.len() < 2 {
-        return None;
-    }
-    let item = |series: &crate::charts::Series| {
-        let dashed = if series.mark == Mark::Dashed { " dashed" } else { "" };
-        let class = format!("swatch series-{}{dashed}", series.color);
-        let name = series.name.clone();
-        view! {
-            <li>
-                <span class=class aria-hidden="true"></span>
-                {name}
-            </li>
-        }
-        .whole()
-    };
-    Some(view! { <ul class="legend">{spec.series.iter().map(item).collect_view()}</ul> }.whole())
-}
-
-/// The moving parts of a chart.
-#[derive(Clone, Copy)]
-struct Parts {
-    spec: Spec,
-    host: NodeRef<html::Div>,
-    canvas: NodeRef<html::Canvas>,
-    overlay: NodeRef<html::Canvas>,
-    size: RwSignal<Option<Size>>,
-    /// The x that is being read out.
-    cursor: RwSignal<Option<i64>>,
-    /// Whether the readout is spoken: only what was moved to by key.
-    spoken: RwSignal<bool>,
-}
-
-impl Parts {
-    fn draw_when_anything_changes(self) {
-        let theme = expect_context::<Theme>();
-        Effect::new(move |_| self.observe_size());
-        Effect::new(move |_| {
-            theme.version.track();
-            let (Some(size), Some(canvas)) = (self.size.get(), self.canvas.get()) else { return };
-            self.spec.with(|spec| {
-                if let Some(spec) = spec {
-                    self.render(canvas, |renderer, palette| renderer.draw(spec, palette, size));
-                }
-            });
-        });
-        Effect::new(move |_| {
-            theme.version.track();
-            let (Some(size), Some(canvas)) = (self.size.get(), self.overlay.get()) else { return };
-            let at = self.cursor.get();
-            self.spec.with(|spec| {
-                if let Some(spec) = spec {
-                    self.render(canvas, |renderer, palette| renderer.draw_crosshair(spec, palette, size, at));
-                }
-            });
-        });
-    }
-
-    fn render(self, canvas: HtmlCanvasElement, draw: impl Fn(&mut dyn Renderer, &Palette) -> Result<(), String>) {
-        // Without the stylesheet there are no colours, and nothing that could be drawn honestly.
-        let Some(palette) = Palette::read(browser::token) else { return };
-        if let Err(error) = draw(&mut CanvasRenderer::new(canvas), &palette) {
-            leptos::logging::error!("{error}");
-        }
-    }
-
-    /// Follows the size of the box the chart stands in; while it is hidden, the last size stays.
-    fn observe_size(self) {
-        let Some(host) = self.host.get() else { return };
-        let measured = host.clone();
-        let resized = Closure::<dyn Fn()>::new(move || {
-            let (width, height) = (f64::from(measured.client_width()), f64::from(measured.client_height()));
-            let size = Size { width, height, scale: browser::pixel_ratio() };
-            let changed = self.size.try_with_untracked(|current| *current != Some(size)) == Some(true);
-            if width >= 1.0 && height >= 1.0 && changed {
-                self.size.try_set(Some(size));
-            }
-        });
-        let Ok(observer) = ResizeObserver::new(resized.as_ref().unchecked_ref()) else { return };
-        observer.observe(&host);
-        let kept = StoredValue::new_local((observer, resized));
-        on_cleanup(move || {
-            kept.try_with_value(|(observer, _)| observer.disconnect());
-        });
-    }
-
-    /// What stands at the cursor, or at the end of the chart while there is none.
-    fn readout(self) -> String {
-        let cursor = self.cursor.get();
-        self.spec
-            .with(|spec| {
-                let spec = spec.as_ref()?;
-                let at = cursor.or_else(|| spec.last_x())?;
-                Some(spec.readout(at))
-            })
-            .unwrap_or_default()
-    }
-
-    fn point(self, offset: f64) {
-        let Some(size) = self.size.get_untracked() else { return };
-        let nearest = self.spec.with_untracked(|spec| {
-            let spec = spec.as_ref()?;
-            let at = Layout::new(spec, size.width, size.height)?.x_at(offset);
-            spec.xs().into_iter().min_by_key(|x| x.abs_diff(at))
-        });
-        self.spoken.set(false);
-        self.move_to(nearest);
-    }
-
-    fn move_to(self, x: Option<i64>) {
-        if self.cursor.get_untracked() != x {
-            self.cursor.set(x);
-        }
-    }
-
-    fn leave(self) {
-        self.spoken.set(false);
-        self.move_to(None);
-    }
-
-    /// Taking the focus shows and says what stands at the end.
-    fn speak(self) {
-        self.spoken.set(true);
-        self.move_to(self.spec.with_untracked(|spec| spec.as_ref()?.last_x()));
-    }
-
-    fn key(self, event: &KeyboardEvent) {
-        let xs = self.spec.with_untracked(|spec| spec.as_ref().map(|spec| spec.xs())).unwrap_or_default();
-        let Some(last) = xs.len().checked_sub(1) else { return };
-        let at = self.cursor.get_untracked().and_then(|cursor| xs.binary_search(&cursor).ok()).unwrap_or(last);
-        let step = if event.shift_key() { LONG_STEP } else { 1 };
-        let to = match event.key().as_str() {
-            "ArrowLeft" => at.saturating_sub(step),
-            "ArrowRight" => (at + step).min(last),
-            "Home" => 0,
-            "End" => last,
-            "Escape" => {
-                event.prevent_default();
-                return self.leave();
-            }
-            _ => return,
-        };
-        event.prevent_default();
-        self.spoken.set(true);
-        self.move_to(xs.get(to).copied());
-    }
 }

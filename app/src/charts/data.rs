@@ -1,0 +1,495 @@
+//! An answer bound to a chart: which rows belong to which series, what the axes span, where a value is. Worked out once for
+//! an answer; drawing it at another size or over another stretch only reads from here.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{ChartSpec, Mark, ScaleKind, ValueFormat, spec::Channel};
+use crate::arrow::{Column, Table};
+
+/// Series that have a colour of their own; those behind them share the colour of 'others'.
+pub const COLORED_SERIES: usize = 8;
+/// Series at most. An answer with more is refused with advice.
+const SERIES_LIMIT: usize = 10_000;
+/// Categories at most on one axis.
+const CATEGORY_LIMIT: usize = 10_000;
+
+/// An answer as a chart sees it.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// What is shown.
+    pub spec: Arc<ChartSpec>,
+    /// The rows.
+    pub table: Arc<Table>,
+    /// The series, lowest first.
+    pub series: Vec<SeriesInfo>,
+    pub(super) x: Places,
+    pub(super) y: Vec<Places>,
+    /// The series of each row, where a column tells series apart.
+    series_of_row: Option<Vec<u32>>,
+}
+
+/// What is known of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesInfo {
+    /// In the user's words.
+    pub name: String,
+    /// Which token colours it: 1 is `--series-1`; 0 is `--series-others`.
+    pub color: usize,
+    /// Whether its line is thin and dashed.
+    pub dashed: bool,
+    /// Rows that have a place.
+    pub points: usize,
+    /// The rows with its first and last x.
+    pub ends: Option<(usize, usize)>,
+    /// The rows with its least and greatest value.
+    pub extremes: Option<(usize, usize)>,
+    /// Whether its rows come in order of x.
+    pub sorted: bool,
+}
+
+/// Where the values of a channel lie, before they are scaled: numbers, microseconds or indices of categories.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    pub(super) kind: PlaceKind,
+    column: usize,
+    end: Option<usize>,
+    /// Names of the categories, in order.
+    pub(super) labels: Arc<Vec<String>>,
+    /// The category of each row; [`NO_CATEGORY`] for null.
+    category_of_row: Arc<Vec<u32>>,
+    /// The least and the greatest of all; of bins the ends too.
+    pub(super) bounds: Option<(f64, f64)>,
+}
+
+/// What an axis is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PlaceKind {
+    Number,
+    Time,
+    Category,
+}
+
+const NO_CATEGORY: u32 = u32::MAX;
+
+/// One row of a series with its places.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spot {
+    /// The series it belongs to.
+    pub series: usize,
+    /// The row of the answer.
+    pub row: usize,
+    /// A number, microseconds, or the index of a category.
+    pub x: f64,
+    /// NaN where the value is null.
+    pub y: f64,
+}
+
+impl Data {
+    /// Binds an answer. Fails with a sentence where a column is missing or of a type that cannot be drawn so.
+    pub fn new(spec: Arc<ChartSpec>, table: Arc<Table>) -> Result<Data, String> {
+        if spec.y.is_empty() {
+            return Err(format!("the chart '{}' names no column to draw", spec.title));
+        }
+        let x = Places::bind(&table, &spec.x, spec.mark)?;
+        let y =
+            spec.y.iter().map(|channel| Places::bind_value(&table, channel, spec.mark)).collect::<Result<_, _>>()?;
+        let (series, series_of_row) = series_of(&spec, &table)?;
+        let mut data = Data { spec, table, series, x, y, series_of_row };
+        data.measure();
+        Ok(data)
+    }
+
+    /// Whether no row has a place.
+    pub fn is_empty(&self) -> bool {
+        self.x.bounds.is_none() || self.series.iter().all(|series| series.points == 0)
+    }
+
+    /// First and last x and least and greatest value, over all series.
+    fn measure(&mut self) {
+        let mut x = Span::default();
+        let mut y: Vec<Span> = vec![Span::default(); self.y.len()];
+        let mut seen: Vec<Seen> = vec![Seen::default(); self.series.len()];
+        let by_series = self.series_of_row.is_some();
+        self.visit(|spot| {
+            x.take(spot.x);
+            if !spot.y.is_finite() {
+                return;
+            }
+            y[if by_series { 0 } else { spot.series }].take(spot.y);
+            // High, low and close of a candlestick belong to the series of its open.
+            if let Some(seen) = seen.get_mut(spot.series) {
+                seen.take(&spot);
+            }
+        });
+        self.x.take_ends(&self.table, &mut x);
+        for (places, span) in self.y.iter().zip(&mut y) {
+            places.take_ends(&self.table, span);
+        }
+        self.x.bounds = x.bounds().or(self.x.category_bounds());
+        for (places, span) in self.y.iter_mut().zip(y) {
+            places.bounds = span.bounds().or(places.category_bounds());
+        }
+        for (series, seen) in self.series.iter_mut().zip(seen) {
+            seen.into_info(series);
+        }
+    }
+
+    /// Goes through all rows that have an x, batch by batch. A row is met once for each series it belongs to.
+    pub fn visit(&self, mut each: impl FnMut(Spot)) {
+        let (mut xs, mut ys) = (Vec::new(), Vec::new());
+        for batch in 0..self.table.batches() {
+            let start = self.table.batch_start(batch);
+            self.x.read(&self.table, batch, &mut xs);
+            for (channel, places) in self.y.iter().enumerate() {
+                places.read(&self.table, batch, &mut ys);
+                match &self.series_of_row {
+                    Some(_) if channel > 0 => break,
+                    Some(series) => {
+                        for ((at, x), y) in xs.iter().enumerate().zip(&ys) {
+                            let series = series[start + at];
+                            if x.is_finite() && series != NO_CATEGORY {
+                                each(Spot { series: series as usize, row: start + at, x: *x, y: *y });
+                            }
+                        }
+                    }
+                    None => {
+                        for ((at, x), y) in xs.iter().enumerate().zip(&ys) {
+                            if x.is_finite() {
+                                each(Spot { series: channel, row: start + at, x: *x, y: *y });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The place of a row on the x axis, and where it ends if it does.
+    pub(super) fn x_of(&self, row: usize) -> (f64, Option<f64>) {
+        self.x.of(&self.table, row)
+    }
+
+    /// The place of a row's value of a series.
+    pub(super) fn y_of(&self, series: usize, row: usize) -> (f64, Option<f64>) {
+        self.places_of(series).of(&self.table, row)
+    }
+
+    fn places_of(&self, series: usize) -> &Places {
+        &self.y[if self.series_of_row.is_some() { 0 } else { series.min(self.y.len() - 1) }]
+    }
+
+    /// The channel that a series takes its values from.
+    pub fn channel_of(&self, series: usize) -> &Channel {
+        &self.spec.y[if self.series_of_row.is_some() { 0 } else { series.min(self.spec.y.len() - 1) }]
+    }
+
+    /// The value of a row as it is written, every digit; a dash for null.
+    pub fn value_text(&self, series: usize, row: usize) -> String {
+        let channel = self.channel_of(series);
+        self.table.column(&channel.column).map_or_else(|_| String::new(), |column| channel.cell_text(column, row))
+    }
+
+    /// What stands on the x axis for a row, as it is written.
+    pub fn x_text(&self, row: usize) -> String {
+        let text = |name: &str| {
+            self.table.column(name).map_or_else(|_| String::new(), |column| self.spec.x.cell_text(column, row))
+        };
+        match &self.spec.x.end {
+            Some(end) => format!("{} – {}", text(&self.spec.x.column), text(end)),
+            None => text(&self.spec.x.column),
+        }
+    }
+
+    /// The value of the colour channel for a row, as it is written.
+    pub fn color_text(&self, row: usize) -> Option<String> {
+        let channel = self.spec.color.as_ref()?;
+        self.table.column(&channel.column).ok().map(|column| channel.cell_text(column, row))
+    }
+
+    /// The first and the last x: microseconds of times, else numbers or indices of categories.
+    pub fn x_bounds(&self) -> Option<(f64, f64)> {
+        self.x.bounds
+    }
+
+    /// Whether the x axis is one of time.
+    pub fn x_is_time(&self) -> bool {
+        self.x.kind == PlaceKind::Time
+    }
+}
+
+impl Channel {
+    /// A cell of this channel's column as it is written; a dash for null.
+    pub fn cell_text(&self, column: &Column, row: usize) -> String {
+        let text = match self.format {
+            ValueFormat::Fixed(_) | ValueFormat::Whole | ValueFormat::Percent(_) | ValueFormat::Bytes => {
+                column.number(row).map(|value| self.format.number_text(value))
+            }
+            ValueFormat::Day | ValueFormat::Second => {
+                column.instant_micros(row).map(|micros| self.format.time_text(micros))
+            }
+            ValueFormat::Plain if column.is_time() => {
+                column.instant_micros(row).map(|micros| self.format.time_text(micros))
+            }
+            ValueFormat::Plain => None,
+        };
+        text.unwrap_or_else(|| column.display_or_dash(row))
+    }
+}
+
+/// Names, colours and the series of each row.
+fn series_of(spec: &ChartSpec, table: &Table) -> Result<(Vec<SeriesInfo>, Option<Vec<u32>>), String> {
+    let Some(by) = &spec.by else {
+        let count = if spec.mark == Mark::Candlestick { 1 } else { spec.y.len() };
+        let of = |(index, channel): (usize, &Channel)| SeriesInfo::new(spec, &channel.column, channel.name(), index);
+        return Ok((spec.y[..count].iter().enumerate().map(of).collect(), None));
+    };
+    let column = table.column(by)?;
+    let mut places: HashMap<String, u32> = HashMap::new();
+    let mut names: Vec<String> = Vec::new();
+    for style in &spec.styles {
+        places.insert(style.value.clone(), names.len() as u32);
+        names.push(style.value.clone());
+    }
+    let mut of_row = Vec::with_capacity(table.rows());
+    for row in 0..table.rows() {
+        let place = match column.text(row) {
+            Some(text) => place_of(text, &mut places, &mut names),
+            None => place_of(&column.display_or_dash(row), &mut places, &mut names),
+        };
+        of_row.push(place);
+        if names.len() > SERIES_LIMIT {
+            return Err(format!(
+                "'{by}' has more than {SERIES_LIMIT} values; show the top ones, or choose another column"
+            ));
+        }
+    }
+    let info = |(index, name): (usize, &String)| SeriesInfo::new(spec, name, name, index);
+    Ok((names.iter().enumerate().map(info).collect(), Some(of_row)))
+}
+
+fn place_of(text: &str, places: &mut HashMap<String, u32>, names: &mut Vec<String>) -> u32 {
+    if let Some(place) = places.get(text) {
+        return *place;
+    }
+    let place = names.len() as u32;
+    places.insert(text.to_owned(), place);
+    names.push(text.to_owned());
+    place
+}
+
+impl SeriesInfo {
+    fn new(spec: &ChartSpec, value: &str, name: &str, index: usize) -> SeriesInfo {
+        let automatic = if index < COLORED_SERIES { index + 1 } else { 0 };
+        let style = spec.style(value);
+        SeriesInfo {
+            name: style.map_or_else(|| name.to_owned(), |style| style.name.clone()),
+            color: style.map_or(automatic, |style| style.color),
+            dashed: style.is_some_and(|style| style.dashed),
+            points: 0,
+            ends: None,
+            extremes: None,
+            sorted: true,
+        }
+    }
+}
+
+impl Places {
+    /// A channel along the x axis.
+    fn bind(table: &Table, channel: &Channel, mark: Mark) -> Result<Places, String> {
+        let place = table.names().iter().position(|name| *name == channel.column);
+        let place = place.ok_or_else(|| format!("the answer has no column '{}'", channel.column))?;
+        let column = table.column(&channel.column)?;
+        let banded = matches!(mark, Mark::Waterfall) || channel.scale == ScaleKind::Category;
+        let kind = match () {
+            () if banded => PlaceKind::Category,
+            () if column.is_time() => PlaceKind::Time,
+            () if column.is_number() => PlaceKind::Number,
+            () if column.is_untyped() => PlaceKind::Number,
+            () => PlaceKind::Category,
+        };
+        let end = channel.end.as_ref().map(|end| {
+            let place = table.names().iter().position(|name| name == end);
+            place.ok_or_else(|| format!("the answer has no column '{end}'"))
+        });
+        let mut places = Places {
+            kind,
+            column: place,
+            end: end.transpose()?,
+            labels: Arc::default(),
+            category_of_row: Arc::default(),
+            bounds: None,
+        };
+        if kind == PlaceKind::Category {
+            places.categorise(column, channel, table.rows())?;
+        }
+        Ok(places)
+    }
+
+    /// A channel along the value axis, which is of numbers except where cells and rectangles are drawn.
+    fn bind_value(table: &Table, channel: &Channel, mark: Mark) -> Result<Places, String> {
+        let places = Places::bind(table, channel, Mark::Line)?;
+        if places.kind == PlaceKind::Number || matches!(mark, Mark::HeatMap | Mark::Plane) {
+            return Ok(places);
+        }
+        Err(format!("column '{}' holds no numbers, so it cannot be drawn as a value", channel.column))
+    }
+
+    fn categorise(&mut self, column: &Column, channel: &Channel, rows: usize) -> Result<(), String> {
+        let (mut places, mut labels) = (HashMap::new(), Vec::new());
+        let mut of_row = Vec::with_capacity(rows);
+        for row in 0..rows {
+            of_row.push(match column.text(row) {
+                Some(text) => place_of(text, &mut places, &mut labels),
+                None => place_of(&channel.cell_text(column, row), &mut places, &mut labels),
+            });
+            if labels.len() > CATEGORY_LIMIT {
+                let name = channel.name();
+                return Err(format!(
+                    "'{name}' has more than {CATEGORY_LIMIT} values; show the top ones, or choose another column"
+                ));
+            }
+        }
+        (self.labels, self.category_of_row) = (Arc::new(labels), Arc::new(of_row));
+        Ok(())
+    }
+
+    fn read(&self, table: &Table, batch: usize, into: &mut Vec<f64>) {
+        let Some(column) = table.column_at(self.column) else { return into.clear() };
+        match self.kind {
+            PlaceKind::Number => column.numbers_into(batch, into),
+            PlaceKind::Time => column.micros_into(batch, into),
+            PlaceKind::Category => {
+                let (from, to) = (table.batch_start(batch), table.batch_start(batch + 1));
+                into.clear();
+                into.extend(self.category_of_row[from..to].iter().map(|place| f64::from(*place)));
+            }
+        }
+    }
+
+    fn of(&self, table: &Table, row: usize) -> (f64, Option<f64>) {
+        let value = |column: usize| {
+            let column = table.column_at(column)?;
+            match self.kind {
+                PlaceKind::Number => column.number(row),
+                PlaceKind::Time => column.instant_micros(row).map(|micros| micros as f64),
+                PlaceKind::Category => None,
+            }
+        };
+        match self.kind {
+            PlaceKind::Category => (self.category_of_row.get(row).map_or(f64::NAN, |place| f64::from(*place)), None),
+            _ => (value(self.column).unwrap_or(f64::NAN), self.end.and_then(value)),
+        }
+    }
+
+    fn take_ends(&self, table: &Table, span: &mut Span) {
+        if self.end.is_some() {
+            (0..table.rows()).filter_map(|row| self.of(table, row).1).for_each(|end| span.take(end));
+        }
+    }
+
+    fn category_bounds(&self) -> Option<(f64, f64)> {
+        let last = self.labels.len().checked_sub(1)?;
+        Some((0.0, last as f64))
+    }
+
+    /// All values of a channel, distinct and in rising order: what keys step through.
+    pub(super) fn distinct(values: impl Iterator<Item = f64>) -> Vec<f64> {
+        let ordered: BTreeSet<OrderedFloat> = values.filter(|value| value.is_finite()).map(OrderedFloat).collect();
+        ordered.into_iter().map(|value| value.0).collect()
+    }
+}
+
+/// Finite numbers have a total order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct OrderedFloat(f64);
+
+impl Eq for OrderedFloat {}
+
+impl PartialOrd for OrderedFloat {
+    fn partial_cmp(&self, other: &OrderedFloat) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for OrderedFloat {
+    fn cmp(&self, other: &OrderedFloat) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+/// Least and greatest of finite numbers.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    low: f64,
+    high: f64,
+}
+
+impl Default for Span {
+    fn default() -> Span {
+        Span { low: f64::INFINITY, high: f64::NEG_INFINITY }
+    }
+}
+
+impl Span {
+    fn take(&mut self, value: f64) {
+        if value.is_finite() {
+            self.low = self.low.min(value);
+            self.high = self.high.max(value);
+        }
+    }
+
+    fn bounds(self) -> Option<(f64, f64)> {
+        (self.low <= self.high).then_some((self.low, self.high))
+    }
+}
+
+/// What goes by of a series.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    points: usize,
+    first: (f64, usize),
+    last: (f64, usize),
+    low: (f64, usize),
+    high: (f64, usize),
+    before: f64,
+    sorted: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Seen {
+        let (up, down) = ((f64::INFINITY, 0), (f64::NEG_INFINITY, 0));
+        Seen { points: 0, first: up, last: down, low: up, high: down, before: f64::NEG_INFINITY, sorted: true }
+    }
+}
+
+impl Seen {
+    fn take(&mut self, spot: &Spot) {
+        self.points += 1;
+        self.sorted &= self.before <= spot.x;
+        self.before = spot.x;
+        if spot.x < self.first.0 {
+            self.first = (spot.x, spot.row);
+        }
+        if spot.x >= self.last.0 {
+            self.last = (spot.x, spot.row);
+        }
+        if spot.y < self.low.0 {
+            self.low = (spot.y, spot.row);
+        }
+        if spot.y > self.high.0 {
+            self.high = (spot.y, spot.row);
+        }
+    }
+
+    fn into_info(self, series: &mut SeriesInfo) {
+        series.points = self.points;
+        series.sorted = self.sorted;
+        if self.points > 0 {
+            series.ends = Some((self.first.1, self.last.1));
+            series.extremes = Some((self.low.1, self.high.1));
+        }
+    }
+}

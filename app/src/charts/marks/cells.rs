@@ -1,0 +1,66 @@
+//! Heat maps: cells coloured by a value, which stands in them while it fits.
+
+use std::collections::BTreeMap;
+
+use super::spanning;
+use crate::charts::{
+    Data, Layout, Scale,
+    scene::{Anchor, CHARACTER_WIDTH, Ink, Layer, Target},
+};
+
+/// Cells lower than that hold no text.
+const TEXT_HEIGHT: f64 = 18.0;
+
+/// A cell for each row that has a value.
+pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
+    let Some(color) = data.spec.color.as_ref().and_then(|channel| data.table.column(&channel.column).ok()) else {
+        return (Vec::new(), Vec::new());
+    };
+    let values = (0..data.table.rows()).filter_map(|row| color.number(row)).filter(|value| value.is_finite());
+    let bounds = values.map(|value| (value, value)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let Some((low, high)) = bounds else { return (Vec::new(), Vec::new()) };
+    let mut cells: BTreeMap<u8, Vec<[f64; 4]>> = BTreeMap::new();
+    let (mut labels, mut targets) = (Vec::new(), Vec::new());
+    for row in 0..data.table.rows() {
+        let Some(value) = color.number(row).filter(|value| value.is_finite()) else { continue };
+        let Some(area) = cell(data, layout, row) else { continue };
+        let share = if high > low { (value - low) / (high - low) } else { 1.0 };
+        // So many steps as an eye can tell apart, and few enough to be drawn together.
+        let level = (share * 31.0).round() as u8 * 8;
+        cells.entry(level).or_default().push(area);
+        targets.push(Target { area, row, series: 0 });
+        let text = data.color_text(row).unwrap_or_default();
+        let [left, top, width, height] = area;
+        if height >= TEXT_HEIGHT && text.chars().count() as f64 * CHARACTER_WIDTH + 4.0 <= width {
+            let place = (left + width / 2.0, top + height / 2.0);
+            labels.push(Layer::Label { ink: Ink::OnHeat(level), text, place, anchor: Anchor::Middle });
+        }
+    }
+    let layer = |(level, boxes)| Layer::Boxes { ink: Ink::Heat(level), strength: 1.0, boxes };
+    let mut layers: Vec<Layer> = cells.into_iter().map(layer).collect();
+    layers.extend(labels);
+    (layers, targets)
+}
+
+/// The cell of a row: a band has its own width, a bin reaches to its end.
+fn cell(data: &Data, layout: &Layout, row: usize) -> Option<[f64; 4]> {
+    let (x, x_end) = data.x_of(row);
+    let (y, y_end) = data.y_of(0, row);
+    if !x.is_finite() || !y.is_finite() {
+        return None;
+    }
+    let frame = layout.frame;
+    let span = |scale: &Scale, pixel: f64, end: Option<f64>, length: f64| match scale {
+        Scale::Band { .. } => {
+            let half = scale.band() * length / 2.0;
+            (pixel - half, pixel + half)
+        }
+        _ => (pixel, end.unwrap_or(pixel)),
+    };
+    let (left, right) = span(&layout.x, layout.x_pixel(x), x_end.map(|end| layout.x_pixel(end)), frame.width);
+    let (top, bottom) = span(&layout.y, layout.y_pixel(y), y_end.map(|end| layout.y_pixel(end)), frame.height);
+    let [left, top, width, height] = spanning((left, top), (right, bottom));
+    // A hair of ground between cells that are large enough.
+    let gap = |length: f64| if length > 6.0 { 1.0 } else { 0.0 };
+    Some([left, top, (width - gap(width)).max(0.5), (height - gap(height)).max(0.5)])
+}

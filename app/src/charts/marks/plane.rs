@@ -1,0 +1,51 @@
+//! The bitemporal plane of a key: a rectangle for each version, effective from left to right, known from bottom to top. Its
+//! top edge is now, and what is open reaches the edge of the frame.
+
+use super::spanning;
+use crate::charts::{
+    Data, Layout,
+    scene::{Anchor, CHARACTER_WIDTH, Ink, Layer, Target},
+};
+
+/// Rectangles lower than that hold no text.
+const TEXT_HEIGHT: f64 = 16.0;
+
+/// A rectangle for each version; what is known no longer is grey.
+pub(super) fn rectangles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
+    let frame = layout.frame;
+    let (mut known, mut past, mut labels, mut targets) = (vec![], vec![], vec![], vec![]);
+    for row in 0..data.table.rows() {
+        let ((x, x_end), (y, y_end)) = (data.x_of(row), data.y_of(0, row));
+        if !x.is_finite() || !y.is_finite() {
+            continue;
+        }
+        let left = layout.x_pixel(x);
+        let right = x_end.map_or(frame.left + frame.width, |end| layout.x_pixel(end));
+        let bottom = layout.y_pixel(y);
+        let top = y_end.map_or(frame.top, |end| layout.y_pixel(end));
+        let area = spanning((left, top), (right, bottom));
+        let [left, top, width, height] = area;
+        if width < 0.5 || height < 0.1 {
+            continue;
+        }
+        if y_end.is_none() {
+            known.push(area)
+        } else {
+            past.push(area)
+        }
+        targets.push(Target { area, row, series: 0 });
+        let text = data.color_text(row).unwrap_or_default();
+        if height >= TEXT_HEIGHT && text.chars().count() as f64 * CHARACTER_WIDTH + 6.0 <= width {
+            let place = (left + width / 2.0, top + height / 2.0);
+            labels.push(Layer::Label { ink: Ink::Text, text, place, anchor: Anchor::Middle });
+        }
+    }
+    let outlines: Vec<[f64; 4]> = past.iter().chain(&known).copied().collect();
+    let mut layers = vec![
+        Layer::Boxes { ink: Ink::Past, strength: 0.16, boxes: past },
+        Layer::Boxes { ink: Ink::Series(1), strength: 0.22, boxes: known },
+        Layer::Outlines { ink: Ink::Axis, boxes: outlines },
+    ];
+    layers.extend(labels);
+    (layers, targets)
+}

@@ -1,0 +1,204 @@
+//! Pointer, wheel and keys. A drag marks a stretch to zoom into (or to filter by); with Shift it moves the window. The wheel
+//! zooms with Ctrl or Meta alone, so that pages still scroll over a chart.
+
+use leptos::{
+    ev::{KeyboardEvent, PointerEvent, WheelEvent},
+    prelude::*,
+};
+
+use super::parts::{Cursor, Drag, Parts};
+
+/// Steps that Shift makes of one.
+const LONG_STEP: usize = 10;
+/// A drag shorter than that is a click, in CSS pixels.
+const CLICK: f64 = 4.0;
+/// How much of the window a step of zooming leaves.
+const ZOOM: f64 = 0.8;
+/// A window is not narrower than this share of everything.
+const NARROWEST: f64 = 1e-7;
+
+impl Parts {
+    pub(super) fn press(self, event: &PointerEvent) {
+        if event.button() != 0 || event.pointer_type() == "touch" {
+            return;
+        }
+        let Some(window) = self.whole_window() else { return };
+        let at = f64::from(event.offset_x());
+        self.drag.set(Some(Drag { from: at, to: at, pans: event.shift_key(), window }));
+        if let Some(host) = self.host.get_untracked() {
+            // Fails for a pointer that has gone; then nothing follows.
+            let _ = host.set_pointer_capture(event.pointer_id());
+        }
+    }
+
+    pub(super) fn point(self, event: &PointerEvent) {
+        let place = (f64::from(event.offset_x()), f64::from(event.offset_y()));
+        self.spoken.set(false);
+        if let Some(drag) = self.drag.get_untracked() {
+            let drag = Drag { to: place.0, ..drag };
+            if drag.pans {
+                self.pan(&drag);
+            }
+            self.drag.set(Some(drag));
+            return;
+        }
+        self.move_to(self.cursor_at(place));
+    }
+
+    fn cursor_at(self, place: (f64, f64)) -> Option<Cursor> {
+        let scene = self.scene.get_untracked()?;
+        if scene.targets.is_empty() {
+            return self.picture.with_untracked(|it| {
+                let it = it.as_ref()?;
+                it.index.nearest(&it.data, &self.view(), &scene.layout, place.0).map(Cursor::X)
+            });
+        }
+        let target = scene.target_at(place)?;
+        scene.targets.iter().position(|other| std::ptr::eq(other, target)).map(Cursor::Target)
+    }
+
+    pub(super) fn release(self, event: &PointerEvent) {
+        let Some(drag) = self.drag.get_untracked() else { return };
+        self.drag.set(None);
+        let place = (f64::from(event.offset_x()), f64::from(event.offset_y()));
+        if (drag.to - drag.from).abs() < CLICK {
+            self.move_to(self.cursor_at(place));
+            return self.choose();
+        }
+        if drag.pans {
+            return;
+        }
+        let Some(scene) = self.scene.get_untracked() else { return };
+        let (from, to) = (scene.layout.x_at(drag.from.min(drag.to)), scene.layout.x_at(drag.from.max(drag.to)));
+        match self.brush {
+            Some(brush) => brush.run((from, to)),
+            None => self.zoom_to(from, to),
+        }
+    }
+
+    pub(super) fn cancel(self) {
+        self.drag.set(None);
+    }
+
+    pub(super) fn leave(self) {
+        if self.drag.get_untracked().is_none() {
+            self.spoken.set(false);
+            self.move_to(None);
+        }
+    }
+
+    pub(super) fn wheel(self, event: &WheelEvent) {
+        if !(event.ctrl_key() || event.meta_key()) {
+            return;
+        }
+        event.prevent_default();
+        let factor = if event.delta_y() > 0.0 { 1.0 / ZOOM } else { ZOOM };
+        self.zoom(factor, Some(f64::from(event.offset_x())));
+    }
+
+    /// What is shown of the x axis; `None` where it has no stretches, because it is of categories.
+    fn whole_window(self) -> Option<(f64, f64)> {
+        use crate::charts::Scale::{Band, Linear, Log, Time};
+        match &self.scene.get_untracked()?.layout.x {
+            Time { from, to } => Some((*from, *to)),
+            Linear { low, high } | Log { low, high } => Some((*low, *high)),
+            Band { .. } => None,
+        }
+    }
+
+    fn pan(self, drag: &Drag) {
+        let Some(scene) = self.scene.get_untracked() else { return };
+        let (from, to) = drag.window;
+        let moved = (drag.from - drag.to) / scene.layout.frame.width * (to - from);
+        self.window.set(Some((from + moved, to + moved)));
+    }
+
+    fn zoom_to(self, from: f64, to: f64) {
+        let all = self.picture.with_untracked(|it| it.as_ref().and_then(|it| it.data.x_bounds()));
+        let least = all.map_or(0.0, |(first, last)| (last - first) * NARROWEST).max(1e-9);
+        if self.whole_window().is_some() && to - from > least {
+            self.window.set(Some((from, to)));
+        }
+    }
+
+    /// Zooms around a place in CSS pixels, or around the middle.
+    fn zoom(self, factor: f64, around: Option<f64>) {
+        let (Some((from, to)), Some(scene)) = (self.whole_window(), self.scene.get_untracked()) else { return };
+        let frame = scene.layout.frame;
+        let share = around.map_or(0.5, |pixel| ((pixel - frame.left) / frame.width).clamp(0.0, 1.0));
+        let center = from + (to - from) * share;
+        let (from, to) = (center - (center - from) * factor, center + (to - center) * factor);
+        let all = self.picture.with_untracked(|it| it.as_ref().and_then(|it| it.data.x_bounds()));
+        if factor > 1.0 && all.is_some_and(|(first, last)| from <= first && to >= last) {
+            return self.show_all();
+        }
+        self.zoom_to(from, to);
+    }
+
+    /// Taking the focus shows and says what stands at the end.
+    pub(super) fn speak(self) {
+        self.spoken.set(true);
+        let count = self.cursors();
+        self.move_to(count.checked_sub(1).and_then(|last| self.nth(last)));
+    }
+
+    /// How many places the cursor can be at.
+    fn cursors(self) -> usize {
+        let Some(scene) = self.scene.get_untracked() else { return 0 };
+        if !scene.targets.is_empty() {
+            return scene.targets.len();
+        }
+        self.picture.with_untracked(|it| it.as_ref().map_or(0, |it| it.index.steps(&it.data).len()))
+    }
+
+    fn nth(self, index: usize) -> Option<Cursor> {
+        let scene = self.scene.get_untracked()?;
+        if !scene.targets.is_empty() {
+            return Some(Cursor::Target(index));
+        }
+        self.picture.with_untracked(|it| it.as_ref()?.index.steps(&it.as_ref()?.data).get(index).map(|x| Cursor::X(*x)))
+    }
+
+    fn place_of_cursor(self, last: usize) -> usize {
+        match self.cursor.get_untracked() {
+            Some(Cursor::Target(index)) => index.min(last),
+            Some(Cursor::X(at)) => self.picture.with_untracked(|it| {
+                let steps = it.as_ref().map(|it| it.index.steps(&it.data)).unwrap_or_default();
+                steps.partition_point(|x| *x < at).min(last)
+            }),
+            None => last,
+        }
+    }
+
+    fn pixel_of_cursor(self) -> Option<f64> {
+        untrack(move || self.readout_at_cursor()).map(|readout| readout.x)
+    }
+
+    pub(super) fn key(self, event: &KeyboardEvent) {
+        let Some(last) = self.cursors().checked_sub(1) else { return };
+        let at = self.place_of_cursor(last);
+        let step = if event.shift_key() { LONG_STEP } else { 1 };
+        let to = match event.key().as_str() {
+            "ArrowLeft" => at.saturating_sub(step),
+            "ArrowRight" => (at + step).min(last),
+            "Home" => 0,
+            "End" => last,
+            other => return self.other_key(event, other),
+        };
+        event.prevent_default();
+        self.spoken.set(true);
+        self.move_to(self.nth(to));
+    }
+
+    fn other_key(self, event: &KeyboardEvent, key: &str) {
+        match key {
+            "Escape" if self.cursor.get_untracked().is_some() => self.leave(),
+            "Enter" => self.choose(),
+            "+" | "=" => self.zoom(ZOOM, self.pixel_of_cursor()),
+            "-" => self.zoom(1.0 / ZOOM, self.pixel_of_cursor()),
+            "0" => self.show_all(),
+            _ => return,
+        }
+        event.prevent_default();
+    }
+}

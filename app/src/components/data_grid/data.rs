@@ -1,0 +1,325 @@
+//! What a grid shows: columns, and cells that are written when they come into sight. A million rows cost what is in sight.
+
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+
+use crate::{
+    arrow::Table,
+    charts::{Channel, Data, Mark},
+};
+
+/// A chart told as a table has one column for each series up to so many; beyond, a row for each row of the answer.
+const PIVOTED_SERIES: usize = 12;
+const PIVOTED_ROWS: usize = 20_000;
+
+/// A column of a grid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GridColumn {
+    /// Its header, with the unit.
+    pub title: String,
+    /// Numbers are set to the right in tabular figures.
+    pub numeric: bool,
+}
+
+/// Columns and rows.
+#[derive(Debug, Clone)]
+pub struct GridData {
+    /// The columns; the first names the row.
+    pub columns: Vec<GridColumn>,
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// The rows of an answer, or those of them that are listed.
+    Answer { table: Arc<Table>, channels: Vec<Channel>, rows: Option<Vec<u32>> },
+    /// Written already.
+    Written(Vec<Vec<String>>),
+}
+
+impl GridColumn {
+    /// A column of text.
+    pub fn text(title: &str) -> GridColumn {
+        GridColumn { title: title.to_owned(), numeric: false }
+    }
+
+    /// A column of numbers.
+    pub fn number(title: &str) -> GridColumn {
+        GridColumn { title: title.to_owned(), numeric: true }
+    }
+}
+
+impl GridData {
+    /// Rows that are written already.
+    pub fn written(columns: Vec<GridColumn>, rows: Vec<Vec<String>>) -> GridData {
+        GridData { columns, source: Source::Written(rows) }
+    }
+
+    /// The rows of an answer: those columns of it that the channels name. Fails where it has no such column.
+    pub fn of_answer(table: Arc<Table>, channels: Vec<Channel>) -> Result<GridData, String> {
+        let column = |channel: &Channel| {
+            let numeric = table.column(&channel.column)?.is_number();
+            Ok(GridColumn { title: channel.header(), numeric })
+        };
+        let columns = channels.iter().map(column).collect::<Result<Vec<_>, String>>()?;
+        Ok(GridData { columns, source: Source::Answer { table, channels, rows: None } })
+    }
+
+    /// All columns of an answer under their own names.
+    pub fn of_all(table: Arc<Table>) -> GridData {
+        let channels: Vec<Channel> = table.names().iter().map(|name| Channel::of(name)).collect();
+        let column = |channel: &Channel| GridColumn {
+            title: channel.header(),
+            numeric: table.column(&channel.column).is_ok_and(|column| column.is_number()),
+        };
+        GridData {
+            columns: channels.iter().map(column).collect(),
+            source: Source::Answer { table, channels, rows: None },
+        }
+    }
+
+    /// The same values as a chart, newest first where it runs over time.
+    pub fn of_chart(data: &Data) -> GridData {
+        let pivoted = data.spec.by.is_some()
+            && data.series.len() <= PIVOTED_SERIES
+            && data.table.rows() <= PIVOTED_ROWS
+            && !matches!(data.spec.mark, Mark::Scatter);
+        if pivoted {
+            return GridData::pivoted(data);
+        }
+        let ends = |channel: &Channel| {
+            let end = channel.end.as_ref().map(|end| Channel {
+                column: end.clone(),
+                end: None,
+                title: format!("{} until", channel.name()),
+                ..channel.clone()
+            });
+            std::iter::once(channel.clone()).chain(end)
+        };
+        let mut channels: Vec<Channel> = ends(&time_titled(data)).collect();
+        channels.extend(data.spec.by.as_deref().map(Channel::of));
+        channels.extend(data.spec.y.iter().flat_map(ends));
+        channels.extend(data.spec.color.clone());
+        let rows = data.x_is_time().then(|| (0..data.table.rows() as u32).rev().collect());
+        match GridData::of_answer(data.table.clone(), channels) {
+            Ok(GridData { columns, source: Source::Answer { table, channels, .. } }) => {
+                GridData { columns, source: Source::Answer { table, channels, rows } }
+            }
+            Ok(other) => other,
+            Err(reason) => GridData::written(vec![GridColumn::text(&reason)], Vec::new()),
+        }
+    }
+
+    /// A row for each x, a column for each series.
+    fn pivoted(data: &Data) -> GridData {
+        let unit = data.spec.unit();
+        // As they are drawn, from the uppermost down.
+        let order: Vec<usize> = (0..data.series.len()).rev().collect();
+        let mut columns = vec![GridColumn::text(&time_titled(data).header())];
+        columns.extend(order.iter().map(|series| {
+            let name = &data.series[*series].name;
+            GridColumn::number(&if unit.is_empty() { name.clone() } else { format!("{name}, {unit}") })
+        }));
+        let mut places: HashMap<u64, usize> = HashMap::new();
+        let mut rows: Vec<(f64, Vec<String>)> = Vec::new();
+        data.visit(|spot| {
+            let place = *places.entry(spot.x.to_bits()).or_insert_with(|| {
+                rows.push((
+                    spot.x,
+                    [data.x_text(spot.row)].into_iter().chain(order.iter().map(|_| String::new())).collect(),
+                ));
+                rows.len() - 1
+            });
+            let column = order.len() - spot.series;
+            if let Some(cell) = rows[place].1.get_mut(column).filter(|_| spot.y.is_finite()) {
+                *cell = data.value_text(spot.series, spot.row);
+            }
+        });
+        if data.x_is_time() {
+            rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+        }
+        GridData::written(columns, rows.into_iter().map(|(_, cells)| cells).collect())
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        match &self.source {
+            Source::Answer { table, rows, .. } => rows.as_ref().map_or(table.rows(), Vec::len),
+            Source::Written(rows) => rows.len(),
+        }
+    }
+
+    /// The row of the answer that is shown at a place; the place itself where rows are written.
+    pub fn answer_row(&self, row: usize) -> usize {
+        match &self.source {
+            Source::Answer { rows: Some(rows), .. } => rows.get(row).map_or(row, |row| *row as usize),
+            _ => row,
+        }
+    }
+
+    /// A cell as it is shown.
+    pub fn cell(&self, row: usize, column: usize) -> String {
+        match &self.source {
+            Source::Answer { table, channels, .. } => {
+                let Some(channel) = channels.get(column) else { return String::new() };
+                let row = self.answer_row(row);
+                table.column(&channel.column).map_or_else(|_| String::new(), |cells| channel.cell_text(cells, row))
+            }
+            Source::Written(rows) => rows.get(row).and_then(|row| row.get(column)).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// A cell as a number, where it is one: of written cells what their digits say.
+    fn number(&self, row: usize, column: usize) -> Option<f64> {
+        match &self.source {
+            Source::Answer { table, channels, .. } => {
+                let cells = table.column(&channels.get(column)?.column).ok()?;
+                let row = self.answer_row(row);
+                cells.number(row).or_else(|| cells.instant_micros(row).map(|micros| micros as f64))
+            }
+            Source::Written(rows) => {
+                let text = rows.get(row)?.get(column)?;
+                let plain: String =
+                    text.chars().filter(|c| *c != ',').map(|c| if c == '−' { '-' } else { c }).collect();
+                plain.parse().ok()
+            }
+        }
+    }
+
+    /// The rows that pass a filter, in an order. Null comes last in either direction; equal rows keep their order.
+    pub fn arranged(&self, order: Option<Order>, filter: &Filter) -> Vec<u32> {
+        let mut rows: Vec<u32> = (0..self.rows() as u32).filter(|row| filter.passes(self, *row as usize)).collect();
+        let Some(Order { column, descending }) = order else { return rows };
+        let turned = |ordering: Ordering| if descending { ordering.reverse() } else { ordering };
+        if self.is_by_number(column) {
+            let mut keyed: Vec<(Option<f64>, u32)> =
+                rows.into_iter().map(|row| (self.number(row as usize, column), row)).collect();
+            keyed.sort_by(|(a, _), (b, _)| match (a, b) {
+                (Some(a), Some(b)) => turned(a.total_cmp(b)),
+                (a, b) => b.is_some().cmp(&a.is_some()),
+            });
+            return keyed.into_iter().map(|(_, row)| row).collect();
+        }
+        rows.sort_by_cached_key(|row| self.cell(*row as usize, column).to_lowercase());
+        if descending {
+            rows.reverse();
+        }
+        rows
+    }
+
+    fn is_by_number(&self, column: usize) -> bool {
+        match &self.source {
+            Source::Answer { table, channels, .. } => {
+                let cells = channels.get(column).and_then(|channel| table.column(&channel.column).ok());
+                cells.is_some_and(|cells| cells.is_number() || cells.is_time())
+            }
+            Source::Written(_) => self.columns.get(column).is_some_and(|column| column.numeric),
+        }
+    }
+}
+
+/// The x channel with what its values are in its title.
+fn time_titled(data: &Data) -> Channel {
+    let channel = data.spec.x.clone();
+    let title = match (channel.title.is_empty(), data.x_is_time(), channel.format) {
+        (false, ..) | (_, false, _) => return channel,
+        (true, true, crate::charts::ValueFormat::Day) => "Day, UTC",
+        (true, true, _) => "Time",
+    };
+    Channel { title: title.to_owned(), ..channel }
+}
+
+/// By which column rows are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// Its place.
+    pub column: usize,
+    /// The greatest first.
+    pub descending: bool,
+}
+
+/// Which rows are shown: those with a text in any column, or with a number on one side of another.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Filter {
+    /// The column that is looked at; any without.
+    pub column: Option<usize>,
+    /// What is typed: a text to be found, or `>`, `>=`, `<`, `<=`, `=` and a number.
+    pub text: String,
+}
+
+impl Filter {
+    fn passes(&self, data: &GridData, row: usize) -> bool {
+        let text = self.text.trim();
+        if text.is_empty() {
+            return true;
+        }
+        let columns = match self.column {
+            Some(column) => column..column + 1,
+            None => 0..data.columns.len(),
+        };
+        if let Some((holds, bound)) = comparison(text) {
+            return columns
+                .into_iter()
+                .any(|column| data.number(row, column).is_some_and(|number| holds(&number, &bound)));
+        }
+        let wanted = text.to_lowercase();
+        columns.into_iter().any(|column| data.cell(row, column).to_lowercase().contains(&wanted))
+    }
+}
+
+type Compare = fn(&f64, &f64) -> bool;
+
+/// A comparison with a number, where the text is one.
+fn comparison(text: &str) -> Option<(Compare, f64)> {
+    const SIGNS: [(&str, Compare); 5] =
+        [(">=", f64::ge), ("<=", f64::le), (">", f64::gt), ("<", f64::lt), ("=", f64::eq)];
+    let (sign, holds) = SIGNS.into_iter().find(|(sign, _)| text.starts_with(sign))?;
+    let number = text[sign.len()..].trim().replace(',', "").replace('−', "-");
+    number.parse().ok().map(|number| (holds, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Float64Array, StringArray};
+
+    use super::*;
+    use crate::arrow::tests::table;
+
+    fn grid() -> GridData {
+        let names = StringArray::from(vec![Some("beta"), Some("Alpha"), None, Some("gamma")]);
+        let values = Float64Array::from(vec![Some(2.0), Some(-10.0), Some(7.5), None]);
+        GridData::of_all(Arc::new(table(vec![("name", Arc::new(names)), ("value", Arc::new(values))])))
+    }
+
+    fn order(column: usize, descending: bool) -> Option<Order> {
+        Some(Order { column, descending })
+    }
+
+    #[test]
+    fn rows_are_ordered_by_value_and_null_comes_last_both_ways() {
+        let (grid, all) = (grid(), Filter::default());
+        assert_eq!(grid.arranged(None, &all), [0, 1, 2, 3]);
+        assert_eq!(grid.arranged(order(1, false), &all), [1, 0, 2, 3]);
+        assert_eq!(grid.arranged(order(1, true), &all), [2, 0, 1, 3]);
+        assert_eq!(grid.arranged(order(0, false), &all), [1, 0, 3, 2]);
+    }
+
+    #[test]
+    fn a_filter_is_a_text_or_a_comparison() {
+        let grid = grid();
+        let rows = |column, text: &str| grid.arranged(None, &Filter { column, text: text.into() });
+        assert_eq!(rows(None, "ALP"), [1]);
+        assert_eq!(rows(None, "> 1"), [0, 2]);
+        assert_eq!(rows(Some(1), "<=-10"), [1]);
+        assert_eq!(rows(Some(0), "7"), Vec::<u32>::new());
+        assert_eq!(rows(None, ">x"), Vec::<u32>::new());
+    }
+
+    #[test]
+    fn written_numbers_are_ordered_as_numbers() {
+        let rows = [["a", "1,000"], ["b", "−5"], ["c", ""]].map(|row| row.map(str::to_owned).to_vec()).to_vec();
+        let grid = GridData::written(vec![GridColumn::text("k"), GridColumn::number("v")], rows);
+        assert_eq!(grid.arranged(order(1, false), &Filter::default()), [1, 0, 2]);
+    }
+}
