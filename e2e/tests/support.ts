@@ -98,7 +98,7 @@ export async function textOf(locator: Locator): Promise<string> {
 export async function table(locator: Locator): Promise<{ header: string[]; rows: string[][] }> {
   return locator.evaluate((element) => {
     const cells = (row: Element) => [...row.children].map((cell) => (cell as HTMLElement).innerText.trim());
-    const body = [...element.querySelectorAll("tbody tr")].map(cells);
+    const body = [...element.querySelectorAll("tbody tr:not(.spacer)")].map(cells);
     const head = element.querySelector("thead tr");
     return { header: head ? cells(head) : [], rows: body };
   });
