@@ -30,7 +30,16 @@ pub fn token(name: &str) -> String {
 
 /// Whether the system asks for dark pages.
 pub fn system_is_dark() -> bool {
-    let query = web_sys::window().and_then(|window| window.match_media("(prefers-color-scheme: dark)").ok()?);
+    prefers("(prefers-color-scheme: dark)")
+}
+
+/// Whether the user asked for less motion.
+pub fn wants_less_motion() -> bool {
+    prefers("(prefers-reduced-motion: reduce)")
+}
+
+fn prefers(query: &str) -> bool {
+    let query = web_sys::window().and_then(|window| window.match_media(query).ok()?);
     query.is_some_and(|query| query.matches())
 }
 

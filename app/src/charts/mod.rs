@@ -25,7 +25,7 @@ pub use readout::{Entry, Index, Readout, of_target, summary};
 pub use scale::Scale;
 pub use scene::{Anchor, Ink, Layer, Place, Scene, Target};
 pub use spec::{Channel, ChartSpec, Mark, ScaleKind, SeriesStyle, ValueFormat};
-pub use ticks::Tick;
+pub use ticks::{Tick, time_ticks};
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use crate::{
     format::time,
     live::{Connection, Live},
     pages::{docs, restatements::choice_of},
-    state::coordinates::{EffectiveRange, Known},
+    state::coordinates::{Coordinates as Choice, Known},
 };
 
 /// A page of the navigation: address, title, word, icon.
@@ -38,6 +38,7 @@ pub const PIPELINE: &str = "/dashboards/pipeline";
 pub const DOCS: &str = "/docs";
 
 /// The coordinates of a page in words.
+#[derive(Clone, PartialEq)]
 struct Coordinates {
     effective: String,
     known: String,
@@ -50,19 +51,25 @@ fn title_of(path: &str) -> &'static str {
     title.or_else(|| docs::title_of(path)).unwrap_or("Page not found")
 }
 
-/// The coordinates that an address names. From the address alone, so that the server and the browser say the same.
-fn coordinates_of(path: &str, query: &ParamsMap, today: i64) -> Coordinates {
+/// The coordinates that an address names, seen from a moment and a last commit, both in microseconds. From the address alone, so
+/// that the server and the browser say the same.
+fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i64>) -> Coordinates {
     let get = |name: &str| query.get(name);
-    let range = || EffectiveRange::parse(get("from").as_deref(), get("to").as_deref()).0.days(today).text();
+    let today = time::day_of(now);
     match path.trim_end_matches('/') {
         BENCHMARK_INDEX => {
-            let known = Known::parse(get("known").as_deref()).unwrap_or(Known::Now);
-            Coordinates { effective: range(), known: known.text(), past: known != Known::Now }
+            let choice = Choice::read(get).0;
+            let known = choice.known.at(now, last_commit);
+            Coordinates {
+                effective: choice.effective.days(today).text(),
+                known: known.text(),
+                past: known != Known::Now,
+            }
         }
         RESTATEMENTS => {
             let choice = choice_of(get, today);
-            let known = format!("{} → {}", choice.a.text(), choice.b.text());
-            Coordinates { effective: choice.range.days(today).text(), known, past: false }
+            let [a, b] = [choice.a, choice.b].map(|known| known.at(now, last_commit).text());
+            Coordinates { effective: choice.effective.days(today).text(), known: format!("{a} → {b}"), past: false }
         }
         PIPELINE => Coordinates { effective: "last 5 minutes".to_owned(), known: "now".to_owned(), past: false },
         _ => Coordinates { effective: "all".to_owned(), known: "now".to_owned(), past: false },
@@ -75,13 +82,15 @@ pub fn Chrome(children: Children) -> impl IntoView {
     let live = expect_context::<Live>();
     let path = use_location().pathname;
     let query = use_query_map();
-    let today = Memo::new(move |_| live.today());
-    let coordinates = move || path.with(|path| query.with(|query| coordinates_of(path, query, today.get())));
+    let coordinates = Memo::new(move |_| {
+        let (now, last_commit) = (live.now.get(), live.head_micros());
+        path.with(|path| query.with(|query| coordinates_of(path, query, now, last_commit)))
+    });
     let title = move || path.with(|path| title_of(path));
     // The server writes the head when the page's values may be gone already; then what was true at first still is.
     let first_title = path.with_untracked(|path| title_of(path));
     let head_title = move || format!("{} · Tidemark", path.try_with(|path| title_of(path)).unwrap_or(first_title));
-    let page = move || if coordinates().past { "past" } else { "now" };
+    let page = move || if coordinates.get().past { "past" } else { "now" };
     view! {
         <Title text=head_title />
         <a class="skip-link" href="#main">"Skip to content"</a>
@@ -98,14 +107,14 @@ pub fn Chrome(children: Children) -> impl IntoView {
                             <span aria-hidden="true">"↔ "</span>
                             "effective"
                         </dt>
-                        <dd data-testid="coordinate-effective">{move || coordinates().effective}</dd>
+                        <dd data-testid="coordinate-effective">{move || coordinates.get().effective}</dd>
                     </div>
                     <div class="coordinate known">
                         <dt>
                             <span aria-hidden="true">"↕ "</span>
                             "known"
                         </dt>
-                        <dd data-testid="coordinate-known">{move || coordinates().known}</dd>
+                        <dd data-testid="coordinate-known">{move || coordinates.get().known}</dd>
                     </div>
                 </dl>
                 <LiveStatus live />
@@ -179,13 +188,13 @@ mod tests {
 
     #[test]
     fn the_coordinates_in_sight_are_the_address_in_words() {
-        let today = 20_543;
+        let now = 20_543 * time::DAY_MICROS + 20 * time::HOUR_MICROS;
         let query = query(&[("from", "2026-01-01"), ("to", "2026-03-31"), ("known", "2026-03-31T18:00:00Z")]);
-        let coordinates = coordinates_of(BENCHMARK_INDEX, &query, today);
+        let coordinates = coordinates_of(BENCHMARK_INDEX, &query, now, None);
         assert_eq!(coordinates.effective, "1 Jan – 31 Mar 2026");
         assert_eq!(coordinates.known, "31 Mar 2026, 18:00 UTC");
         assert!(coordinates.past);
-        assert_eq!(coordinates_of("/", &ParamsMap::new(), today).known, "now");
+        assert_eq!(coordinates_of("/", &ParamsMap::new(), now, None).known, "now");
         assert_eq!(title_of("/dashboards/pipeline/"), "Pipeline");
         assert_eq!(title_of("/docs/grammar"), "Grammar");
         assert_eq!(title_of("/elsewhere"), "Page not found");

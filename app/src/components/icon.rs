@@ -31,3 +31,7 @@ pub const SWAP: &str = "M3 7h13m-3.5-3.5L16 7l-3.5 3.5M17 13H4m3.5-3.5L4 13l3.5 
 pub const BOOK: &str = "M10 5.5C8 4 5.5 3.5 3 4v11.5c2.5-.5 5 0 7 1.5 2-1.5 4.5-2 7-1.5V4c-2.5-.5-5 0-7 1.5zM10 5.5V17";
 /// A pulse.
 pub const PULSE: &str = "M2 10.5h4L8.5 4l3.5 12 2.5-5.5H18";
+/// A triangle that points on.
+pub const PLAY: &str = "M6.5 4 15.5 10l-9 6z";
+/// Two bars.
+pub const PAUSE: &str = "M7 4v12M13 4v12";

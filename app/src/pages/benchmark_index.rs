@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leptos::{ev, prelude::*};
+use leptos::prelude::*;
 use model::DatasetSummary;
 
 use crate::{
@@ -11,9 +11,10 @@ use crate::{
     components::{
         chart::{ChartView, Picture},
         grid::{Column, Grid, GridView},
+        known_banner::KnownBanner,
         kpi::{Figure, Kpi},
         tile::TileFrame,
-        time_controls::{EffectiveControls, Gesture, KnownControls, KnownSlider},
+        time_plane::{CompareChoice, EffectiveAxis, Gesture, KnownMark, TimePlane},
         whole::Whole,
     },
     format::{number, time},
@@ -22,9 +23,9 @@ use crate::{
     root::with_datasets,
     state::{
         address::{Address, Step},
-        coordinates::{EffectiveRange, Known},
+        coordinates::{Compare, Coordinates, Effective, Known, KnownChoice},
         datasets::{DatasetList, is_unsettled},
-        tile::{PageRead, use_tile},
+        tile::{PageRead, Phase, use_tile},
     },
 };
 
@@ -42,23 +43,25 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     let live = expect_context::<Live>();
     let address = Address::of_page();
     let today = Memo::new(move |_| live.today());
-    let now = Memo::new(move |_| live.now.get());
-    let range =
-        Memo::new(move |_| EffectiveRange::parse(address.get("from").as_deref(), address.get("to").as_deref()).0);
-    let known = Memo::new(move |_| Known::parse(address.get("known").as_deref()).unwrap_or(Known::Now));
-    let misread = Memo::new(move |_| {
-        let range = EffectiveRange::parse(address.get("from").as_deref(), address.get("to").as_deref()).1;
-        let known = Known::parse(address.get("known").as_deref()).err();
-        range.into_iter().chain(known).reduce(|range, known| format!("{range}; {known}"))
-    });
-    let days = Memo::new(move |_| range.get().days(today.get()));
-    let page = PageRead::new(live, move || known.get() == Known::Now, move || (known.get(), days.get()));
-    let about = move || About { known: known.get(), ..About::default() };
+    let read = Memo::new(move |_| Coordinates::read(|name| address.get(name)));
+    let effective = Memo::new(move |_| read.get().0.effective);
+    let compare = Memo::new(move |_| read.get().0.compare);
+    let known_choice = Memo::new(move |_| read.get().0.known);
+    let misread = Memo::new(move |_| read.get().1);
+    let known = Memo::new(move |_| known_choice.get().at(live.now.get(), live.head_micros()));
+    let days = Memo::new(move |_| effective.get().days(today.get()));
+    let compared = Memo::new(move |_| compare.get()?.of(days.get(), today.get()));
+    let coordinates = move || (known.get(), days.get(), compared.get());
+    let page = PageRead::new(live, move || known.get() == Known::Now, coordinates);
+    let about = move || About { known: known.get(), compared: compared.get(), ..About::default() };
 
     let levels = use_tile(
         Some(page),
-        move || Some(page.request(index::levels(days.get(), known.get()), about())),
-        |table, about| level_picture(table, about.known),
+        move || {
+            let (known, days, compared) = coordinates();
+            Some(page.request(index::levels(days, known, compared), about()))
+        },
+        level_picture,
     );
     let members = use_tile(
         Some(page),
@@ -70,38 +73,50 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         move || known.get().instant().map(|micros| page.request(index::hidden(days.get(), micros), about())),
         |table, about| hidden_picture(table, about.known),
     );
+    let busy = Signal::derive(move || {
+        [levels.status, members.status].iter().any(|status| status.phase.with(|phase| *phase == Phase::Loading))
+    });
 
-    let set_range = Callback::new(move |range: EffectiveRange| {
-        let (from, to) = range.parameters();
-        address.set(vec![("from", from), ("to", to)], Step::Push);
+    let set_effective = Callback::new(move |(effective, gesture): (Effective, Gesture)| {
+        address.set(Vec::from(effective.changes()), gesture.step());
     });
-    let set_known = move |known: Known, step: Step| address.set(vec![("known", known.parameter())], step);
-    let slide = Callback::new(move |(known, gesture): (Known, Gesture)| {
-        set_known(known, if gesture == Gesture::Moving { Step::Replace } else { Step::Push });
+    let set_known = Callback::new(move |(known, gesture): (KnownChoice, Gesture)| {
+        address.set(vec![("known", known.parameter())], gesture.step());
     });
-    let return_to_now = move || set_known(Known::Now, Step::Push);
-    Effect::new(move |_| {
-        let escape = window_event_listener(ev::keydown, move |event| {
-            if event.key() == "Escape" && !event.default_prevented() && known.get_untracked() != Known::Now {
-                return_to_now();
-            }
-        });
-        on_cleanup(move || escape.remove());
+    let set_compare = Callback::new(move |compare: Option<Compare>| {
+        address.set(vec![("vs", compare.map(|compare| compare.parameter().to_owned()))], Step::Push);
     });
+    let return_to_now = Callback::new(move |()| set_known.run((KnownChoice::NOW, Gesture::Choice)));
 
     let list = DatasetList::follow(live, datasets, problem, is_unsettled);
     let first = Memo::new(move |_| {
         let prices = |all: &Vec<DatasetSummary>| all.iter().find(|dataset| dataset.name == "prices")?.known;
         list.all.with(prices).map(|(first, _)| first.micros())
     });
+    let facts = Memo::new(move |seen: Option<&Option<(i64, i64)>>| {
+        let shown = levels.data.with(|levels| levels.as_ref().map(|levels| levels.seen));
+        let both = seen.copied().flatten().into_iter().chain(shown);
+        both.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+    });
     let picture =
         Signal::derive(move || levels.data.with(|levels| levels.as_ref().map(|levels| levels.picture.clone())));
     let grid = Memo::new(move |_| members.data.get().map(|members| members.grid.clone()));
+    let compared_note = Signal::derive(move || {
+        let earlier = levels.data.with(|levels| levels.as_ref().and_then(|levels| levels.earlier.clone()));
+        earlier.map(|earlier| format!("compared with {earlier}, dashed")).unwrap_or_default()
+    });
     let day_note = Signal::derive(move || {
         members
             .data
             .with(|members| members.as_ref().map(|members| format!("effective {}", members.day)))
             .unwrap_or_default()
+    });
+    let hidden_sentences = Signal::derive(move || {
+        let known = known.get();
+        hidden.data.with(|hidden| {
+            let hidden = hidden.as_ref().filter(|hidden| hidden.known == known);
+            hidden.map(|hidden| hidden_sentence(hidden)).unwrap_or_default()
+        })
     });
     let figure = move |of: fn(&LevelPicture) -> Figure| {
         Signal::derive(move || {
@@ -110,46 +125,22 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     };
     view! {
         {move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> })}
-        {move || {
-            let micros = known.get().instant()?;
-            let hidden = move || hidden.data.with(|hidden| {
-                let hidden = hidden.as_ref().filter(|hidden| hidden.known == Known::At(micros));
-                hidden.map(|hidden| hidden_sentence(hidden))
-            });
-            Some(view! {
-                <div class="known-banner" data-testid="known-banner" role="status">
-                    <p>
-                        <strong>"As known on " {time::moment_text(micros)} "."</strong>
-                        " "
-                        {hidden}
-                    </p>
-                    <button type="button" data-testid="return-to-now" on:click=move |_| return_to_now()>
-                        "Return to now"
-                    </button>
-                    <span class="key-hint">"or Escape"</span>
-                </div>
-            })
-        }}
-        <div class="control-bar">
-            <EffectiveControls range today set=set_range />
-            <KnownControls
-                name="Known"
-                testid="known-field"
-                known
-                now
-                set=Callback::new(move |known| set_known(known, Step::Push))
-            />
-        </div>
+        <KnownBanner known hidden=hidden_sentences return_to_now />
+        <TimePlane
+            live
+            effective=EffectiveAxis { choice: effective, facts: facts.into(), set: set_effective }
+            marks=vec![KnownMark { name: "Known", sign: "", testid: "known", choice: known_choice, known, set: set_known }]
+            known_first=first
+            compare=CompareChoice { choice: compare, compared, set: set_compare }
+            busy
+        />
         <dl class="kpi-row">
             <Kpi name="Level" unit="index points" testid="kpi-level" figure=figure(level_figure) />
             <Kpi name="Change on the day before" unit="index points" testid="kpi-change" figure=figure(change_figure) />
             <Kpi name="Restated since then" unit="index points" testid="kpi-restated" figure=figure(restated_figure) />
         </dl>
-        <TileFrame title=format!("{} level", index::INDEX_ID) testid="tile-level" status=levels.status>
-            <div class="plane">
-                <ChartView testid="chart-level" table_testid="table-level" picture />
-                <KnownSlider first known now set=slide />
-            </div>
+        <TileFrame title=format!("{} level", index::INDEX_ID) testid="tile-level" status=levels.status note=compared_note>
+            <ChartView testid="chart-level" table_testid="table-level" picture />
         </TileFrame>
         <TileFrame title="Constituents" testid="tile-constituents" status=members.status note=day_note>
             <GridView label="Table of constituents" testid="table-constituents" grid />
@@ -161,31 +152,42 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
 struct LevelPicture {
     picture: Arc<Picture>,
     known: Known,
+    /// First and last day that are shown.
+    seen: (i64, i64),
     /// The last day shown, its level, and the level of the day before it.
     last: Option<(i64, f64, Option<f64>)>,
-    /// The level of the last day now, when known is in the past.
+    /// The level of the last day now, when something else is shown.
     last_now: Option<f64>,
+    /// The days of the earlier period that is shown beside.
+    earlier: Option<String>,
 }
 
-fn level_picture(table: &Arc<Table>, known: Known) -> Result<Result<LevelPicture, String>, String> {
+fn level_picture(table: &Arc<Table>, about: &About) -> Result<Result<LevelPicture, String>, String> {
+    let name = match about.known {
+        Known::Now => "Level",
+        Known::At(_) => "As known then",
+        Known::First => "As first published",
+    };
+    let earlier = about.compared.map(|compared| compared.days.text());
     let (mut shown, mut now) = (days_of(table, "shown")?, days_of(table, "now")?);
+    let first = shown.first().map(|(day, _)| *day);
     let Some((day, level)) = shown.pop() else {
-        let why = match known {
-            Known::Now => "No prices are effective in this range. Choose a longer one.",
+        let why = match about.known {
             Known::At(_) => "Nothing was known of this range by then. Move known up, or choose an earlier range.",
+            _ => "No prices are effective in this range. Choose a longer one.",
         };
         return Ok(Err(why.to_owned()));
     };
     now.retain(|(other, _)| *other == day);
-    let name = if known == Known::Now { "Level" } else { "As known then" };
     let style = |value: &str, name: &str, color, dashed| SeriesStyle {
         value: value.to_owned(),
         name: name.to_owned(),
         color,
         dashed,
     };
-    let then = style("shown", name, 1, false);
-    let styles = if known == Known::Now { vec![then] } else { vec![style("now", "As known now", 2, true), then] };
+    let now_style = (about.known != Known::Now).then(|| style("now", "As known now", 2, true));
+    let earlier_style = earlier.as_deref().map(|days| style("earlier", days, 3, true));
+    let styles = now_style.into_iter().chain(earlier_style).chain([style("shown", name, 1, false)]).collect();
     let level_channel =
         Channel::of("level").called("Level", "index points").written(ValueFormat::Fixed(LEVEL_DECIMALS));
     let spec = ChartSpec {
@@ -200,9 +202,11 @@ fn level_picture(table: &Arc<Table>, known: Known) -> Result<Result<LevelPicture
     };
     Ok(Ok(LevelPicture {
         picture: Arc::new(Picture::new(Data::new(Arc::new(spec), table.clone())?)),
-        known,
+        known: about.known,
+        seen: (time::day_of(first.unwrap_or(day)), time::day_of(day)),
         last: Some((day, level, shown.pop().map(|(_, level)| level))),
         last_now: now.pop().map(|(_, level)| level),
+        earlier,
     }))
 }
 
@@ -232,6 +236,7 @@ fn restated_figure(picture: &LevelPicture) -> Figure {
         (Known::Now, _) => {
             Figure::new(number::fixed_text(0.0, LEVEL_DECIMALS), "known now: nothing later to compare with")
         }
+        (Known::First, Some(now)) => difference(now - level, level, ", from first published to now"),
         (_, Some(now)) => difference(now - level, level, ", from then to now"),
         (_, None) => Figure::new("–".to_owned(), "this day is no longer priced"),
     }
@@ -333,7 +338,7 @@ mod tests {
             ("day", Arc::new(TimestampMicrosecondArray::from(days.to_vec()).with_timezone("+00:00"))),
             ("level", Arc::new(Float64Array::from(levels.to_vec()))),
         ]);
-        level_picture(&Arc::new(table), known).unwrap().unwrap()
+        level_picture(&Arc::new(table), &About { known, ..About::default() }).unwrap().unwrap()
     }
 
     #[test]

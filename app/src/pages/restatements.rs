@@ -12,7 +12,7 @@ use crate::{
         chart::{ChartView, Picture},
         kpi::{Figure, Kpi},
         tile::TileFrame,
-        time_controls::{EffectiveControls, KnownControls},
+        time_plane::{EffectiveAxis, Gesture, KnownMark, TimePlane},
         whole::Whole,
     },
     format::{
@@ -25,7 +25,7 @@ use crate::{
     root::with_datasets,
     state::{
         address::{Address, Step},
-        coordinates::{EffectiveRange, Known},
+        coordinates::{Effective, Known, KnownChoice},
         datasets::{DatasetList, is_unsettled},
         tile::{PageRead, use_tile},
     },
@@ -40,23 +40,28 @@ const USUAL_DAYS_BACK: i64 = 7;
 /// What an address asks to compare.
 pub struct Choice {
     /// The earlier known time.
-    pub a: Known,
+    pub a: KnownChoice,
     /// The later known time.
-    pub b: Known,
+    pub b: KnownChoice,
     /// The effective range.
-    pub range: EffectiveRange,
+    pub effective: Effective,
     /// What in the address could not be read.
     pub problem: Option<String>,
 }
 
 /// Reads the address, parameter by parameter.
 pub fn choice_of(get: impl Fn(&str) -> Option<String>, today: i64) -> Choice {
-    let (range, range_problem) = EffectiveRange::parse(get("from").as_deref(), get("to").as_deref());
-    let usual = Known::At((today - USUAL_DAYS_BACK) * DAY_MICROS);
-    let a = get("a").map_or(Ok(usual), |text| Known::parse(Some(&text)));
-    let b = Known::parse(get("b").as_deref());
-    let problem = range_problem.or_else(|| a.clone().err()).or_else(|| b.clone().err());
-    Choice { a: a.unwrap_or(usual), b: b.unwrap_or(Known::Now), range, problem }
+    let (effective, effective_problem) = Effective::read(&get);
+    let usual = KnownChoice::Exactly(Known::At((today - USUAL_DAYS_BACK) * DAY_MICROS));
+    let a = get("a").map_or(Ok(usual), |text| KnownChoice::parse(Some(&text)));
+    let b = KnownChoice::parse(get("b").as_deref());
+    let problem = effective_problem.or_else(|| a.clone().err()).or_else(|| b.clone().err());
+    Choice { a: a.unwrap_or(usual), b: b.unwrap_or(KnownChoice::NOW), effective, problem }
+}
+
+/// The address parameter of the earlier known time, which is not now by itself.
+fn a_parameter(a: KnownChoice) -> String {
+    a.parameter().unwrap_or_else(|| "now".to_owned())
 }
 
 /// The dataset that is shown: the one named, else one in which restatements are usual, else the first.
@@ -80,12 +85,14 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     let live = expect_context::<Live>();
     let address = Address::of_page();
     let today = Memo::new(move |_| live.today());
-    let now = Memo::new(move |_| live.now.get());
     let choice = move || choice_of(|name| address.get(name), today.get());
-    let a = Memo::new(move |_| choice().a);
-    let b = Memo::new(move |_| choice().b);
-    let range = Memo::new(move |_| choice().range);
-    let days = Memo::new(move |_| range.get().days(today.get()));
+    let a_choice = Memo::new(move |_| choice().a);
+    let b_choice = Memo::new(move |_| choice().b);
+    let effective = Memo::new(move |_| choice().effective);
+    let known =
+        move |choice: Memo<KnownChoice>| Memo::new(move |_| choice.get().at(live.now.get(), live.head_micros()));
+    let (a, b) = (known(a_choice), known(b_choice));
+    let days = Memo::new(move |_| effective.get().days(today.get()));
     let misread = Memo::new(move |_| choice().problem);
     let list = DatasetList::follow(live, datasets, problem, is_unsettled);
     let dataset = Memo::new(move |_| {
@@ -108,7 +115,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         dataset.with(|dataset| {
             let DatasetSummary { name, definition, .. } = dataset.as_ref()?;
             let (a, b, days) = (a.get(), b.get(), days.get());
-            let about = About { known: b, dataset: name.clone(), tick: 0 };
+            let about = About { known: b, dataset: name.clone(), ..About::default() };
             Some(page.request(sql(&Comparison { dataset: name, definition, a, b, days }), about))
         })
     };
@@ -124,20 +131,24 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     );
     let by_day = use_tile(Some(page), move || ask(|comparison| comparison.by_day()), |table, _| by_day_picture(table));
 
-    let set_range = Callback::new(move |range: EffectiveRange| {
-        let (from, to) = range.parameters();
-        address.set(vec![("from", from), ("to", to)], Step::Push);
+    let set_effective = Callback::new(move |(effective, gesture): (Effective, Gesture)| {
+        address.set(Vec::from(effective.changes()), gesture.step());
     });
-    let set_a = Callback::new(move |known: Known| {
-        let parameter = known.parameter().unwrap_or_else(|| "now".to_owned());
-        address.set(vec![("a", Some(parameter))], Step::Push);
+    let set_a = Callback::new(move |(known, gesture): (KnownChoice, Gesture)| {
+        address.set(vec![("a", Some(a_parameter(known)))], gesture.step());
     });
-    let set_b = Callback::new(move |known: Known| address.set(vec![("b", known.parameter())], Step::Push));
+    let set_b = Callback::new(move |(known, gesture): (KnownChoice, Gesture)| {
+        address.set(vec![("b", known.parameter())], gesture.step());
+    });
     let swap = move || {
-        let (a, b) = (a.get_untracked(), b.get_untracked());
-        let new_a = b.parameter().unwrap_or_else(|| "now".to_owned());
-        address.set(vec![("a", Some(new_a)), ("b", a.parameter())], Step::Push);
+        let (a, b) = (a_choice.get_untracked(), b_choice.get_untracked());
+        address.set(vec![("a", Some(a_parameter(b))), ("b", a.parameter())], Step::Push);
     };
+    let known_first = Memo::new(move |_| dataset.with(|dataset| Some(dataset.as_ref()?.known?.0.micros())));
+    let marks = vec![
+        KnownMark { name: "Known, A", sign: "A", testid: "known-a", choice: a_choice, known: a, set: set_a },
+        KnownMark { name: "Known, B", sign: "B", testid: "known-b", choice: b_choice, known: b, set: set_b },
+    ];
     let figure = move |of: fn(&Counts) -> u64, note: &'static str| {
         Signal::derive(move || {
             counts.data.with(|counts| {
@@ -160,13 +171,16 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         }}
         <div class="control-bar">
             <DatasetSelect list dataset address />
-            <EffectiveControls range today set=set_range />
-            <KnownControls name="Known, A" testid="known-a-field" known=a now set=set_a />
-            <KnownControls name="Known, B" testid="known-b-field" known=b now set=set_b />
             <button type="button" class="swap" data-testid="swap" on:click=move |_| swap()>
                 "Swap A and B"
             </button>
         </div>
+        <TimePlane
+            live
+            effective=EffectiveAxis { choice: effective, facts: Signal::stored(None), set: set_effective }
+            marks
+            known_first
+        />
         <dl class="kpi-row">
             <Kpi name="+ added" unit="rows" testid="kpi-added" figure=figure(|counts| counts.added, "known at B, not at A") />
             <Kpi name="− removed" unit="rows" testid="kpi-removed" figure=figure(|counts| counts.removed, "known at A, no longer at B") />
@@ -303,17 +317,17 @@ mod tests {
     #[test]
     fn an_address_without_parameters_compares_a_week_ago_with_now() {
         let choice = choice_of(|_| None, 20_543);
-        assert_eq!(choice.a, Known::At(20_536 * DAY_MICROS));
-        assert_eq!((choice.b, choice.problem), (Known::Now, None));
-        assert_eq!(choice.range.days(20_543).text(), "from 31 Dec 2025");
+        assert_eq!(choice.a, KnownChoice::Exactly(Known::At(20_536 * DAY_MICROS)));
+        assert_eq!((choice.b, choice.problem), (KnownChoice::NOW, None));
+        assert_eq!(choice.effective.days(20_543).text(), "from 31 Dec 2025");
     }
 
     #[test]
     fn what_cannot_be_read_is_named_and_replaced() {
         let choice = choice_of(|name| (name == "a").then(|| "yesterday".to_owned()), 20_543);
         assert!(choice.problem.unwrap().contains("'yesterday'"));
-        assert_eq!(choice.a, Known::At(20_536 * DAY_MICROS));
-        assert_eq!(choice_of(|name| (name == "a").then(|| "now".to_owned()), 20_543).a, Known::Now);
+        assert_eq!(choice.a, KnownChoice::Exactly(Known::At(20_536 * DAY_MICROS)));
+        assert_eq!(choice_of(|name| (name == "a").then(|| "now".to_owned()), 20_543).a, KnownChoice::NOW);
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use gloo_net::http::{Request as HttpRequest, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::{arrow::Table, state::coordinates::Known};
+use crate::{
+    arrow::Table,
+    state::coordinates::{Compared, Known},
+};
 
 const SQL_ADDRESS: &str = "/api/v1/sql";
 const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
@@ -28,6 +31,8 @@ pub struct Request {
 pub struct About {
     /// The known time.
     pub known: Known,
+    /// The earlier period it is compared with.
+    pub compared: Option<Compared>,
     /// The dataset, where the page shows any.
     pub dataset: String,
     /// Moves on when the same statement has to be asked again.
@@ -36,7 +41,7 @@ pub struct About {
 
 impl Default for About {
     fn default() -> About {
-        About { known: Known::Now, dataset: String::new(), tick: 0 }
+        About { known: Known::Now, compared: None, dataset: String::new(), tick: 0 }
     }
 }
 

@@ -76,7 +76,7 @@ impl Comparison<'_> {
         let table = quoted(self.dataset);
         let side = |known: Known| {
             let range = self.days.overlaps("valid_from", "valid_to");
-            format!("(SELECT * FROM {table}{} WHERE TRUE{range})", known.clause())
+            format!("(SELECT * FROM {} WHERE TRUE{range})", known.table(&table))
         };
         let mut keys = String::new();
         for key in self.definition.key_columns() {

@@ -47,7 +47,7 @@ impl Address {
             }
             let replace = step == Step::Replace;
             let options = NavigateOptions { resolve: false, replace, scroll: false, ..NavigateOptions::default() };
-            let address = format!("{}{}", path.get_untracked(), query.to_query_string());
+            let address = format!("{}{}", path.get_untracked(), readable(query.to_query_string()));
             if let Some(navigate) = navigate {
                 navigate.with_value(|navigate| navigate(&address, options));
             }
@@ -64,4 +64,9 @@ impl Address {
     pub fn set(&self, changes: Vec<Change>, step: Step) {
         self.change.with_value(|change| change(changes, step));
     }
+}
+
+/// A colon needs no escape in a query, and times are full of them.
+fn readable(query: String) -> String {
+    query.replace("%3A", ":")
 }

@@ -1,0 +1,50 @@
+//! The sentence over old knowledge, and the way back to now.
+
+use leptos::{ev, prelude::*};
+
+use super::whole::Whole;
+use crate::{format::time, state::coordinates::Known};
+
+/// Says that a page does not show what is known now, whatever else does. Escape returns to now unless something on the page has
+/// taken the key.
+#[component]
+pub fn KnownBanner(
+    known: Memo<Known>,
+    /// What a moment in the past hides, as a sentence; empty while that is not known.
+    hidden: Signal<String>,
+    return_to_now: Callback<()>,
+) -> impl IntoView {
+    Effect::new(move |_| {
+        let escape = window_event_listener(ev::keydown, move |event| {
+            if event.key() == "Escape" && !event.default_prevented() && known.get_untracked() != Known::Now {
+                return_to_now.run(());
+            }
+        });
+        on_cleanup(move || escape.remove());
+    });
+    let sentences = move || match known.get() {
+        Known::Now => None,
+        Known::At(micros) => Some((format!("As known on {}.", time::moment_text(micros)), hidden.get())),
+        Known::First => {
+            let rest = "Every fact is shown as it was when it became known first; later corrections are left out.";
+            Some(("As first published.".to_owned(), rest.to_owned()))
+        }
+    };
+    let banner = move |(first, rest): (String, String)| {
+        view! {
+            <div class="known-banner" data-testid="known-banner" role="status">
+                <p>
+                    <strong>{first}</strong>
+                    " "
+                    {rest}
+                </p>
+                <button type="button" data-testid="return-to-now" on:click=move |_| return_to_now.run(())>
+                    "Return to now"
+                </button>
+                <span class="key-hint">"or Escape"</span>
+            </div>
+        }
+        .whole()
+    };
+    view! { {move || sentences().map(banner)} }.whole()
+}
