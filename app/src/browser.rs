@@ -1,7 +1,10 @@
 //! The few things that are asked of the browser directly. On the server the clock is its own and the rest is absent.
 
+pub mod zone;
+
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use web_sys::{KeyboardEvent, ScrollIntoViewOptions, ScrollLogicalPosition};
 
 /// Microseconds since 1970-01-01 UTC.
 #[cfg(target_arch = "wasm32")]
@@ -17,8 +20,20 @@ pub fn now_micros() -> i64 {
 }
 
 /// The `<html>` element.
-pub fn root_element() -> Option<web_sys::Element> {
+fn root_element() -> Option<web_sys::Element> {
     web_sys::window()?.document()?.document_element()
+}
+
+/// Sets an attribute of the `<html>` element, by which the stylesheet knows the theme and the density.
+pub fn set_root_attribute(name: &str, value: &str) {
+    if root_element().is_some_and(|root| root.set_attribute(name, value).is_err()) {
+        leptos::logging::warn!("{name} could not be set");
+    }
+}
+
+/// The language this browser prefers, as a BCP 47 tag; empty where it names none.
+pub fn language() -> String {
+    web_sys::window().and_then(|window| window.navigator().language()).unwrap_or_default()
 }
 
 /// A custom property of the page as it is now; empty where there is none.
@@ -84,6 +99,26 @@ pub fn scroll_to(id: &str) {
     if let Some(element) = element(id) {
         element.scroll_into_view();
     }
+}
+
+/// Brings the element with this id into sight, moving no more than that takes.
+pub fn reveal(id: &str) {
+    if let Some(element) = element(id) {
+        let options = ScrollIntoViewOptions::new();
+        options.set_block(ScrollLogicalPosition::Nearest);
+        element.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+}
+
+/// The whole address of the page, with its coordinates.
+pub fn page_address() -> String {
+    web_sys::window().and_then(|window| window.location().href().ok()).unwrap_or_default()
+}
+
+/// Whether a key was typed into a field, where letters are letters.
+pub fn is_typing(event: &KeyboardEvent) -> bool {
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    target.is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA"))
 }
 
 fn element(id: &str) -> Option<web_sys::Element> {

@@ -18,6 +18,7 @@ pub mod queries;
 mod root;
 mod shell;
 pub mod state;
+pub mod tokens;
 
 pub use root::App;
 pub use shell::{content_security_policy, shell};

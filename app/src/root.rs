@@ -10,12 +10,14 @@ use model::DatasetSummary;
 
 use crate::{
     components::{chrome::Chrome, theme::Theme, whole::Whole},
+    format::style::track_style,
     live::Live,
     pages::{
-        benchmark_index::BenchmarkIndex, docs::Docs, home::Home, not_found::NotFound, pipeline::Pipeline,
-        restatements::Restatements,
+        benchmark_index::BenchmarkIndex, design::Design, docs::Docs, home::Home, not_found::NotFound,
+        pipeline::Pipeline, restatements::Restatements,
     },
     queries::datasets::datasets,
+    state::display::Display,
 };
 
 /// The datasets as they were when the page was rendered.
@@ -27,6 +29,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     Live::provide();
     Theme::provide();
+    Display::provide();
     let datasets: Datasets = Resource::new_blocking(|| (), |()| datasets());
     provide_context(datasets);
     view! {
@@ -49,6 +52,7 @@ pub fn App() -> impl IntoView {
                         view=Pipeline
                         ssr=SsrMode::Async
                     />
+                    <Route path=StaticSegment("design") view=Design ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("docs"), OptionalParamSegment("page"))
                         view=Docs
@@ -61,12 +65,14 @@ pub fn App() -> impl IntoView {
 }
 
 /// Shows a page once the list of datasets is there; the server waits for it, the browser already has it. Where the list
-/// could not be read, the page gets an empty one and the reason.
+/// could not be read, the page gets an empty one and the reason. Pages keep what they wrote, so they are made anew when the
+/// reader wants it written in another way.
 pub fn with_datasets(page: fn(Vec<DatasetSummary>, Option<String>) -> AnyView) -> AnyView {
     let datasets = use_context::<Datasets>();
     view! {
         <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>
             {move || {
+                track_style();
                 Suspend::new(async move {
                     let read = match datasets {
                         Some(datasets) => datasets.await,

@@ -5,12 +5,15 @@ use leptos_meta::MetaTags;
 
 use crate::root::App;
 
-/// Runs before the first paint, so that no page flashes in the wrong theme. `choice` is what the user chose (`system`,
-/// `light`, `dark`); `data-theme` is always one of the two that the tokens know. The event makes charts draw again, also when
-/// the fonts have arrived.
-const THEME_SCRIPT: &str = r#"(function () {
-  var choice = null;
-  try { choice = localStorage.getItem("tidemark-theme"); } catch (e) {}
+/// Runs before the first paint, so that no page flashes in the wrong theme or density. `choice` is what the user chose
+/// (`system`, `light`, `dark`); `data-theme` is always one of the two that the tokens know, and so is `data-density`. The event
+/// makes charts draw again, also when the fonts have arrived.
+const DISPLAY_SCRIPT: &str = r#"(function () {
+  var choice = null, density = null;
+  try {
+    choice = localStorage.getItem("tidemark-theme");
+    density = localStorage.getItem("tidemark-density");
+  } catch (e) {}
   if (choice !== "light" && choice !== "dark") { choice = "system"; }
   var root = document.documentElement;
   var query = matchMedia("(prefers-color-scheme: dark)");
@@ -20,6 +23,7 @@ const THEME_SCRIPT: &str = r#"(function () {
     dispatchEvent(new Event("tidemark-theme"));
   }
   root.dataset.themeChoice = choice;
+  root.dataset.density = density === "compact" ? density : "comfortable";
   apply();
   query.addEventListener("change", apply);
   document.fonts.ready.then(function () { dispatchEvent(new Event("tidemark-theme")); });
@@ -67,12 +71,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     send_policy();
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme="light" data-theme-choice="system">
+        <html lang="en" data-theme="light" data-theme-choice="system" data-density="comfortable">
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
-                <script nonce=use_nonce()>{THEME_SCRIPT}</script>
+                <script nonce=use_nonce()>{DISPLAY_SCRIPT}</script>
                 <link rel="icon" href="/style/assets/mark.svg" type="image/svg+xml" />
                 <link
                     rel="preload"

@@ -8,8 +8,9 @@ use leptos_router::{
 };
 
 use super::{
+    display_menu::DisplayMenu,
     icon::{self, icon, mark},
-    theme::ThemeSwitch,
+    palette::CommandPalette,
     whole::Whole,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// A page of the navigation: address, title, word, icon.
-const PAGES: [(&str, &str, &str, &str); 5] = [
+pub const PAGES: [(&str, &str, &str, &str); 5] = [
     ("/", "Home", "Home", icon::HOME),
     (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
     (RESTATEMENTS, "Restatements", "Restatements", icon::SWAP),
@@ -36,6 +37,13 @@ pub const RESTATEMENTS: &str = "/dashboards/restatements";
 pub const PIPELINE: &str = "/dashboards/pipeline";
 /// Address of the documentation; its pages are below.
 pub const DOCS: &str = "/docs";
+/// Address of the design system, which the navigation leaves to the documentation and the palette.
+pub const DESIGN: &str = "/design";
+
+/// Address of what there is to see of a dataset.
+pub fn dataset_address(name: &str) -> String {
+    format!("{RESTATEMENTS}?dataset={name}")
+}
 
 /// The coordinates of a page in words.
 #[derive(Clone, PartialEq)]
@@ -48,6 +56,7 @@ struct Coordinates {
 fn title_of(path: &str) -> &'static str {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     let title = PAGES.iter().find(|page| page.0 == path).map(|page| page.1);
+    let title = title.or_else(|| (path == DESIGN).then_some("Design"));
     title.or_else(|| docs::title_of(path)).unwrap_or("Page not found")
 }
 
@@ -118,7 +127,8 @@ pub fn Chrome(children: Children) -> impl IntoView {
                     </div>
                 </dl>
                 <LiveStatus live />
-                <ThemeSwitch />
+                <CommandPalette />
+                <DisplayMenu />
             </header>
             <nav class="side-nav" aria-label="Pages">
                 <ul>{Vec::from(PAGES.map(|page| nav_item(page, path)))}</ul>
@@ -162,7 +172,7 @@ fn LiveStatus(live: Live) -> impl IntoView {
         Connection::Reconnecting => "reconnecting",
     };
     let epoch = move || live.head.with(|head| head.as_ref().map_or(0, |head| head.epoch)).to_string();
-    let day = move || live.head_micros().map(|micros| time::day_text(time::day_of(micros)) + ", ");
+    let day = move || live.head_micros().map(|micros| time::moment_day_text(micros) + ", ");
     let clock = move || live.head_micros().map_or_else(|| "no commit yet".to_owned(), time::clock_seconds_text);
     view! {
         <p class="live" data-testid="live-status" data-connection=word data-epoch=epoch title="Time of the last commit">
@@ -197,6 +207,7 @@ mod tests {
         assert_eq!(coordinates_of("/", &ParamsMap::new(), now, None).known, "now");
         assert_eq!(title_of("/dashboards/pipeline/"), "Pipeline");
         assert_eq!(title_of("/docs/grammar"), "Grammar");
+        assert_eq!(title_of(DESIGN), "Design");
         assert_eq!(title_of("/elsewhere"), "Page not found");
     }
 }

@@ -29,6 +29,10 @@ pub const LINE: &str = "M3 3v14h14M6 12.5l3.5-4 3 2.5L17 5.5";
 pub const SWAP: &str = "M3 7h13m-3.5-3.5L16 7l-3.5 3.5M17 13H4m3.5-3.5L4 13l3.5 3.5";
 /// An open book.
 pub const BOOK: &str = "M10 5.5C8 4 5.5 3.5 3 4v11.5c2.5-.5 5 0 7 1.5 2-1.5 4.5-2 7-1.5V4c-2.5-.5-5 0-7 1.5zM10 5.5V17";
+/// A magnifying glass.
+pub const SEARCH: &str = "M14 8.5a5.5 5.5 0 1 1-11 0 5.5 5.5 0 0 1 11 0zM12.5 12.5 17 17";
+/// Two sliders.
+pub const SLIDERS: &str = "M3 6h8m4 0h2M3 14h2m4 0h8M13 4v4M7 12v4";
 /// A pulse.
 pub const PULSE: &str = "M2 10.5h4L8.5 4l3.5 12 2.5-5.5H18";
 /// A triangle that points on.

@@ -1,12 +1,17 @@
-//! Views: values in, markup out. Nothing here reads data; colours and sizes are the stylesheet's.
+//! Views: values in, markup out. Nothing here reads data but the palette, which asks for the names of what there is; colours
+//! and sizes are the stylesheet's.
 
 pub mod chart;
 pub mod chrome;
 pub mod data_grid;
+pub mod dialog;
+pub mod display_menu;
 pub mod grid;
 pub mod icon;
+pub mod keys;
 pub mod known_banner;
 pub mod kpi;
+pub mod palette;
 pub mod theme;
 pub mod tile;
 pub mod time_plane;

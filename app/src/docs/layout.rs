@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{SEARCH, SOURCES, address_of, escaped, markdown::Chapter, name_of, search};
+use super::{
+    SEARCH, SOURCES, address_of, escaped,
+    markdown::{Chapter, Section},
+    name_of, search,
+};
 use crate::{pages::docs::SEARCH_FIELD, queries::docs::MARKS};
 
 /// Questions that lead somewhere, for those whose own did not.
@@ -88,14 +92,18 @@ fn page_link(slug: &str, current: bool) -> String {
 fn all_sections(chapters: &[Chapter]) -> String {
     let lists = chapters.iter().filter(|chapter| !chapter.slug.is_empty()).map(|chapter| {
         let address = address_of(chapter.slug);
-        let sections = chapter.sections.iter().filter(|section| section.level == 2).map(|section| {
-            format!("<li><a href=\"{address}#{}\">{}</a></li>", escaped(&section.id), escaped(&section.title))
-        });
-        let sections: String = sections.collect();
+        let named = chapter.sections.iter().filter(|section| section.level > 1);
+        let sections: String = named.map(|section| section_link(&address, section)).collect();
         format!("<div><h3><a href=\"{address}\">{}</a></h3><ul>{sections}</ul></div>", escaped(&chapter.title))
     });
     let lists: String = lists.collect();
     format!("<h2 id=\"all-sections\">All sections</h2><div class=\"docs-index\">{lists}</div>")
+}
+
+/// Every section has an item of its own; those below another stand further in.
+fn section_link(address: &str, section: &Section) -> String {
+    let class = if section.level > 2 { " class=\"docs-below\"" } else { "" };
+    format!("<li{class}><a href=\"{address}#{}\">{}</a></li>", escaped(&section.id), escaped(&section.title))
 }
 
 fn next(chapters: &[Chapter], chapter: &Chapter) -> String {

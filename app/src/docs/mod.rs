@@ -18,7 +18,7 @@ use std::{borrow::Cow, sync::LazyLock};
 pub use example::{Example, Outcome};
 use markdown::Chapter;
 
-use crate::pages::docs::title_of;
+use crate::pages::docs::{address_of, title_of};
 
 /// Last part of the address and text of each page that is written; the titles are those of the navigation.
 const SOURCES: [(&str, &str); 7] = [
@@ -59,12 +59,6 @@ pub fn page(slug: &str, question: &str) -> Page {
 /// All examples, in the order in which a reader meets them. Those that write build on each other.
 pub fn examples() -> impl Iterator<Item = &'static Example> {
     CHAPTERS.iter().flat_map(|chapter| &chapter.examples)
-}
-
-/// Address of a page.
-fn address_of(slug: &str) -> String {
-    let base = crate::components::chrome::DOCS;
-    if slug.is_empty() { base.to_owned() } else { format!("{base}/{slug}") }
 }
 
 /// Title of a page, as the navigation has it.

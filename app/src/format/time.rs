@@ -1,6 +1,12 @@
-//! Instants and days as people read them, and as they type them. UTC everywhere, and it says so.
+//! Instants and days as people read them, and as they type them. Instants are written in the reader's zone and say so; days
+//! are calendar days, the same in every zone. Addresses and SQL are in UTC whoever reads.
 
 use model::Instant;
+
+use super::{
+    style::{Style, with_style},
+    zone::split_offset,
+};
 
 /// Microseconds in a day.
 pub const DAY_MICROS: i64 = 86_400_000_000;
@@ -62,17 +68,12 @@ pub fn day_of(micros: i64) -> i64 {
 
 /// `31 Mar 2026`.
 pub fn day_text(days: i64) -> String {
-    let date = civil(days);
-    format!("{} {} {}", date.day, month_name(date.month), date.year)
+    with_style(|style| style.locale.day(days))
 }
 
 /// `1 Jan – 31 Mar 2026`, with the first year only where it differs.
 pub fn day_range_text(from: i64, to: i64) -> String {
-    let (a, b) = (civil(from), civil(to));
-    if a.year == b.year {
-        return format!("{} {} – {}", a.day, month_name(a.month), day_text(to));
-    }
-    format!("{} – {}", day_text(from), day_text(to))
+    with_style(|style| style.locale.day_range(from, to))
 }
 
 /// Short name of a month, 1 to 12.
@@ -80,8 +81,9 @@ pub fn month_name(month: i64) -> &'static str {
     MONTHS[(month - 1).rem_euclid(12) as usize]
 }
 
-/// `18:00`, or `18:00:05` where there are seconds, or `18:00:05.25` where there is a fraction.
-pub fn clock_text(micros: i64) -> String {
+/// `18:00`, or `18:00:05` where there are seconds, or `18:00:05.25` where there is a fraction, of a clock that shows so many
+/// microseconds.
+fn clock(micros: i64, decimal: char) -> String {
     let of_day = micros.rem_euclid(DAY_MICROS);
     let seconds = of_day / SECOND_MICROS;
     let mut text = format!("{:02}:{:02}", seconds / 3_600, seconds / 60 % 60);
@@ -90,28 +92,51 @@ pub fn clock_text(micros: i64) -> String {
         text.push_str(&format!(":{:02}", seconds % 60));
     }
     if fraction != 0 {
-        text.push_str(format!(".{fraction:06}").trim_end_matches('0'));
+        text.push(decimal);
+        text.push_str(format!("{fraction:06}").trim_end_matches('0'));
     }
     text
 }
 
+/// As [`clock`] to whole seconds, always with them.
+fn clock_seconds(micros: i64) -> String {
+    let seconds = micros.div_euclid(SECOND_MICROS).rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A moment in a style: `31 Mar 2026, 18:00 UTC`, to the microsecond where there is more.
+pub fn moment(micros: i64, style: &Style) -> String {
+    let shown = style.zone.clock_micros(micros);
+    let (day, clock) = (style.locale.day(day_of(shown)), clock(shown, style.locale.decimal));
+    format!("{day}, {clock} {}", style.zone.text_at(micros))
+}
+
+/// `18:00`, or with seconds and fraction where there are some, in the reader's zone, which is not named: for axes.
+pub fn clock_text(micros: i64) -> String {
+    with_style(|style| clock(style.zone.clock_micros(micros), style.locale.decimal))
+}
+
 /// `31 Mar 2026, 18:00 UTC`, to the microsecond where there is more.
 pub fn moment_text(micros: i64) -> String {
-    format!("{}, {} UTC", day_text(day_of(micros)), clock_text(micros))
+    with_style(|style| moment(micros, style))
+}
+
+/// The day of an instant in the reader's zone: `31 Mar 2026`.
+pub fn moment_day_text(micros: i64) -> String {
+    with_style(|style| style.locale.day(day_of(style.zone.clock_micros(micros))))
 }
 
 /// `31 Mar 2026, 18:00:05 UTC`: whole seconds, for times that tick.
 pub fn moment_seconds_text(micros: i64) -> String {
-    format!("{}, {}", day_text(day_of(micros)), clock_seconds_text(micros))
+    format!("{}, {}", moment_day_text(micros), clock_seconds_text(micros))
 }
 
 /// `18:00:05 UTC`.
 pub fn clock_seconds_text(micros: i64) -> String {
-    let seconds = micros.div_euclid(SECOND_MICROS).rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+    with_style(|style| format!("{} {}", clock_seconds(style.zone.clock_micros(micros)), style.zone.text_at(micros)))
 }
 
-/// `31 Mar 2026` for a midnight, else as [`moment_text`]: for valid times, which mostly are days.
+/// `31 Mar 2026` for a midnight of UTC, which is a day, else as [`moment_text`]: for valid times, which mostly are days.
 pub fn valid_text(micros: i64) -> String {
     if micros.rem_euclid(DAY_MICROS) == 0 { day_text(day_of(micros)) } else { moment_text(micros) }
 }
@@ -124,26 +149,32 @@ pub fn iso_day(days: i64) -> String {
 
 /// `2026-03-31T18:00:00Z`, with a fraction only where there is one: for links and SQL.
 pub fn iso(micros: i64) -> String {
-    let mut clock = clock_text(micros);
+    let mut clock = clock(micros, '.');
     if clock.len() == 5 {
         clock.push_str(":00");
     }
     format!("{}T{clock}Z", iso_day(day_of(micros)))
 }
 
-/// `2026-03-31 18:00 UTC`: what a typed field shows.
+/// `2026-03-31 18:00 UTC`: what a typed field shows, in the reader's zone. [`parse_field`] reads it back.
 pub fn field_text(micros: i64) -> String {
-    format!("{} {} UTC", iso_day(day_of(micros)), clock_text(micros))
+    with_style(|style| field(micros, style))
 }
 
-/// Reads what people type: an ISO date, or a date and time with or without seconds, with `UTC`, `Z`, an offset or nothing.
+fn field(micros: i64, style: &Style) -> String {
+    let shown = style.zone.clock_micros(micros);
+    format!("{} {} {}", iso_day(day_of(shown)), clock(shown, '.'), style.zone.text_at(micros))
+}
+
+/// Reads what people type and what addresses say: an ISO date, or a date and time with or without seconds, with `UTC`,
+/// `UTC+2`, `Z`, an offset or nothing, which is UTC.
 pub fn parse_field(text: &str) -> Result<i64, String> {
     let text = text.trim();
-    let bare = text.strip_suffix("UTC").or_else(|| text.strip_suffix("utc")).unwrap_or(text).trim();
+    let (bare, ahead_secs) = split_offset(text).unwrap_or((text, 0));
     let minutes_only = bare.len() == 16 && bare.is_ascii() && bare.as_bytes()[13] == b':';
     let full = if minutes_only { format!("{bare}:00Z") } else { bare.to_owned() };
     match Instant::parse(&full) {
-        Ok(instant) => Ok(instant.micros()),
+        Ok(instant) => Ok(instant.micros().saturating_sub(ahead_secs * SECOND_MICROS)),
         Err(_) => {
             Err(format!("'{}' is not a time such as 2026-03-31 18:00 UTC", text.chars().take(40).collect::<String>()))
         }
@@ -153,6 +184,10 @@ pub fn parse_field(text: &str) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::{
+        locale::LOCALES,
+        zone::{Zone, central_europe},
+    };
     use proptest::prelude::*;
 
     const SPRING: i64 = 1_774_980_000_000_000;
@@ -167,6 +202,19 @@ mod tests {
         assert_eq!(iso(SPRING + 1), "2026-03-31T18:00:00.000001Z");
         assert_eq!(field_text(SPRING), "2026-03-31 18:00 UTC");
         assert_eq!(iso(-1), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn in_another_zone_moments_keep_their_instant_over_a_change_of_clocks() {
+        let style = Style { locale: &LOCALES[0], zone: Zone::new("Europe/Zurich".to_owned(), central_europe) };
+        assert_eq!(moment(SPRING, &style), "31 Mar 2026, 20:00 UTC+2");
+        let change = 1_774_746_000 * SECOND_MICROS;
+        assert_eq!(moment(change - SECOND_MICROS, &style), "29 Mar 2026, 01:59:59 UTC+1");
+        assert_eq!(moment(change, &style), "29 Mar 2026, 03:00 UTC+2");
+        // In autumn one hour comes twice; what is behind the clock tells the two apart.
+        let back = 1_792_890_000 * SECOND_MICROS;
+        assert_eq!(field(back - HOUR_MICROS / 2, &style), "2026-10-25 02:30 UTC+2");
+        assert_eq!(field(back + HOUR_MICROS / 2, &style), "2026-10-25 02:30 UTC+1");
     }
 
     #[test]
@@ -186,8 +234,14 @@ mod tests {
 
     #[test]
     fn a_typed_time_is_read_in_every_usual_shape() {
-        for text in ["2026-03-31 18:00 UTC", "2026-03-31 18:00", "2026-03-31T18:00:00Z", " 2026-03-31T20:00:00+02:00 "]
-        {
+        for text in [
+            "2026-03-31 18:00 UTC",
+            "2026-03-31 18:00",
+            "2026-03-31T18:00:00Z",
+            " 2026-03-31T20:00:00+02:00 ",
+            "2026-03-31 20:00 UTC+2",
+            "2026-03-31 14:30 utc-3:30",
+        ] {
             assert_eq!(parse_field(text), Ok(SPRING), "{text}");
         }
         assert_eq!(parse_field("2026-03-31").map(day_of), Ok(20_543));
@@ -204,6 +258,8 @@ mod tests {
         #[test]
         fn what_a_field_shows_reads_back(micros in 0_i64..4_000_000_000_000_000) {
             prop_assert_eq!(parse_field(&iso(micros)), Ok(micros));
+            let style = Style { locale: &LOCALES[2], zone: Zone::new("Europe/Zurich".to_owned(), central_europe) };
+            prop_assert_eq!(parse_field(&field(micros, &style)), Ok(micros));
         }
     }
 }

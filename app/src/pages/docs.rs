@@ -39,6 +39,11 @@ pub fn slug_of(path: &str) -> Option<&str> {
     }
 }
 
+/// Address of a documentation page, by the last part of it.
+pub fn address_of(slug: &str) -> String {
+    if slug.is_empty() { DOCS.to_owned() } else { format!("{DOCS}/{slug}") }
+}
+
 /// Title of a documentation page; `None` where there is no such page.
 pub fn title_of(path: &str) -> Option<&'static str> {
     let slug = slug_of(path)?;
@@ -135,9 +140,12 @@ pub fn Docs() -> impl IntoView {
 /// `/` leads to the search field, unless it is typed into another.
 fn focus_search(event: &KeyboardEvent) {
     let with_modifier = event.ctrl_key() || event.meta_key() || event.alt_key();
-    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    let typing = target.is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA"));
-    if event.key() == "/" && !with_modifier && !typing && !event.default_prevented() && browser::focus(SEARCH_FIELD) {
+    if event.key() == "/"
+        && !with_modifier
+        && !browser::is_typing(event)
+        && !event.default_prevented()
+        && browser::focus(SEARCH_FIELD)
+    {
         event.prevent_default();
     }
 }

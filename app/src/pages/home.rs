@@ -5,7 +5,7 @@ use model::{DatasetSummary, Mode};
 
 use crate::{
     components::{
-        chrome::{BENCHMARK_INDEX, PIPELINE, RESTATEMENTS},
+        chrome::{BENCHMARK_INDEX, PIPELINE, RESTATEMENTS, dataset_address},
         icon::{self, icon},
         kpi::{Figure, Kpi},
         whole::Whole,
@@ -152,7 +152,7 @@ fn dataset_row(dataset: &DatasetSummary) -> AnyView {
         (true, None) => "–".to_owned(),
         (true, Some((first, _))) => time::moment_seconds_text(first.micros()),
     };
-    let address = format!("{RESTATEMENTS}?dataset={}", dataset.name);
+    let address = dataset_address(&dataset.name);
     let numbers = [dataset.rows, dataset.counts.received, dataset.counts.in_flight, dataset.counts.quarantined];
     let numbers = numbers.map(|number| view! { <td class="number">{number::count_text(number)}</td> });
     view! {

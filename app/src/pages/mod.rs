@@ -2,6 +2,7 @@
 
 pub mod benchmark_index;
 mod change_cells;
+pub mod design;
 pub mod docs;
 pub mod home;
 pub mod not_found;

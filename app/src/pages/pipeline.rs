@@ -17,6 +17,7 @@ use crate::{
     },
     format::{
         number,
+        style::track_style,
         time::{self, SECOND_MICROS},
     },
     live::Live,
@@ -81,9 +82,20 @@ const CHARTS: [LiveChart; 4] = [
     },
 ];
 
-/// The page.
+/// The page, made anew when the reader wants it written in another way.
 #[component]
 pub fn Pipeline() -> impl IntoView {
+    view! {
+        {move || {
+            track_style();
+            view! { <Dashboard /> }.whole()
+        }}
+    }
+    .whole()
+}
+
+#[component]
+fn Dashboard() -> impl IntoView {
     let live = expect_context::<Live>();
     // System tables are about the process, not about facts: they are read as they are, under no snapshot.
     let ask = |sql: String, tick: i64| Request { sql, snapshot: None, about: About { tick, ..About::default() } };

@@ -1,6 +1,10 @@
-//! The text of the documentation, for a browser that has come to it from another page.
+//! The text of the documentation, for a browser that has come to it from another page, and the names of its sections.
 
 use gloo_net::http::Request;
+use wasm_bindgen::JsCast;
+use web_sys::Element;
+
+use crate::pages::docs::address_of;
 
 /// What stands before and after the text in a page that the server has rendered.
 pub const MARKS: (&str, &str) = ("<!--docs-->", "<!--/docs-->");
@@ -12,6 +16,37 @@ pub async fn text(address: &str) -> Result<String, String> {
     // A page that is not there has a text as well, with another status.
     let page = response.text().await.map_err(unreachable)?;
     between_marks(&page).map(str::to_owned).ok_or_else(|| "The documentation could not be read.".to_owned())
+}
+
+/// A section of the documentation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Its heading.
+    pub title: String,
+    /// The page it stands on.
+    pub page: String,
+    /// Its address.
+    pub address: String,
+}
+
+/// All sections, as the overview lists them. The error is a sentence for the user.
+pub async fn sections() -> Result<Vec<Section>, String> {
+    let html = text(&address_of("")).await?;
+    listed(&html).ok_or_else(|| "The sections of the documentation could not be read.".to_owned())
+}
+
+fn listed(html: &str) -> Option<Vec<Section>> {
+    // Never part of the page: nothing in it is loaded or run.
+    let overview = web_sys::window()?.document()?.create_element("div").ok()?;
+    overview.set_inner_html(html);
+    let links = overview.query_selector_all(".docs-index li a").ok()?;
+    let link = |index| links.get(index)?.dyn_into::<Element>().ok();
+    Some((0..links.length()).filter_map(|index| section(&link(index)?)).collect())
+}
+
+fn section(link: &Element) -> Option<Section> {
+    let page = link.closest("div").ok()??.query_selector("h3").ok()??.text_content()?;
+    Some(Section { title: link.text_content()?, page, address: link.get_attribute("href")? })
 }
 
 fn between_marks(page: &str) -> Option<&str> {

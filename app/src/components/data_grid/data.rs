@@ -5,6 +5,7 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 use crate::{
     arrow::Table,
     charts::{Channel, Data, Mark},
+    format::style::with_style,
 };
 
 /// A chart told as a table has one column for each series up to so many; beyond, a row for each row of the answer.
@@ -112,24 +113,21 @@ impl GridData {
     /// A row for each x, a column for each series.
     fn pivoted(data: &Data) -> GridData {
         let unit = data.spec.unit();
-        // As they are drawn, from the uppermost down.
-        let order: Vec<usize> = (0..data.series.len()).rev().collect();
         let mut columns = vec![GridColumn::text(&time_titled(data).header())];
-        columns.extend(order.iter().map(|series| {
-            let name = &data.series[*series].name;
+        columns.extend(data.series.iter().map(|series| {
+            let name = &series.name;
             GridColumn::number(&if unit.is_empty() { name.clone() } else { format!("{name}, {unit}") })
         }));
         let mut places: HashMap<u64, usize> = HashMap::new();
         let mut rows: Vec<(f64, Vec<String>)> = Vec::new();
         data.visit(|spot| {
             let place = *places.entry(spot.x.to_bits()).or_insert_with(|| {
-                rows.push((
-                    spot.x,
-                    [data.x_text(spot.row)].into_iter().chain(order.iter().map(|_| String::new())).collect(),
-                ));
+                let mut cells = vec![String::new(); data.series.len() + 1];
+                cells[0] = data.x_text(spot.row);
+                rows.push((spot.x, cells));
                 rows.len() - 1
             });
-            let column = order.len() - spot.series;
+            let column = spot.series + 1;
             if let Some(cell) = rows[place].1.get_mut(column).filter(|_| spot.y.is_finite()) {
                 *cell = data.value_text(spot.series, spot.row);
             }
@@ -177,10 +175,7 @@ impl GridData {
                 cells.number(row).or_else(|| cells.instant_micros(row).map(|micros| micros as f64))
             }
             Source::Written(rows) => {
-                let text = rows.get(row)?.get(column)?;
-                let plain: String =
-                    text.chars().filter(|c| *c != ',').map(|c| if c == '−' { '-' } else { c }).collect();
-                plain.parse().ok()
+                written_number(rows.get(row)?.get(column)?)
             }
         }
     }
@@ -215,6 +210,17 @@ impl GridData {
             Source::Written(_) => self.columns.get(column).is_some_and(|column| column.numeric),
         }
     }
+}
+
+/// The number that a text says, written in the reader's locale.
+fn written_number(text: &str) -> Option<f64> {
+    let (group, decimal) = with_style(|style| (style.locale.group, style.locale.decimal));
+    let plain = text.chars().filter(|c| *c != group && !c.is_whitespace()).map(|c| match c {
+        '−' => '-',
+        c if c == decimal => '.',
+        c => c,
+    });
+    plain.collect::<String>().parse().ok()
 }
 
 /// The x channel with what its values are in its title.
@@ -273,8 +279,7 @@ fn comparison(text: &str) -> Option<(Compare, f64)> {
     const SIGNS: [(&str, Compare); 5] =
         [(">=", f64::ge), ("<=", f64::le), (">", f64::gt), ("<", f64::lt), ("=", f64::eq)];
     let (sign, holds) = SIGNS.into_iter().find(|(sign, _)| text.starts_with(sign))?;
-    let number = text[sign.len()..].trim().replace(',', "").replace('−', "-");
-    number.parse().ok().map(|number| (holds, number))
+    written_number(text[sign.len()..].trim()).map(|number| (holds, number))
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ pub use data::{Filter, GridColumn, GridData, Order};
 use sight::Sight;
 
 use super::whole::Whole;
-use crate::format::number;
+use crate::{browser, format::number, state::display::Display};
 
-/// Height of a row in CSS pixels, as `--row-height` says.
-const ROW_PX: f64 = 34.0;
+/// Height of a row in CSS pixels where there is no stylesheet to ask.
+const USUAL_ROW_PX: f64 = 38.0;
 /// Steps that Shift makes of one.
 const LONG_STEP: usize = 10;
 /// Tables with fewer rows than that need no filter.
@@ -36,6 +36,8 @@ struct Parts {
     rows: Memo<Arc<Vec<u32>>>,
     top_px: RwSignal<f64>,
     height_px: RwSignal<f64>,
+    /// As `--row-height` says, which the density decides.
+    row_px: RwSignal<f64>,
     active: RwSignal<Option<usize>>,
     scroll: NodeRef<html::Div>,
     pick: Option<Callback<usize>>,
@@ -65,10 +67,19 @@ pub fn DataGrid(
         rows,
         top_px: RwSignal::new(0.0),
         height_px: RwSignal::new(440.0),
+        row_px: RwSignal::new(USUAL_ROW_PX),
         active: RwSignal::new(None),
         scroll: NodeRef::new(),
         pick,
     };
+    let display = expect_context::<Display>();
+    Effect::new(move |_| {
+        display.density.track();
+        let height = browser::token("--row-height");
+        if let Ok(px) = height.trim().trim_end_matches("px").parse::<f64>() {
+            parts.row_px.set(px);
+        }
+    });
     // Other columns are another table.
     Effect::new(move |before: Option<usize>| {
         let columns = data.with(|data| data.as_ref().map_or(0, |data| data.columns.len()));
@@ -79,7 +90,7 @@ pub fn DataGrid(
         columns
     });
     let sight = Memo::new(move |_| {
-        Sight::of(parts.rows.with(|rows| rows.len()), ROW_PX, parts.height_px.get(), parts.top_px.get())
+        Sight::of(parts.rows.with(|rows| rows.len()), parts.row_px.get(), parts.height_px.get(), parts.top_px.get())
     });
     let (before, after) = (NodeRef::<html::Td>::new(), NodeRef::<html::Td>::new());
     Effect::new(move |_| {
@@ -317,12 +328,13 @@ impl Parts {
         let Some(scroll) = self.scroll.get_untracked() else { return };
         let rows = self.rows.with_untracked(|rows| rows.len());
         let (height, top) = (f64::from(scroll.client_height()), f64::from(scroll.scroll_top()));
-        let place = Sight::top_of(row, rows, ROW_PX, height);
+        let row_px = self.row_px.get_untracked();
+        let place = Sight::top_of(row, rows, row_px, height);
         // The header covers a row's height at the top.
         if place < top {
             scroll.set_scroll_top(place as i32);
-        } else if place + 2.0 * ROW_PX > top + height {
-            scroll.set_scroll_top((place + 2.0 * ROW_PX - height) as i32);
+        } else if place + 2.0 * row_px > top + height {
+            scroll.set_scroll_top((place + 2.0 * row_px - height) as i32);
         }
     }
 }

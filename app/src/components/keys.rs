@@ -1,0 +1,89 @@
+//! The keys of the page that is open.
+
+use leptos::{ev, prelude::*};
+use leptos_router::hooks::use_location;
+
+use super::{
+    chrome::{BENCHMARK_INDEX, DOCS},
+    dialog::Dialog,
+    whole::Whole,
+};
+use crate::browser;
+
+/// Keys and what they do.
+type Keys = &'static [(&'static str, &'static str)];
+
+const EVERYWHERE: Keys = &[
+    ("Ctrl K", "Search pages, documentation, datasets and actions (⌘ K on a Mac)"),
+    ("?", "Show these keys"),
+    ("Escape", "Close what is open over the page"),
+];
+const ON_CHARTS: Keys = &[
+    ("← →", "On a chart: from point to point, ten with Shift"),
+    ("Home End", "On a chart: to the first and to the last point"),
+];
+const ON_THE_INDEX: Keys =
+    &[("↑ ↓", "On the known slider: by an hour, ten with Shift"), ("Escape", "Return known to now")];
+const IN_THE_DOCUMENTATION: Keys = &[("/", "To the search field of the documentation")];
+
+/// The keys of the page at a path, those of the page first.
+fn keys_of(path: &str) -> Vec<(&'static str, &'static str)> {
+    let own: &[Keys] = match path.trim_end_matches('/') {
+        BENCHMARK_INDEX => &[ON_THE_INDEX, ON_CHARTS],
+        path if path.starts_with("/dashboards/") => &[ON_CHARTS],
+        path if path.starts_with(DOCS) => &[IN_THE_DOCUMENTATION],
+        _ => &[],
+    };
+    own.iter().chain([&EVERYWHERE]).copied().flatten().copied().collect()
+}
+
+/// The list of keys; `?` opens it, unless it is typed into a field.
+#[component]
+pub fn KeysDialog(open: RwSignal<bool>) -> impl IntoView {
+    let path = use_location().pathname;
+    Effect::new(move |_| {
+        let question = window_event_listener(ev::keydown, move |event| {
+            let with_modifier = event.ctrl_key() || event.meta_key() || event.alt_key();
+            if event.key() == "?" && !with_modifier && !event.default_prevented() && !browser::is_typing(&event) {
+                event.prevent_default();
+                open.set(true);
+            }
+        });
+        on_cleanup(move || question.remove());
+    });
+    let row = |(key, what): (&'static str, &'static str)| {
+        let keys = key.split(' ').map(|key| view! { <kbd>{key}</kbd> }).collect_view();
+        view! {
+            <div>
+                <dt>{keys}</dt>
+                <dd>{what}</dd>
+            </div>
+        }
+        .whole()
+    };
+    view! {
+        <Dialog class="sheet" label="Keys" testid="keys" open>
+            <div class="sheet-head">
+                <h2>"Keys"</h2>
+                <button type="button" on:click=move |_| open.set(false)>
+                    "Close"
+                </button>
+            </div>
+            <dl class="keys">{move || keys_of(&path.get()).into_iter().map(row).collect_view()}</dl>
+        </Dialog>
+    }
+    .whole()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_page_tells_its_own_keys_before_those_of_all() {
+        assert_eq!(keys_of("/")[0].0, "Ctrl K");
+        assert_eq!(keys_of("/docs/grammar")[0].0, "/");
+        assert_eq!(keys_of("/dashboards/benchmark-index/")[1], ("Escape", "Return known to now"));
+        assert!(keys_of("/dashboards/pipeline").iter().all(|key| key.1 != "Return known to now"));
+    }
+}

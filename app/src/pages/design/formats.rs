@@ -1,0 +1,41 @@
+//! Each format in each locale, in the zone that is in force.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use super::samples;
+use crate::{
+    components::{
+        grid::{Column, Grid, GridView},
+        whole::Whole,
+    },
+    format::{
+        locale::LOCALES,
+        style::{Style, with_style},
+        value::{Format, Number},
+    },
+};
+
+/// The table of formats.
+pub fn view() -> AnyView {
+    let grid = Signal::derive(|| Some(Arc::new(with_style(grid_of))));
+    view! {
+        <section class="tile">
+            <div class="tile-body design-tile">
+                <GridView label="Table of formats" testid="design-formats" grid />
+            </div>
+        </section>
+    }
+    .whole()
+}
+
+fn grid_of(style: &Style) -> Grid {
+    let columns =
+        std::iter::once(Column::text("Format")).chain(LOCALES.iter().map(|locale| Column::number(locale.tag)));
+    let row = |(name, format, number): (&'static str, Format, Number)| {
+        let texts = LOCALES.iter().map(|locale| format.text(number, &Style { locale, zone: style.zone.clone() }));
+        std::iter::once(name.to_owned()).chain(texts).collect()
+    };
+    Grid { columns: columns.collect(), rows: samples::formats().into_iter().map(row).collect() }
+}

@@ -1,0 +1,68 @@
+//! Tables: wide, long, without rows, with names that are too long and texts that run from right to left.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use super::samples::{LONG_NAME, RIGHT_TO_LEFT};
+use crate::{
+    components::{
+        grid::{Column, Grid, GridView},
+        whole::Whole,
+    },
+    format::{number, time},
+};
+
+const WIDE_COLUMNS: i64 = 18;
+const LONG_ROWS: i64 = 200;
+
+/// The tables.
+pub fn view() -> AnyView {
+    let grids = [
+        ("Wide", "design-wide", wide()),
+        ("Long", "design-long-table", long()),
+        ("Without rows", "design-no-rows", Grid { columns: columns(), rows: Vec::new() }),
+        ("Names", "design-names", names()),
+    ];
+    let tiles = grids.map(|(title, testid, grid)| {
+        let grid = Signal::stored(Some(Arc::new(grid)));
+        view! {
+            <section class="tile">
+                <header class="tile-header">
+                    <h3>{title}</h3>
+                </header>
+                <div class="tile-body">
+                    <GridView label=format!("Table, {title}") testid grid />
+                </div>
+            </section>
+        }
+        .whole()
+    });
+    view! { <div class="design-tables">{Vec::from(tiles)}</div> }.whole()
+}
+
+fn columns() -> Vec<Column> {
+    vec![Column::text("Day"), Column::number("Close"), Column::text("Name")]
+}
+
+fn wide() -> Grid {
+    let columns = (0..WIDE_COLUMNS).map(|index| Column::number(&format!("Column {}", index + 1)));
+    let row =
+        |row: i64| (0..WIDE_COLUMNS).map(move |column| number::integer_text(i128::from(7_i64.pow(3) * row * column)));
+    Grid { columns: columns.collect(), rows: (1..=4).map(|index| row(index).collect()).collect() }
+}
+
+fn long() -> Grid {
+    let row = |index: i64| {
+        let day = time::day_text(20_543 - index);
+        vec![day, number::decimal_text(i128::from(12_043_100 - 17 * index), 4), "Galdhøpiggen".to_owned()]
+    };
+    Grid { columns: columns(), rows: (0..LONG_ROWS).map(row).collect() }
+}
+
+fn names() -> Grid {
+    let day = time::day_text(20_543);
+    let close = number::decimal_text(12_043_100, 4);
+    let row = |name: &str| vec![day.clone(), close.clone(), name.to_owned()];
+    Grid { columns: columns(), rows: vec![row(LONG_NAME), row(RIGHT_TO_LEFT), row("–")] }
+}
