@@ -9,7 +9,7 @@ use crate::state::tile::{Phase, TileStatus};
 #[component]
 pub fn TileFrame(
     #[prop(into)] title: String,
-    testid: &'static str,
+    #[prop(into)] testid: String,
     status: TileStatus,
     #[prop(optional, into)] note: Option<Signal<String>>,
     children: Children,

@@ -133,7 +133,7 @@ fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
 
 const BUILT_IN: [(&str, &str); 1] = [("market", include_str!("built_in/market.json"))];
 
-/// The names and titles of the dashboards that come with Tidemark.
+/// The names of the dashboards that come with Tidemark.
 pub fn built_in_names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
 }

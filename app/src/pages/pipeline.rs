@@ -98,7 +98,7 @@ pub fn Pipeline() -> impl IntoView {
 fn Dashboard() -> impl IntoView {
     let live = expect_context::<Live>();
     // System tables are about the process, not about facts: they are read as they are, under no snapshot.
-    let ask = |sql: String, tick: i64| Request { sql, snapshot: None, about: About { tick, ..About::default() } };
+    let ask = |sql: String, tick: i64| Request::new(sql, None, About { tick, ..About::default() });
     let until = Memo::new(move |_| {
         let sampled = live.sample.with(|sample| sample.as_ref().map(|sample| sample.at.micros()));
         sampled.unwrap_or_else(|| live.now.get_untracked())

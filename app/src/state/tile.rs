@@ -83,7 +83,7 @@ impl PageRead {
 
     /// A statement under this page's snapshot; tracked.
     pub fn request(&self, sql: String, about: About) -> Request {
-        Request { sql, snapshot: self.snapshot.get(), about }
+        Request::new(sql, self.snapshot.get(), about)
     }
 
     /// When nothing was committed while the page rendered, the first answer's snapshot becomes the page's.
@@ -130,7 +130,7 @@ struct Reader {
     page: Option<PageRead>,
     reading: StoredValue<bool>,
     retried: StoredValue<u32>,
-    last_sql: StoredValue<String>,
+    last: StoredValue<Option<Request>>,
     apply: StoredValue<Apply>,
 }
 
@@ -165,7 +165,7 @@ fn read_into(page: Option<PageRead>, wanted: Memo<Option<Request>>, apply: Apply
         page,
         reading: StoredValue::new(false),
         retried: StoredValue::new(0),
-        last_sql: StoredValue::new(String::new()),
+        last: StoredValue::new(None),
         apply: StoredValue::new(apply),
     };
     Effect::new(move |_| {
@@ -192,9 +192,9 @@ impl Reader {
         let Some(request) = self.wanted.get_untracked() else { return };
         self.reading.set_value(true);
         self.retried.set_value(self.status.retries.get_untracked());
-        let same = self.last_sql.with_value(|sql| same_coordinates(sql, &request.sql));
+        let same = self.last.with_value(|last| last.as_ref().is_some_and(|last| same_question(last, &request)));
         if !same || self.status.phase.with_untracked(|phase| matches!(phase, Phase::Error(_))) {
-            self.last_sql.set_value(request.sql.clone());
+            self.last.set_value(Some(request.clone()));
             self.set_phase(Phase::Loading);
         }
         if let Some(in_flight) = self.in_flight {
@@ -214,11 +214,7 @@ impl Reader {
         let outdated = self.wanted.try_get_untracked().flatten().is_some_and(|wanted| wanted != *request);
         let retry = self.status.retries.try_get_untracked() != self.retried.try_get_value();
         let coordinates_moved = outdated
-            && self
-                .wanted
-                .try_get_untracked()
-                .flatten()
-                .is_some_and(|wanted| !same_coordinates(&wanted.sql, &request.sql));
+            && self.wanted.try_get_untracked().flatten().is_some_and(|wanted| !same_question(&wanted, request));
         let phase = answer.and_then(|answer| {
             if let Some(page) = self.page {
                 page.adopt(answer.snapshot);
@@ -245,10 +241,11 @@ impl Reader {
     }
 }
 
-/// Whether two statements ask for the same coordinates. A live window moves with the clock and is still the same window.
-fn same_coordinates(a: &str, b: &str) -> bool {
+/// Whether two requests are the same question, asked of one state or another. A live window moves with the clock and is still
+/// the same window.
+fn same_question(a: &Request, b: &Request) -> bool {
     let live = "FROM system.";
-    a == b || (a.contains(live) && b.contains(live))
+    a.asks_the_same(b) || (a.sql.contains(live) && b.sql.contains(live))
 }
 
 #[cfg(test)]
@@ -257,8 +254,11 @@ mod tests {
 
     #[test]
     fn a_live_window_that_moves_on_is_not_a_new_question() {
-        let at = crate::queries::pipeline::samples;
-        assert!(same_coordinates(&at(1_774_980_000_000_000), &at(1_774_980_001_000_000)));
-        assert!(!same_coordinates("SELECT 1 FROM a", "SELECT 2 FROM a"));
+        let request = |sql: &str| Request::new(sql.to_owned(), None, About::default());
+        let at = |micros| request(&crate::queries::pipeline::samples(micros));
+        assert!(same_question(&at(1_774_980_000_000_000), &at(1_774_980_001_000_000)));
+        assert!(!same_question(&request("SELECT 1 FROM a"), &request("SELECT 2 FROM a")));
+        let later = Request { snapshot: Some("later".to_owned()), ..request("SELECT 1 FROM a") };
+        assert!(same_question(&request("SELECT 1 FROM a"), &later));
     }
 }

@@ -146,6 +146,14 @@ impl GridData {
         }
     }
 
+    /// The answer whose rows are shown, where they are an answer's.
+    pub fn answer(&self) -> Option<Arc<Table>> {
+        match &self.source {
+            Source::Answer { table, .. } => Some(table.clone()),
+            Source::Written(_) => None,
+        }
+    }
+
     /// The row of the answer that is shown at a place; the place itself where rows are written.
     pub fn answer_row(&self, row: usize) -> usize {
         match &self.source {
@@ -174,9 +182,7 @@ impl GridData {
                 let row = self.answer_row(row);
                 cells.number(row).or_else(|| cells.instant_micros(row).map(|micros| micros as f64))
             }
-            Source::Written(rows) => {
-                written_number(rows.get(row)?.get(column)?)
-            }
+            Source::Written(rows) => written_number(rows.get(row)?.get(column)?),
         }
     }
 
