@@ -125,7 +125,6 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     };
     view! {
         {move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> })}
-        <KnownBanner known hidden=hidden_sentences return_to_now />
         <TimePlane
             live
             effective=EffectiveAxis { choice: effective, facts: facts.into(), set: set_effective }
@@ -134,6 +133,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             compare=CompareChoice { choice: compare, compared, set: set_compare }
             busy
         />
+        <KnownBanner known hidden=hidden_sentences return_to_now />
         <dl class="kpi-row">
             <Kpi name="Level" unit="index points" testid="kpi-level" figure=figure(level_figure) />
             <Kpi name="Change on the day before" unit="index points" testid="kpi-change" figure=figure(change_figure) />

@@ -171,7 +171,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         }}
         <div class="control-bar">
             <DatasetSelect list dataset address />
-            <button type="button" class="swap" data-testid="swap" on:click=move |_| swap()>
+            <button type="button" data-testid="swap" on:click=move |_| swap()>
                 "Swap A and B"
             </button>
         </div>
@@ -217,21 +217,18 @@ fn DatasetSelect(list: DatasetList, dataset: Memo<Option<DatasetSummary>>, addre
         .whole()
     };
     view! {
-        <fieldset class="controls">
-            <legend>"Dataset"</legend>
-            <label>
-                "Name"
-                <select
-                    data-testid="dataset-select"
-                    prop:value=current
-                    on:change:target=move |event| {
-                        address.set(vec![("dataset", Some(event.target().value()))], Step::Push);
-                    }
-                >
-                    {move || names.get().into_iter().map(option).collect_view()}
-                </select>
-            </label>
-        </fieldset>
+        <label class="choice">
+            "Dataset"
+            <select
+                data-testid="dataset-select"
+                prop:value=current
+                on:change:target=move |event| {
+                    address.set(vec![("dataset", Some(event.target().value()))], Step::Push);
+                }
+            >
+                {move || names.get().into_iter().map(option).collect_view()}
+            </select>
+        </label>
     }
     .whole()
 }

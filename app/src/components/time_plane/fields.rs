@@ -125,7 +125,7 @@ pub fn EffectiveField(effective: EffectiveAxis, today: Memo<i64>, plane: Memo<Pl
         problem.set(String::new());
         effective.set.run((chosen, Gesture::Choice));
     };
-    let options = EFFECTIVE_PRESETS.into_iter().chain([(DAY, "One day"), (RANGE, "These days")]).collect();
+    let options = EFFECTIVE_PRESETS.into_iter().chain([(DAY, "One day"), (RANGE, "Chosen days")]).collect();
     view! {
         {field(("↔", "Effective"), "effective-field".to_owned(), move || choice.get().field_text(), problem, typed)}
         {select("Effective, presets".to_owned(), "effective-preset".to_owned(), options, current, change)}
@@ -138,8 +138,8 @@ pub fn EffectiveField(effective: EffectiveAxis, today: Memo<i64>, plane: Memo<Pl
 pub fn CompareSelect(compare: CompareChoice) -> impl IntoView {
     let options = vec![
         (NO_COMPARISON, "No comparison"),
-        (Compare::Previous.parameter(), "Against the period before"),
-        (Compare::YearBefore.parameter(), "Against a year before"),
+        (Compare::Previous.parameter(), "Period before"),
+        (Compare::YearBefore.parameter(), "Year before"),
     ];
     let current = move || compare.choice.get().map_or(NO_COMPARISON, Compare::parameter);
     let change = move |value: String| {
@@ -190,7 +190,7 @@ pub fn KnownField(
         problem.set(String::new());
         mark.set.run((chosen, Gesture::Choice));
     };
-    let options = KNOWN_PRESETS.into_iter().chain([(MOMENT, "This moment")]).collect();
+    let options = KNOWN_PRESETS.into_iter().chain([(MOMENT, "Chosen moment")]).collect();
     let testid = |part: &str| format!("{}-{part}", mark.testid);
     view! {
         {field(("↕", mark.name), testid("field"), move || mark.choice.get().field_text(), problem, typed)}

@@ -14,8 +14,6 @@ use crate::{
 const LABELS: usize = 6;
 /// A label nearer to an end than this, in percent, would leave the strip.
 const LABEL_ROOM: f64 = 5.0;
-/// The sign of a known time stands over its line, but under one that is nearer to the top than this, in percent.
-const UNDER_THE_LINE: f64 = 25.0;
 
 /// What is chosen on the strip.
 pub struct Picture<'a> {
@@ -27,26 +25,29 @@ pub struct Picture<'a> {
     pub is_point: bool,
     /// The period it is compared with.
     pub compared: Option<Days>,
-    /// The known times with their signs; a single one has none.
-    pub known: &'a [(&'static str, Known)],
+    /// The known times.
+    pub known: &'a [Known],
 }
 
 impl Picture<'_> {
     /// The drawing, as what stands inside an SVG element.
     pub fn svg(&self) -> String {
         let mut svg = String::from("<rect class=\"strip-ground\" width=\"100%\" height=\"100%\"/>");
-        self.ticks(&mut svg);
         if let Some(compared) = self.compared {
             self.band(&mut svg, "strip-compared", compared);
         }
         self.band(&mut svg, "strip-range", self.days);
-        if let [(_, known)] = self.known {
+        self.ticks(&mut svg);
+        if let [known] = self.known {
             self.hidden(&mut svg, *known);
+        }
+        for x in self.crossings() {
+            let _ = write!(svg, "<line class=\"strip-edge\" x1=\"{x:.2}%\" y1=\"0\" x2=\"{x:.2}%\" y2=\"100%\"/>");
         }
         svg.push_str("<line class=\"strip-axis effective\" x1=\"0\" y1=\"100%\" x2=\"100%\" y2=\"100%\"/>");
         svg.push_str("<line class=\"strip-axis known\" x1=\"100%\" y1=\"0\" x2=\"100%\" y2=\"100%\"/>");
-        for (sign, known) in self.known {
-            self.known_line(&mut svg, sign, *known);
+        for known in self.known {
+            self.known_line(&mut svg, *known);
         }
         svg
     }
@@ -72,6 +73,12 @@ impl Picture<'_> {
     fn edges(&self, days: Days) -> (f64, f64) {
         let (from, to) = self.plane.span(days);
         (self.plane.x(from), self.plane.x(to + 1))
+    }
+
+    /// Where effective crosses known: at both edges of a range, in the middle of a day.
+    fn crossings(&self) -> Vec<f64> {
+        let (left, right) = self.edges(self.days);
+        if self.is_point { vec![(left + right) / 2.0] } else { vec![left, right] }
     }
 
     /// What became known later lies above the known time; above the diagonal where it is what was first published.
@@ -101,24 +108,19 @@ impl Picture<'_> {
         [first, last].map(|moment| (plane.x(time::day_of(moment)), plane.y(moment)))
     }
 
-    fn known_line(&self, svg: &mut String, sign: &str, known: Known) {
-        let (left, right) = self.edges(self.days);
+    fn known_line(&self, svg: &mut String, known: Known) {
         if known == Known::First {
             let [(x1, y1), (x2, y2)] = self.diagonal();
             let _ = write!(
                 svg,
-                "<line class=\"strip-known first\" x1=\"{x1:.2}%\" y1=\"{y1:.2}%\" x2=\"{x2:.2}%\" y2=\"{y2:.2}%\"/>"
+                "<line class=\"strip-known\" x1=\"{x1:.2}%\" y1=\"{y1:.2}%\" x2=\"{x2:.2}%\" y2=\"{y2:.2}%\"/>"
             );
             return;
         }
         let y = self.plane.y(self.plane.moment(known, self.plane.last_day));
         let _ = write!(svg, "<line class=\"strip-known\" x1=\"0\" y1=\"{y:.2}%\" x2=\"100%\" y2=\"{y:.2}%\"/>");
-        let x = if self.is_point { (left + right) / 2.0 } else { right };
-        let _ = write!(svg, "<circle class=\"strip-cross\" cx=\"{x:.2}%\" cy=\"{y:.2}%\" r=\"4\"/>");
-        if !sign.is_empty() {
-            let down = if y < UNDER_THE_LINE { 14 } else { -4 };
-            let _ =
-                write!(svg, "<text class=\"strip-sign\" x=\"0\" y=\"{y:.2}%\" dx=\"6\" dy=\"{down}\">{sign}</text>");
+        if let Some(x) = self.crossings().last() {
+            let _ = write!(svg, "<circle class=\"strip-cross\" cx=\"{x:.2}%\" cy=\"{y:.2}%\" r=\"4\"/>");
         }
     }
 }
@@ -129,7 +131,7 @@ mod tests {
 
     const MARCH_31: i64 = 20_543;
 
-    fn svg(known: &[(&'static str, Known)], compared: Option<Days>) -> String {
+    fn svg(known: &[Known], compared: Option<Days>) -> String {
         let days = Days { from: Some(MARCH_31 - 99), to: Some(MARCH_31 - 50) };
         let first = (MARCH_31 - 99) * DAY_MICROS;
         let plane = Plane::over(None, Some(first), days, (MARCH_31 + 1) * DAY_MICROS - 1);
@@ -138,28 +140,29 @@ mod tests {
 
     #[test]
     fn now_hides_nothing_and_a_moment_what_lies_above_it() {
-        assert!(!svg(&[("", Known::Now)], None).contains("strip-hidden"));
-        let half = svg(&[("", Known::At((MARCH_31 - 49) * DAY_MICROS))], None);
+        assert!(!svg(&[Known::Now], None).contains("strip-hidden"));
+        let half = svg(&[Known::At((MARCH_31 - 49) * DAY_MICROS)], None);
         assert!(half.contains("<rect class=\"strip-hidden\" width=\"100%\" height=\"50.00%\"/>"), "{half}");
         assert!(half.contains("<rect class=\"strip-range\" x=\"0.00%\" y=\"0\" width=\"50.00%\" height=\"100%\"/>"));
     }
 
     #[test]
     fn as_first_published_is_the_diagonal() {
-        let first = svg(&[("", Known::First)], None);
-        assert!(first.contains("class=\"strip-known first\" x1=\"0.00%\" y1=\"100.00%\""), "{first}");
+        let first = svg(&[Known::First], None);
+        assert!(first.contains("class=\"strip-known\" x1=\"0.00%\" y1=\"100.00%\""), "{first}");
     }
 
     #[test]
-    fn two_known_times_carry_their_signs_and_hide_nothing() {
-        let both = svg(&[("A", Known::At(MARCH_31 * DAY_MICROS)), ("B", Known::Now)], None);
-        assert!(both.contains(">A</text>") && both.contains(">B</text>") && !both.contains("strip-hidden"));
+    fn two_known_times_hide_nothing() {
+        let both = svg(&[Known::At(MARCH_31 * DAY_MICROS), Known::Now], None);
+        assert_eq!(both.matches("strip-cross").count(), 2);
+        assert!(!both.contains("strip-hidden"));
     }
 
     #[test]
     fn the_compared_period_is_drawn_as_far_as_the_strip_reaches() {
         let earlier = Days { from: Some(MARCH_31 - 200), to: Some(MARCH_31 - 90) };
-        let drawn = svg(&[("", Known::Now)], Some(earlier));
+        let drawn = svg(&[Known::Now], Some(earlier));
         assert!(drawn.contains("class=\"strip-compared\" x=\"0.00%\" y=\"0\" width=\"10.00%\""), "{drawn}");
     }
 }

@@ -45,8 +45,10 @@ enum Moved {
 #[derive(Clone, Copy)]
 struct Drag {
     grab: Grab,
-    /// Where it began, and how large the strip is, in pixels.
+    /// Where on the strip it began, where the strip lay in the window and how large it was, in pixels. What is read while it
+    /// moves may move the page.
     at: (f64, f64),
+    corner: (f64, f64),
     size: (f64, f64),
     /// What was chosen then.
     choice: Effective,
@@ -145,9 +147,7 @@ impl Strip {
     }
 
     fn drawing(self) -> String {
-        let known: Vec<_> = self
-            .marks
-            .with_value(|marks| marks.iter().enumerate().map(|(index, mark)| (mark.sign, self.known(index))).collect());
+        let known: Vec<Known> = (0..self.marks.with_value(Vec::len)).map(|index| self.known(index)).collect();
         let compared = self.compare.and_then(|compare| compare.compared.get()).map(|compared| compared.days);
         let plane = self.plane.get();
         Picture { plane: &plane, days: self.days(), is_point: self.is_point(), compared, known: &known }.svg()
@@ -204,14 +204,11 @@ impl Strip {
         self.send(moved, if follows { Gesture::Moving } else { Gesture::Choice });
     }
 
-    fn place(self, event: &PointerEvent) -> Option<((f64, f64), (f64, f64))> {
-        let rect = self.plot.get_untracked()?.get_bounding_client_rect();
-        let at = (f64::from(event.client_x()) - rect.left(), f64::from(event.client_y()) - rect.top());
-        Some((at, (rect.width(), rect.height())))
-    }
-
     fn press(self, event: &PointerEvent) {
-        let Some((at, size)) = self.place(event).filter(|_| event.button() == 0) else { return };
+        let Some(plot) = self.plot.get_untracked().filter(|_| event.button() == 0) else { return };
+        let rect = plot.get_bounding_client_rect();
+        let (corner, size) = ((rect.left(), rect.top()), (rect.width(), rect.height()));
+        let at = place(event, corner);
         self.stop_playing();
         let drag = untrack(|| {
             let plane = self.plane.get();
@@ -221,7 +218,7 @@ impl Strip {
             let moments: [i64; MARKS] = std::array::from_fn(|index| self.moment(index));
             let heights = moments.map(|moment| plane.y(moment) / 100.0 * size.1);
             let grab = grab(at, size.0, edges, &heights[..count], self.is_point());
-            Drag { grab, at, size, choice: self.choice(), days: self.days(), moments, sent: None }
+            Drag { grab, at, corner, size, choice: self.choice(), days: self.days(), moments, sent: None }
         });
         self.focus(match drag.grab {
             Grab::Effective(part) => Slider::Effective(part),
@@ -229,14 +226,14 @@ impl Strip {
             Grab::Either(_) | Grab::Beside(_) => Slider::Effective(Part::Whole),
         });
         // Without capture a drag ends where the pointer leaves the strip, which is no harm.
-        let _ = self.plot.get_untracked().map(|plot| plot.set_pointer_capture(event.pointer_id()));
+        let _ = plot.set_pointer_capture(event.pointer_id());
         self.drag.set_value(Some(drag));
         self.held.set(true);
     }
 
     fn pull(self, event: &PointerEvent) {
         let Some(mut drag) = self.drag.get_value() else { return };
-        let Some((at, _)) = self.place(event) else { return };
+        let at = place(event, drag.corner);
         let by = (at.0 - drag.at.0, at.1 - drag.at.1);
         if let Grab::Either(index) | Grab::Beside(index) = drag.grab {
             if by.0.abs().max(by.1.abs()) < CLICK_PX {
@@ -345,12 +342,12 @@ impl Strip {
     fn effective_slider(self, part: Part) -> AnyView {
         let slider = Slider::Effective(part);
         let (name, testid, grip) = match part {
-            Part::From => ("Effective from", "effective-from", "M-7 -14h7v28h-7a3 3 0 0 1 -3 -3v-22a3 3 0 0 1 3 -3z"),
-            Part::To => ("Effective to", "effective-to", "M7 -14h-7v28h7a3 3 0 0 0 3 -3v-22a3 3 0 0 0 -3 -3z"),
+            Part::From => ("Effective from", "effective-from", "M0 -13v26h-5a3 3 0 0 1 -3 -3v-20a3 3 0 0 1 3 -3z"),
+            Part::To => ("Effective to", "effective-to", "M0 -13v26h5a3 3 0 0 0 3 -3v-20a3 3 0 0 0 -3 -3z"),
             Part::Whole => (
                 "Effective",
                 "effective-range",
-                "M-13 -7h26a3 3 0 0 1 3 3v8a3 3 0 0 1 -3 3h-26a3 3 0 0 1 -3 -3v-8a3 3 0 0 1 3 -3z",
+                "M-11 -6h22a4 4 0 0 1 4 4v4a4 4 0 0 1 -4 4h-22a4 4 0 0 1 -4 -4v-4a4 4 0 0 1 4 -4z",
             ),
         };
         let x = move || {
@@ -425,4 +422,9 @@ impl Strip {
         }
         .whole()
     }
+}
+
+/// Where a pointer is, in pixels from a corner.
+fn place(event: &PointerEvent, corner: (f64, f64)) -> (f64, f64) {
+    (f64::from(event.client_x()) - corner.0, f64::from(event.client_y()) - corner.1)
 }
