@@ -31,21 +31,17 @@ pub struct Example {
     pub sql: String,
     /// The request's `parameters`, where it has any.
     pub parameters: Option<Value>,
+    /// The request's `reduce`, where its answer is reduced.
+    pub reduce: Option<Value>,
     /// What it comes to.
     pub outcome: Outcome,
 }
 
 impl Example {
-    /// From the line that opens its block: `sql NAME [any|write|refused|shown] [parameters=JSON]`.
+    /// From the line that opens its block: `sql NAME [any|write|refused|shown] [parameters=JSON] [reduce=JSON]`.
     pub fn read(page: &'static str, opening: &str, sql: &str) -> Result<Example, String> {
-        let (opening, parameters) = match opening.split_once(" parameters=") {
-            None => (opening, None),
-            Some((opening, json)) => {
-                let parsed =
-                    serde_json::from_str(json).map_err(|error| format!("parameters of '{opening}': {error}"))?;
-                (opening, Some(parsed))
-            }
-        };
+        let (opening, reduce) = member(opening, "reduce")?;
+        let (opening, parameters) = member(opening, "parameters")?;
         let mut words = opening.split_whitespace().skip(1);
         let id = words.next().ok_or_else(|| format!("an example without a name: {sql}"))?.to_owned();
         let outcome = match words.next() {
@@ -56,7 +52,7 @@ impl Example {
             Some("shown") => Outcome::Shown,
             Some(other) => return Err(format!("example '{id}' comes to '{other}', which is nothing known")),
         };
-        Ok(Example { page, id, sql: sql.trim_end().to_owned(), parameters, outcome })
+        Ok(Example { page, id, sql: sql.trim_end().to_owned(), parameters, reduce, outcome })
     }
 
     /// Id of its figure in the page.
@@ -67,7 +63,9 @@ impl Example {
     /// Where its answer can be had with a GET request; `None` where it writes, or needs parameters.
     fn address(&self) -> Option<String> {
         let reads = matches!(self.outcome, Outcome::Rows | Outcome::Any | Outcome::Refused);
-        (reads && self.parameters.is_none()).then(|| format!("/api/v1/sql?sql={}", Url::escape(&self.sql)))
+        let reduce = |reduce: &Value| format!("&reduce={}", Url::escape(&reduce.to_string()));
+        let reduce = self.reduce.as_ref().map(reduce).unwrap_or_default();
+        (reads && self.parameters.is_none()).then(|| format!("/api/v1/sql?sql={}{reduce}", Url::escape(&self.sql)))
     }
 
     /// The figure: the code, what is to be said of it, and what can be done with it.
@@ -85,11 +83,20 @@ impl Example {
             Outcome::Shown => "Not run here.",
         };
         let mut notes = if note.is_empty() { String::new() } else { format!("<span>{note}</span>") };
-        if let Some(parameters) = &self.parameters {
-            notes.push_str(&format!("<span>Parameters: <code>{}</code></span>", escaped(&parameters.to_string())));
+        for (label, member) in [("Parameters", &self.parameters), ("Reduced", &self.reduce)] {
+            if let Some(member) = member {
+                notes.push_str(&format!("<span>{label}: <code>{}</code></span>", escaped(&member.to_string())));
+            }
         }
         figure(&self.anchor(), &format!("SQL, example {name}"), &self.sql, &format!("{notes}{links}{}", button(&name)))
     }
+}
+
+/// An opening line without the JSON of a member that stands at its end, and that.
+fn member<'a>(opening: &'a str, name: &str) -> Result<(&'a str, Option<Value>), String> {
+    let Some((before, json)) = opening.split_once(&format!(" {name}=")) else { return Ok((opening, None)) };
+    let value = serde_json::from_str(json).map_err(|error| format!("{name} of '{before}': {error}"))?;
+    Ok((before, Some(value)))
 }
 
 /// Code of another language, such as a call of the API.
@@ -134,6 +141,9 @@ mod tests {
         assert_eq!(example.parameters, Some(serde_json::json!([["A", "B"]])));
         assert_eq!((example.sql.as_str(), example.address()), ("SELECT 1", None));
         assert_eq!(Example::read("grammar", "sql plain", "SELECT 1").unwrap().outcome, Outcome::Rows);
+        let reduced = Example::read("api", r#"sql thin reduce={"m4": {"x": "a", "columns": 9}}"#, "SELECT 1").unwrap();
+        assert_eq!(reduced.reduce, Some(serde_json::json!({"m4": {"x": "a", "columns": 9}})));
+        assert!(reduced.address().is_some_and(|address| address.contains("&reduce=%7B")), "{:?}", reduced.address());
         for opening in ["sql", "sql a sometimes", "sql a parameters={"] {
             assert!(Example::read("grammar", opening, "SELECT 1").is_err(), "{opening}");
         }

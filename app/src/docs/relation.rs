@@ -81,6 +81,7 @@ impl Relation {
             id: self.words.to_lowercase().replace([' ', '_'], "-"),
             sql: format!("SELECT {}\n  {} {} AS holds", period(self.p), self.words, period(self.q)),
             parameters: None,
+            reduce: None,
             outcome: Outcome::Rows,
         }
     }

@@ -24,6 +24,7 @@ mod live;
 mod openapi;
 pub mod problem;
 mod quarantine;
+mod reduce;
 pub mod sql;
 mod sql_write;
 pub mod upkeep;

@@ -20,7 +20,7 @@ use super::{
     access::Action,
     encode::{Encoder, Format},
     events::whole,
-    sql_write,
+    reduce, sql_write,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -38,9 +38,11 @@ pub struct Question {
     pub snapshot: Option<String>,
     /// An array for `$1`, `$2`, … or an object for `$name`.
     pub parameters: Option<Box<RawValue>>,
+    /// What the rows are reduced to: an object, or an array of them.
+    pub reduce: Option<Box<RawValue>>,
 }
 
-/// A question in an address. `parameters` is JSON.
+/// A question in an address. `parameters` and `reduce` are JSON.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
@@ -49,6 +51,7 @@ pub struct Address {
     system_time: Option<String>,
     snapshot: Option<String>,
     parameters: Option<String>,
+    reduce: Option<String>,
 }
 
 /// `POST /api/v1/sql`. The first rows are made before the answer begins, so that an error still has its status.
@@ -58,14 +61,19 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
     let body = whole(body).await?;
     let question: Question = serde_json::from_slice(&body)
         .map_err(|e| Error::new(ErrorKind::BadRequest, format!("the body is not {{\"sql\": …}}: {e}")))?;
-    let Question { sql, valid_time, system_time, snapshot, parameters } = question;
+    let Question { sql, valid_time, system_time, snapshot, parameters, reduce } = question;
     let parameters = read_parameters(parameters.as_deref().map(RawValue::get))?;
-    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters };
+    let reduce = reduce::read(reduce.as_deref().map(RawValue::get))?;
+    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters, reduce };
     let kind = QueryEngine::statement_kind(&request.sql);
     if kind == StatementKind::Reads {
         return answer(&state, request, &headers, format).await;
     }
     state.access.authorise(&headers, Action::Write)?;
+    if !request.reduce.is_empty() {
+        let message = "\"reduce\" is for statements that read, and this one writes; leave it out";
+        return Err(Error::new(ErrorKind::BadRequest, message));
+    }
     // To the end even where the asker goes away: what is on its way will be committed, and the next has to see it.
     let written = tokio::spawn(async move {
         let turn = sql_write::turn(&state).await?;
@@ -92,14 +100,14 @@ pub async fn get(
     let format = format_of(&headers)?;
     let not_understood = |e: QueryRejection| {
         let message = format!(
-            "the address holds sql, and may hold valid_time, system_time, snapshot and parameters: {}",
+            "the address holds sql, and may hold valid_time, system_time, snapshot, parameters and reduce: {}",
             e.body_text()
         );
         Error::new(ErrorKind::BadRequest, message)
     };
-    let Address { sql, valid_time, system_time, snapshot, parameters } = address.map_err(not_understood)?.0;
-    let parameters = read_parameters(parameters.as_deref())?;
-    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters };
+    let Address { sql, valid_time, system_time, snapshot, parameters, reduce } = address.map_err(not_understood)?.0;
+    let (parameters, reduce) = (read_parameters(parameters.as_deref())?, reduce::read(reduce.as_deref())?);
+    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters, reduce };
     answer(&state, request, &headers, format).await
 }
 
@@ -122,9 +130,10 @@ async fn answer(state: &ApiState, request: QueryRequest, headers: &HeaderMap, fo
 
 /// Everything that decides an answer's bytes: the question, the state it is asked of, the form, and this program.
 fn entity_tag(asked: &QueryRequest, answer: &QueryAnswer, format: Format) -> String {
-    let QueryRequest { sql, valid_time, system_time, parameters, .. } = asked;
+    let QueryRequest { sql, valid_time, system_time, parameters, reduce, snapshot: _ } = asked;
+    let (token, form) = (answer.token.to_string(), format.content_type());
     let mut hash = Xxh3::new();
-    let question = (sql, valid_time, system_time, parameters, answer.token.to_string(), format.content_type());
+    let question = (sql, valid_time, system_time, parameters, reduce, token, form);
     hash.update(format!("{} {question:?}", env!("CARGO_PKG_VERSION")).as_bytes());
     format!("\"{:032x}\"", hash.digest128())
 }

@@ -70,6 +70,9 @@ fn wrong_with(server: &Server, example: &Example) -> Option<String> {
     if let Some(parameters) = &example.parameters {
         question["parameters"] = parameters.clone();
     }
+    if let Some(reduce) = &example.reduce {
+        question["reduce"] = reduce.clone();
+    }
     let reply = server.post_sql(&question, JSON);
     let refused = example.outcome == Outcome::Refused;
     let reason = match reply.status {

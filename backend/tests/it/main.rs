@@ -13,6 +13,7 @@ mod gdp_vintages;
 mod import;
 mod quick;
 mod readers;
+mod reduce;
 mod schema_evolution;
 mod sql_writes;
 mod support;

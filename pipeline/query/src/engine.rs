@@ -16,6 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     parameters::Parameters,
     planner::{Planned, Planner},
+    reduce::Reduction,
     runtime::QueryRuntime,
     statement::{self, StatementKind},
     views::ViewChange,
@@ -62,6 +63,8 @@ pub struct QueryRequest {
     pub snapshot: Option<String>,
     /// The values of `$1`, `?` and `$name` in the text.
     pub parameters: Parameters,
+    /// What the rows are reduced to, one after another; nothing by default. Only for statements that read.
+    pub reduce: Vec<Reduction>,
 }
 
 /// Batches of an answer. An error ends it; dropping it ends the query.

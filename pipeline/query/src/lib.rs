@@ -4,7 +4,8 @@
 //! predicates on periods into calls, `parameters` puts values in, `statement` sees that it is one that only reads),
 //! `coordinates` (times to instants), `table_functions` and `as_of_join` (what FROM may hold beside tables), `catalog`
 //! (what names mean in one snapshot), and is planned and run by DataFusion (`planner`, on the threads of `runtime`), with
-//! `resolve_exec` as the one place where assertion rows become versions and `interval_join` for periods that overlap.
+//! `resolve_exec` as the one place where assertion rows become versions, `interval_join` for periods that overlap, and
+//! `reduce` on top where an answer is to have no more rows than can be drawn.
 //!
 //! INSERT, UPDATE and DELETE are only worked out here (`write`): which rows would have to be put or deleted. So is ALTER
 //! TABLE (`alter`): which columns would have to change.
@@ -34,6 +35,7 @@ mod parameters;
 mod period_functions;
 mod periods;
 mod planner;
+mod reduce;
 mod resolution;
 mod resolve_exec;
 mod rows;
@@ -56,6 +58,7 @@ pub use catalog::SystemTables;
 pub use engine::{BatchStream, QueryAnswer, QueryEngine, QueryOptions, QueryRequest};
 pub use error::{Error, ErrorKind, Position, Result};
 pub use parameters::{Parameter, Parameters};
+pub use reduce::{Aggregate, Others, Reduction};
 pub use statement::StatementKind;
 pub use views::ViewChange;
 pub use write::{RowChange, WriteOperation, WritePlan};

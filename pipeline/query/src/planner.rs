@@ -46,7 +46,7 @@ use crate::{
     interval_join::JoinOverlapsBySweeping,
     micros,
     parameters::Parameters,
-    period_functions,
+    period_functions, reduce,
     rows::OUTPUT_ROWS,
     statement::{self, Relation},
     table_functions::{self, Calls},
@@ -207,6 +207,7 @@ impl Planner {
         let datasets = Datasets { snapshot, defaults, bound, explain };
         self.check_names(&datasets, &relations)?;
         state.register_catalog_list(self.catalogs(datasets));
+        let state = reduce::on_top(state, &request.reduce)?;
 
         let gone = |error: Error| gone::explained(error, &self.lake, &read, &views, token.epoch);
         let stream = answer(&state, statement).await.map_err(|error| gone(names.hide(error)))?;

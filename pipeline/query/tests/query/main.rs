@@ -9,4 +9,5 @@ mod fixture;
 mod grid;
 mod harness;
 mod language;
+mod reduce;
 mod slt;
