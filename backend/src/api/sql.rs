@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::StreamExt;
-use query::{Parameter, Parameters, QueryAnswer, QueryEngine, QueryRequest, StatementKind};
+use query::{Filter, Parameter, Parameters, Passing, QueryAnswer, QueryEngine, QueryRequest, StatementKind};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
@@ -40,9 +40,12 @@ pub struct Question {
     pub parameters: Option<Box<RawValue>>,
     /// What the rows are reduced to: an object, or an array of them.
     pub reduce: Option<Box<RawValue>>,
+    /// An array of conditions, as [`read_filters`] takes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<Box<RawValue>>,
 }
 
-/// A question in an address. `parameters` and `reduce` are JSON.
+/// A question in an address. `parameters`, `reduce` and `filters` are JSON.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
@@ -52,6 +55,7 @@ pub struct Address {
     snapshot: Option<String>,
     parameters: Option<String>,
     reduce: Option<String>,
+    filters: Option<String>,
 }
 
 /// `POST /api/v1/sql`. The first rows are made before the answer begins, so that an error still has its status.
@@ -61,10 +65,11 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
     let body = whole(body).await?;
     let question: Question = serde_json::from_slice(&body)
         .map_err(|e| Error::new(ErrorKind::BadRequest, format!("the body is not {{\"sql\": …}}: {e}")))?;
-    let Question { sql, valid_time, system_time, snapshot, parameters, reduce } = question;
+    let Question { sql, valid_time, system_time, snapshot, parameters, reduce, filters } = question;
     let parameters = read_parameters(parameters.as_deref().map(RawValue::get))?;
     let reduce = reduce::read(reduce.as_deref().map(RawValue::get))?;
-    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters, reduce };
+    let filters = read_filters(filters.as_deref().map(RawValue::get))?;
+    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters, reduce, filters };
     let kind = QueryEngine::statement_kind(&request.sql);
     if kind == StatementKind::Reads {
         return answer(&state, request, &headers, format).await;
@@ -100,14 +105,16 @@ pub async fn get(
     let format = format_of(&headers)?;
     let not_understood = |e: QueryRejection| {
         let message = format!(
-            "the address holds sql, and may hold valid_time, system_time, snapshot, parameters and reduce: {}",
+            "the address holds sql, and may hold valid_time, system_time, snapshot, parameters, reduce and filters: {}",
             e.body_text()
         );
         Error::new(ErrorKind::BadRequest, message)
     };
-    let Address { sql, valid_time, system_time, snapshot, parameters, reduce } = address.map_err(not_understood)?.0;
+    let Address { sql, valid_time, system_time, snapshot, parameters, reduce, filters } =
+        address.map_err(not_understood)?.0;
     let (parameters, reduce) = (read_parameters(parameters.as_deref())?, reduce::read(reduce.as_deref())?);
-    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters, reduce };
+    let filters = read_filters(filters.as_deref())?;
+    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters, reduce, filters };
     answer(&state, request, &headers, format).await
 }
 
@@ -122,7 +129,7 @@ async fn answer(state: &ApiState, request: QueryRequest, headers: &HeaderMap, fo
     let tag = (named && !answer.volatile).then(|| entity_tag(&asked, &answer, format));
     if let Some(tag) = tag.as_deref().filter(|tag| has(headers, tag)) {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
-        add_headers(response.headers_mut(), &answer.token.to_string(), &answer.system_time.to_string(), Some(tag));
+        add_headers(response.headers_mut(), &answer, Some(tag));
         return Ok(response);
     }
     respond(answer, format, tag).await
@@ -130,10 +137,10 @@ async fn answer(state: &ApiState, request: QueryRequest, headers: &HeaderMap, fo
 
 /// Everything that decides an answer's bytes: the question, the state it is asked of, the form, and this program.
 fn entity_tag(asked: &QueryRequest, answer: &QueryAnswer, format: Format) -> String {
-    let QueryRequest { sql, valid_time, system_time, parameters, reduce, snapshot: _ } = asked;
+    let QueryRequest { sql, valid_time, system_time, parameters, reduce, filters, snapshot: _ } = asked;
     let (token, form) = (answer.token.to_string(), format.content_type());
     let mut hash = Xxh3::new();
-    let question = (sql, valid_time, system_time, parameters, reduce, token, form);
+    let question = (sql, valid_time, system_time, parameters, reduce, filters, token, form);
     hash.update(format!("{} {question:?}", env!("CARGO_PKG_VERSION")).as_bytes());
     format!("\"{:032x}\"", hash.digest128())
 }
@@ -148,7 +155,10 @@ fn has(headers: &HeaderMap, tag: &str) -> bool {
 }
 
 async fn respond(answer: QueryAnswer, format: Format, tag: Option<String>) -> Result<Response> {
-    let QueryAnswer { schema, token, system_time, stream, .. } = answer;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    add_headers(&mut headers, &answer, tag.as_deref());
+    let QueryAnswer { schema, stream, .. } = answer;
     // Fused: an empty answer is asked for its next batch once more.
     let mut batches = stream.map(|batch| batch.map_err(from_query)).fuse();
     let first = batches.next().await.transpose()?;
@@ -170,16 +180,16 @@ async fn respond(answer: QueryAnswer, format: Format, tag: Option<String>) -> Re
         }
     });
     let body = Body::from_stream(futures::stream::iter([Ok(head)]).chain(rest));
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    add_headers(headers, &token.to_string(), &system_time.to_string(), tag.as_deref());
-    Ok(response)
+    Ok((headers, body).into_response())
 }
 
-fn add_headers(headers: &mut HeaderMap, token: &str, system_time: &str, tag: Option<&str>) {
-    insert(headers, HeaderName::from_static("tidemark-snapshot"), token);
-    insert(headers, HeaderName::from_static("tidemark-system-time"), system_time);
+fn add_headers(headers: &mut HeaderMap, answer: &QueryAnswer, tag: Option<&str>) {
+    insert(headers, HeaderName::from_static("tidemark-snapshot"), &answer.token.to_string());
+    insert(headers, HeaderName::from_static("tidemark-system-time"), &answer.system_time.to_string());
+    if let Some(applied) = &answer.filters {
+        let indices: Vec<String> = applied.iter().map(usize::to_string).collect();
+        insert(headers, HeaderName::from_static("tidemark-filters"), &indices.join(", "));
+    }
     insert(headers, header::VARY, "accept");
     match tag {
         // Private: who may see an answer is decided for each asker.
@@ -211,32 +221,78 @@ fn read_parameters(json: Option<&str>) -> Result<Parameters> {
         let values: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(misshapen)?;
         values.into_iter().collect()
     };
-    let read = |(name, value): (String, &RawValue)| Ok((name.clone(), parameter(&name, value.get(), true)?));
+    let read = |(name, value): (String, &RawValue)| Ok((name.clone(), parameter(&name, value.get())?));
     Ok(Parameters(named.into_iter().map(read).collect::<Result<_>>()?))
 }
 
-fn parameter(name: &str, json: &str, may_be_list: bool) -> Result<Parameter> {
+fn parameter(name: &str, json: &str) -> Result<Parameter> {
     let misfit = || {
         let message = format!("the parameter {name} is not a text, a number, true, false, null or a list of these");
         Error::new(ErrorKind::BadRequest, message)
     };
-    match json.as_bytes().first() {
-        Some(b'n') => Ok(Parameter::Null),
-        Some(b't' | b'f') => Ok(Parameter::Boolean(json == "true")),
-        Some(b'"') => serde_json::from_str(json).map(Parameter::Text).map_err(|_| misfit()),
-        Some(b'-' | b'0'..=b'9') => Ok(Parameter::Number(json.to_owned())),
-        Some(b'[') if may_be_list => {
-            let values: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| misfit())?;
-            values.iter().map(|value| parameter(name, value.get(), false)).collect::<Result<_>>().map(Parameter::List)
-        }
-        _ => Err(misfit()),
+    if !json.starts_with('[') {
+        return scalar(json).ok_or_else(misfit);
     }
+    let values: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| misfit())?;
+    let list: Option<Vec<Parameter>> = values.iter().map(|value| scalar(value.get())).collect();
+    list.map(Parameter::List).ok_or_else(misfit)
+}
+
+/// A text, a number with its digits, true, false or null; `None` for anything else.
+fn scalar(json: &str) -> Option<Parameter> {
+    match json.as_bytes().first()? {
+        b'n' => Some(Parameter::Null),
+        b't' | b'f' => Some(Parameter::Boolean(json == "true")),
+        b'"' => serde_json::from_str(json).map(Parameter::Text).ok(),
+        b'-' | b'0'..=b'9' => Some(Parameter::Number(json.to_owned())),
+        _ => None,
+    }
+}
+
+/// One of a question's filters: `in`, or one or both of `from` and `to`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilterText<'a> {
+    dataset: Option<String>,
+    column: String,
+    #[serde(borrow, rename = "in")]
+    listed: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    from: Option<&'a RawValue>,
+    #[serde(borrow)]
+    to: Option<&'a RawValue>,
+}
+
+/// An array of conditions: `{"column", "in": […]}` or `{"column", "from", "to"}`, each perhaps with a `"dataset"`.
+fn read_filters(json: Option<&str>) -> Result<Option<Vec<Filter>>> {
+    let Some(json) = json.filter(|json| json.trim() != "null") else { return Ok(None) };
+    let filters: Vec<FilterText<'_>> = serde_json::from_str(json).map_err(|e| {
+        let message =
+            format!("\"filters\" is an array of {{\"column\", \"in\"}} or {{\"column\", \"from\", \"to\"}}: {e}");
+        Error::new(ErrorKind::BadRequest, message)
+    })?;
+    filters.into_iter().enumerate().map(read_filter).collect::<Result<_>>().map(Some)
+}
+
+fn read_filter((index, filter): (usize, FilterText<'_>)) -> Result<Filter> {
+    let FilterText { dataset, column, listed, from, to } = filter;
+    let wrong = |what: &str| Error::new(ErrorKind::BadRequest, format!("filter {index}, of column '{column}': {what}"));
+    let value = |value: &RawValue| {
+        scalar(value.get()).ok_or_else(|| wrong("a value is not a text, a number, true, false or null"))
+    };
+    let passing = match (listed, from, to) {
+        (Some(values), None, None) => Passing::In(values.into_iter().map(value).collect::<Result<_>>()?),
+        (None, None, None) => return Err(wrong("it says nothing; give \"in\", or \"from\" or \"to\" or both")),
+        (None, from, to) => Passing::Range { from: from.map(value).transpose()?, to: to.map(value).transpose()? },
+        _ => return Err(wrong("\"in\" stands alone; send a second filter for \"from\" and \"to\"")),
+    };
+    Ok(Filter { dataset, column, passing })
 }
 
 pub(super) fn from_query(error: query::Error) -> Error {
     use query::ErrorKind as Kind;
     let kind = match error.kind() {
-        Kind::Syntax => ErrorKind::BadRequest,
+        Kind::Syntax | Kind::InvalidFilter => ErrorKind::BadRequest,
         Kind::Execution if error.retryable() => ErrorKind::Unavailable,
         Kind::UnknownTable
         | Kind::UnknownColumn

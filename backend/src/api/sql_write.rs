@@ -134,7 +134,14 @@ fn one_row(columns: Vec<(&str, ArrayRef)>, system_time: Option<Instant>, token: 
     let batch = RecordBatch::try_new(schema.clone(), arrays)
         .map_err(|e| internal("what was done cannot be told").because(e))?;
     let system_time = system_time.unwrap_or(token.system_time);
-    Ok(QueryAnswer { schema, token, system_time, volatile: true, stream: stream::iter([Ok(batch)]).boxed() })
+    Ok(QueryAnswer {
+        schema,
+        token,
+        system_time,
+        volatile: true,
+        filters: None,
+        stream: stream::iter([Ok(batch)]).boxed(),
+    })
 }
 
 /// A part of an event. Values stay the text they are, so that no digit passes through a float.

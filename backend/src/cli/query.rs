@@ -26,7 +26,7 @@ pub struct QueryArguments {
     /// Valid time for tables that name none.
     #[arg(long)]
     valid_time: Option<String>,
-    /// System time for tables that name none.
+    /// System time for tables that name none, or first-published.
     #[arg(long)]
     system_time: Option<String>,
     /// Snapshot token of an earlier answer: the same question gives the same bytes again.
@@ -62,7 +62,8 @@ pub fn run(arguments: QueryArguments) -> Result<()> {
             Format::Csv => "text/csv",
             Format::Json => "application/json",
         };
-        let question = Question { sql, valid_time, system_time, snapshot, parameters, reduce: None };
+        let question =
+            Question { sql, valid_time, system_time, snapshot, parameters, reduce: None, filters: None };
         let request = reqwest::Client::new().post(format!("{}/api/v1/sql", url.trim_end_matches('/')));
         let response =
             request.header("accept", accept).json(&question).send().await.map_err(|e| unreachable(&url, e))?;

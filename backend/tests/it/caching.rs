@@ -1,4 +1,4 @@
-//! What may be kept and what may not, times and values sent beside the statement, settings in front of it, and
+//! What may be kept and what may not, times, values and filters sent beside the statement, settings in front of it, and
 //! transactions that are refused whole.
 
 use reqwest::header::HeaderMap;
@@ -228,6 +228,94 @@ fn values_sent_beside_a_statement_stay_values() {
         let reply = ask(&server, &json!({"sql": sql, "parameters": parameters}));
         assert!((400..500).contains(&reply.status), "{sql} {parameters}: {} {}", reply.status, reply.text());
     }
+}
+
+/// More than a float can tell from its neighbours.
+const HUGE: i64 = 9_007_199_254_740_993;
+
+#[test]
+fn filters_sent_beside_a_statement_narrow_every_table_with_their_column() {
+    let (server, _) = server_with_prices();
+    add_data(&server, HUGE);
+    server.put_dataset("more", &prices()).expect_status(201);
+    server.post_events("more", "committed", price("A", "2026-01-01", None, 1).to_string()).expect_status(200);
+    let sql = "SELECT volume FROM prices UNION ALL SELECT volume FROM history(more)";
+    for (filters, applied, expected) in [
+        (json!([]), "", vec![1, 2, 3, 10, 100, HUGE]),
+        (json!([{"column": "instrument", "in": [BOBBY, null]}]), "0", vec![100]),
+        (json!([{"column": "nowhere", "in": [1]}, {"column": "volume", "in": [HUGE, 1]}]), "1", vec![1, HUGE]),
+        (json!([{"column": "volume", "from": 3, "to": 100}]), "0", vec![3, 10]),
+        (json!([{"column": "volume", "from": HUGE}, {"column": "close", "in": ["1.50"]}]), "0, 1", vec![HUGE]),
+        (json!([{"dataset": "more", "column": "volume", "to": 1, "from": null}]), "0", vec![2, 3, 10, 100, HUGE]),
+        (json!([{"column": "valid_from", "from": "2026-02-01"}]), "0", vec![2, HUGE]),
+        (json!([{"column": "valid_to", "in": ["2026-02-01"]}]), "0", vec![3]),
+        (json!([{"column": "instrument", "in": []}]), "0", vec![]),
+    ] {
+        let reply = ask(&server, &json!({"sql": sql, "filters": filters})).expect_status(200);
+        assert_eq!(reply.header("tidemark-filters"), Some(applied), "{filters}");
+        assert_eq!(volumes(&server, json!({"sql": sql, "filters": filters})), expected, "{filters}");
+        let browser = Browser::of(&server);
+        let by_address = browser.get(&[("sql", sql), ("filters", &filters.to_string())], &[]);
+        assert_eq!((by_address.status, &by_address.body), (200, &reply.body), "{filters}");
+    }
+    let plain = ask(&server, &json!({"sql": sql})).expect_status(200);
+    assert_eq!(plain.header("tidemark-filters"), None);
+
+    for (filters, words) in [
+        (json!([{"column": "close", "in": [1, "much"]}]), "filter 0: 'much' does not fit column 'close' of 'more'"),
+        (json!([{"column": "volume", "in": [1.5]}]), "filter 0: 1.5 does not fit column 'volume'"),
+        (json!([{"column": "volume", "in": [[1]]}]), "filter 0, of column 'volume': a value is not a text"),
+        (json!([{"column": "volume", "in": [1], "to": 2}]), "filter 0, of column 'volume': \"in\" stands alone"),
+        (
+            json!([{"column": "volume", "in": [1]}, {"column": "volume"}]),
+            "filter 1, of column 'volume': it says nothing",
+        ),
+        (json!([{"columns": "volume"}]), "unknown field `columns`"),
+        (json!({"column": "volume"}), "\"filters\" is an array"),
+        (json!(vec![json!({"column": "nowhere", "in": [1]}); 65]), "there are 65 filters"),
+    ] {
+        let detail = ask(&server, &json!({"sql": sql, "filters": filters})).expect_status(400).json()["detail"].clone();
+        assert!(detail.as_str().unwrap_or_default().contains(words), "{filters}: {detail}");
+    }
+    for sql in ["DELETE FROM more", "ALTER TABLE more DROP COLUMN close", "CREATE VIEW v AS SELECT 1 AS one"] {
+        let filters = json!([{"column": "volume", "in": [1]}]);
+        let refused = ask(&server, &json!({"sql": sql, "filters": filters})).expect_status(400).text();
+        assert!(refused.contains("send none with a statement that writes"), "{sql}: {refused}");
+    }
+}
+
+#[test]
+fn filters_and_the_reading_as_first_published_are_part_of_what_is_kept() {
+    let (server, [first, _]) = server_with_prices();
+    let (browser, token) = (Browser::of(&server), token(&server));
+    let sql = "SELECT instrument, volume, system_from FROM prices WHERE valid_from < '2026-01-15'";
+    let none = [("sql", sql), ("snapshot", token.as_str())];
+    let of = |further: (&'static str, &'static str)| [none[0], none[1], further];
+    let narrowed = of(("filters", r#"[{"column":"instrument","in":["A"]},{"column":"nowhere","in":[]}]"#));
+    let other = of(("filters", r#"[{"column":"instrument","in":["B"]}]"#));
+    let published = of(("system_time", "first-published"));
+    let answers =
+        [browser.get(&none, &[]), browser.get(&narrowed, &[]), browser.get(&other, &[]), browser.get(&published, &[])];
+    let mut tags: Vec<&str> = answers.iter().map(|answer| answer.header("etag").expect("a tag")).collect();
+    let kept = browser.get(&narrowed, &[("if-none-match", tags[1])]);
+    assert_eq!((kept.status, kept.header("tidemark-filters")), (304, Some("0")));
+    tags.sort_unstable();
+    tags.dedup();
+    assert_eq!(tags.len(), 4, "{tags:?}");
+
+    let of_a = |answer: &Answer| {
+        let rows: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        rows.as_array().expect("rows").iter().find(|row| row["instrument"] == "A").cloned().unwrap_or_default()
+    };
+    assert_eq!(of_a(&answers[1])["volume"], 3);
+    assert_eq!(of_a(&answers[2]), Value::Null);
+    assert_eq!((&of_a(&answers[3])["volume"], &of_a(&answers[3])["system_from"]), (&json!(1), &json!(first)));
+    // What is learned later is no part of it, and a clause comes before it.
+    let later = price("C", "2026-01-01", None, 5);
+    server.post_events("prices", "committed", later.to_string()).expect_status(200);
+    assert_eq!(browser.get(&published, &[]).body, answers[3].body);
+    let sql = format!("SELECT volume FROM prices FOR SYSTEM_TIME AS OF '{first}' WHERE instrument <> 'B'");
+    assert_eq!(volumes(&server, json!({"sql": sql, "system_time": "first-published"})), [1, 2, 100]);
 }
 
 #[test]

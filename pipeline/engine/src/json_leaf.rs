@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{ColumnType, Instant};
+use model::{ColumnType, Instant, decimal};
 
 /// A typed value; text borrows from the record where it can.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,48 +98,6 @@ fn number(raw: &str) -> Option<Cow<'_, str>> {
 fn float(digits: &str) -> Option<f64> {
     let value: f64 = digits.parse().ok()?;
     value.is_finite().then_some(if value == 0.0 { 0.0 } else { value })
-}
-
-/// Digits at a scale. Refuses, rather than rounds, what does not fit; trailing zeros are no digits.
-fn decimal(digits: &str, precision: u8, scale: u8) -> Result<i128, &'static str> {
-    const NOT_A_NUMBER: &str = "it is not a number";
-    let (negative, unsigned) = match digits.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, digits.strip_prefix('+').unwrap_or(digits)),
-    };
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| NOT_A_NUMBER)?),
-        None => (unsigned, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if whole.is_empty() && fraction.is_empty() || exponent.unsigned_abs() > 1_000 {
-        return Err(NOT_A_NUMBER);
-    }
-    let mut value: i128 = 0;
-    let mut behind_point = -exponent;
-    for (index, byte) in whole.bytes().chain(fraction.bytes()).enumerate() {
-        if !byte.is_ascii_digit() {
-            return Err(NOT_A_NUMBER);
-        }
-        behind_point += i32::from(index >= whole.len());
-        value = value.checked_mul(10).and_then(|v| v.checked_add(i128::from(byte - b'0'))).ok_or("too many digits")?;
-    }
-    while behind_point > i32::from(scale) && value % 10 == 0 && value != 0 {
-        value /= 10;
-        behind_point -= 1;
-    }
-    if value == 0 {
-        return Ok(0);
-    }
-    if behind_point > i32::from(scale) {
-        return Err("more digits behind the point than the column keeps");
-    }
-    let shift = u32::try_from(i32::from(scale) - behind_point).map_err(|_| NOT_A_NUMBER)?;
-    let scaled = 10_i128.checked_pow(shift).and_then(|p| value.checked_mul(p)).ok_or("too many digits")?;
-    if scaled >= 10_i128.pow(u32::from(precision)) {
-        return Err("too many digits");
-    }
-    Ok(if negative { -scaled } else { scaled })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod announce;
 pub mod arrow_layout;
 pub mod column_type;
+pub mod decimal;
 pub mod definition;
 pub mod difference;
 pub mod evolution;
@@ -20,12 +21,13 @@ pub mod timeline;
 
 pub use announce::{CommitAnnouncement, DatasetCounts, DatasetSummary, EpochRecord, PipelineSample};
 pub use column_type::ColumnType;
+pub use decimal::decimal;
 pub use definition::{ColumnDefinition, DatasetDefinition, DefinitionProblem, Mode, OperationColumn};
 pub use difference::{Difference, differences};
 pub use evolution::{DefinitionChange, evolve};
 pub use instant::{Instant, OPEN};
 pub use rectangles::{Rectangle, StoredAssertion, rectangles};
-pub use resolve::{Assertion, Piece, resolve};
+pub use resolve::{Assertion, Piece, first_published, resolve};
 pub use snapshot_token::SnapshotToken;
 pub use stored_columns::{StoredColumn, StoredColumns};
 pub use timeline::{

@@ -1,4 +1,4 @@
-//! From assertions to versions: which assertion holds where, as of one system time.
+//! From assertions to versions: which assertion holds where, as of one system time, and which was the first to.
 //!
 //! The rule of the lake: a row is overridden wherever a row of the same key with a later `system_from` covers the same
 //! valid time. Rows of one key that share a `system_from` are disjoint in valid time.
@@ -36,11 +36,31 @@ pub struct Piece {
 /// Neighbours with the same `system_from` and the same values (told by `same_values` from two indices) are joined, so
 /// that the result depends on facts alone and not on how rows were cut when they were written. Takes n·log n.
 pub fn resolve(assertions: &[Assertion], same_values: impl Fn(usize, usize) -> bool) -> Vec<Piece> {
+    paint(assertions, |_| true, |system_from| system_from, same_values)
+}
+
+/// What was said first of each valid instant: of the puts that cover it the one that became known earliest, in order of
+/// valid time, disjoint. A delete says nothing here: not before the first put, and not after it.
+///
+/// Neighbours are joined as by [`resolve`]. Superseded rows have to be among the assertions. Takes n·log n.
+pub fn first_published(assertions: &[Assertion], same_values: impl Fn(usize, usize) -> bool) -> Vec<Piece> {
+    // The complement turns the order round, and cannot overflow as negation can.
+    paint(assertions, |assertion| assertion.put, |system_from| !system_from, same_values)
+}
+
+/// Of the assertions that count, the one whose system time ranks highest holds at each instant.
+fn paint(
+    assertions: &[Assertion],
+    counts: impl Fn(&Assertion) -> bool,
+    rank: impl Fn(i64) -> i64,
+    same_values: impl Fn(usize, usize) -> bool,
+) -> Vec<Piece> {
     if let [only] = assertions {
         let piece = Piece { assertion: 0, from: only.from, to: only.to };
         return if only.put { vec![piece] } else { Vec::new() };
     }
-    let mut starts: Vec<usize> = (0..assertions.len()).filter(|&i| assertions[i].from < assertions[i].to).collect();
+    let covers = |assertion: &Assertion| assertion.from < assertion.to && counts(assertion);
+    let mut starts: Vec<usize> = (0..assertions.len()).filter(|&i| covers(&assertions[i])).collect();
     starts.sort_unstable_by(|&a, &b| {
         step();
         assertions[a].from.cmp(&assertions[b].from)
@@ -62,7 +82,7 @@ pub fn resolve(assertions: &[Assertion], same_values: impl Fn(usize, usize) -> b
         while let Some(index) = next.next_if(|&index| assertions[index].from <= at) {
             step();
             let Assertion { to, system_from, .. } = assertions[index];
-            active.push(Active { system_from, index, to });
+            active.push(Active { rank: rank(system_from), index, to });
         }
         let Some(top) = active.peek() else { break };
         let until = next.peek().map_or(top.to, |&index| assertions[index].from.min(top.to));
@@ -88,7 +108,7 @@ fn push(pieces: &mut Vec<Piece>, assertions: &[Assertion], piece: Piece, same_va
 
 /// An assertion that covers the instant being looked at; the greatest is the one that holds.
 struct Active {
-    system_from: i64,
+    rank: i64,
     index: usize,
     to: i64,
 }
@@ -96,7 +116,7 @@ struct Active {
 impl Ord for Active {
     fn cmp(&self, other: &Active) -> Ordering {
         step();
-        (self.system_from, self.index).cmp(&(other.system_from, other.index))
+        (self.rank, self.index).cmp(&(other.rank, other.index))
     }
 }
 

@@ -17,8 +17,8 @@ mod tests {
     use std::cell::Cell;
 
     use crate::{
-        Assertion, Fingerprint, Mode, OPEN, Operation, Segment, StoredAssertion, Timeline, TimelineEvent, net_effect,
-        rectangles, resolve,
+        Assertion, Fingerprint, Mode, OPEN, Operation, Segment, StoredAssertion, Timeline, TimelineEvent,
+        first_published, net_effect, rectangles, resolve,
     };
 
     thread_local! {
@@ -145,9 +145,12 @@ mod tests {
         for n in SIZES {
             for (shape, assertions) in shapes(n) {
                 hold(shape, n, steps_of(|| resolve(&assertions, |_, _| false)), n as u64);
+                // A fifth of them are deletes, which are passed over.
+                hold(shape, n, steps_of(|| first_published(&assertions, |_, _| false)), n as u64 / 2);
             }
         }
     }
+
     #[test]
     fn drawing_rectangles_takes_n_log_n_steps() {
         for n in SIZES {

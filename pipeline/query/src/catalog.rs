@@ -3,7 +3,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::Arc,
 };
@@ -12,19 +12,25 @@ use async_trait::async_trait;
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
     catalog::{CatalogProvider, MemTable, SchemaProvider, Session, TableProvider},
-    common::Result,
-    datasource::TableType,
-    logical_expr::{Expr, TableProviderFilterPushDown},
+    common::{DFSchema, Result, TableReference},
+    datasource::{TableType, ViewTable, provider_as_source},
+    logical_expr::{Expr, LogicalPlanBuilder, TableProviderFilterPushDown},
     physical_plan::ExecutionPlan,
 };
-use lake::{ErrorKind, LakeSnapshot, TableSnapshot, model::arrow_layout::version_schema};
+use lake::{
+    ErrorKind, LakeSnapshot, TableSnapshot,
+    model::{DatasetDefinition, arrow_layout::version_schema},
+};
 
 use crate::{
     coordinates::Coordinates,
     error::external,
     filters::KeyCondition,
     layout::{DiffSide, Layout, diff_schema},
+    planner::qualified,
+    request_filters::{self, Condition, Filtered},
     resolve_exec::ResolveExec,
+    statement::Relation,
 };
 
 /// The catalog every unqualified name is looked up in.
@@ -61,6 +67,8 @@ pub(crate) struct Datasets {
     pub(crate) defaults: Coordinates,
     /// By private name.
     pub(crate) bound: HashMap<String, Bound>,
+    /// What passes of each dataset.
+    pub(crate) filtered: Filtered,
     /// Whether the plan is wanted rather than the answer: then what each axis prunes is counted.
     pub(crate) explain: bool,
 }
@@ -69,6 +77,34 @@ impl Datasets {
     /// The dataset of that name, if the snapshot has it.
     pub(crate) fn find(&self, name: &str) -> crate::Result<Option<TableSnapshot>> {
         find(&self.snapshot, name)
+    }
+
+    /// The datasets that a statement with these relations reads, each with its definition and in how many places.
+    pub(crate) fn read(&self, relations: &[Relation]) -> crate::Result<BTreeMap<String, (DatasetDefinition, usize)>> {
+        let bound = self.bound.values().filter_map(|bound| match bound {
+            Bound::Dataset { dataset, .. } | Bound::Diff { dataset, .. } => Some(dataset.as_str()),
+            Bound::Rows(_) => None,
+        });
+        let plain = relations.iter().filter_map(|Relation { name, in_scope, .. }| match qualified(name) {
+            (Some(DATASETS), table) if name.len() > 1 || !in_scope.contains(table) => Some(table),
+            _ => None,
+        });
+        let mut read: BTreeMap<String, (DatasetDefinition, usize)> = BTreeMap::new();
+        // Private names are found among the relations too, and are no dataset's.
+        for name in bound.chain(plain.filter(|table| !self.bound.contains_key(*table))) {
+            match read.get_mut(name) {
+                Some((_, places)) => *places += 1,
+                None => {
+                    let Some(table) = self.find(name)? else { continue };
+                    read.insert(name.to_owned(), (table.dataset().definition.clone(), 1));
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    fn conditions(&self, dataset: &str) -> &[Condition] {
+        self.filtered.conditions.get(dataset).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -116,7 +152,10 @@ impl SchemaProvider for Datasets {
             None => (name, Shape::Versions(self.defaults)),
         };
         let Some(table) = self.find(dataset).map_err(external)? else { return Ok(None) };
-        Ok(Some(Arc::new(DatasetTable::new(table, shape, self.explain).map_err(external)?)))
+        DatasetTable::new(table, shape, self.explain)
+            .map_err(external)?
+            .filtered(name, self.conditions(dataset))
+            .map(Some)
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
@@ -140,6 +179,8 @@ struct DatasetTable {
     table: TableSnapshot,
     shape: Shape,
     schema: SchemaRef,
+    /// Of a diff: what a version has to meet on either side.
+    sides: Vec<Condition>,
     explain: bool,
 }
 
@@ -156,7 +197,24 @@ impl DatasetTable {
             let message = format!("diff cannot show '{}': it would have two columns '{}'", dataset.name, twice.name());
             return Err(crate::Error::new(crate::ErrorKind::Unsupported, message));
         }
-        Ok(DatasetTable { table, shape, schema, explain })
+        Ok(DatasetTable { table, shape, schema, sides: Vec::new(), explain })
+    }
+
+    /// What passes of it, as a table of that name: planned like `SELECT * FROM name WHERE …`.
+    fn filtered(mut self, name: &str, conditions: &[Condition]) -> Result<Arc<dyn TableProvider>> {
+        let definition = &self.table.dataset().definition;
+        let above = match self.shape {
+            Shape::Versions(_) => request_filters::all(conditions),
+            Shape::Diff(..) => {
+                let above = request_filters::all(&request_filters::of_differences(conditions, definition));
+                self.sides = request_filters::of_sides(conditions, definition);
+                above
+            }
+        };
+        let table: Arc<dyn TableProvider> = Arc::new(self);
+        let Some(above) = above else { return Ok(table) };
+        let scan = LogicalPlanBuilder::scan(TableReference::bare(name), provider_as_source(table), None)?;
+        Ok(Arc::new(ViewTable::new(scan.filter(above)?.build()?, None)))
     }
 
     fn condition(&self, filter: &Expr) -> Option<KeyCondition> {
@@ -195,12 +253,16 @@ impl TableProvider for DatasetTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let layout = self.layout(projection.map(Vec::as_slice));
+        let mut layout = self.layout(projection.map(Vec::as_slice));
+        if let Some(passing) = request_filters::all(&self.sides) {
+            let schema = DFSchema::try_from(layout.scan_schema.clone())?;
+            layout.passing = Some(state.create_physical_expr(passing, &schema)?);
+        }
         let conditions = filters.iter().filter_map(|filter| self.condition(filter)).collect();
         let resolve = ResolveExec::new(self.table.clone(), layout, conditions);
         Ok(Arc::new(if self.explain { resolve.with_pruning().await? } else { resolve }))

@@ -34,6 +34,8 @@ pub(crate) enum SystemTime {
     AsOf(Instant),
     /// Rectangles that were known at some instant from `from` (in microseconds) on, as they were known at `until`.
     Within { from: i64, until: Instant },
+    /// Of each valid instant what was the first to be known, as far as anything was by then.
+    First { until: Instant },
 }
 
 /// Where in time a table is read.
@@ -55,7 +57,9 @@ impl Coordinates {
     /// What was known at the latest: rows of a later system time are not read.
     pub(crate) fn known(&self) -> Instant {
         match self.system {
-            SystemTime::AsOf(instant) | SystemTime::Within { until: instant, .. } => instant,
+            SystemTime::AsOf(known) | SystemTime::Within { until: known, .. } | SystemTime::First { until: known } => {
+                known
+            }
         }
     }
 
@@ -75,12 +79,13 @@ impl Coordinates {
         }
     }
 
-    /// For plans: `AS OF …` or `FROM … UNTIL …`, the last of which is still known.
+    /// For plans: `AS OF …`, `FROM … UNTIL …` or `FIRST UNTIL …`, the last of which is still known.
     pub(crate) fn describe_system(&self) -> String {
         match self.system {
             _ if self.hold_nothing() => "NOTHING".to_owned(),
             SystemTime::AsOf(instant) => format!("AS OF {instant}"),
             SystemTime::Within { from, until } => format!("FROM {} UNTIL {until}", bound_text(from)),
+            SystemTime::First { until } => format!("FIRST UNTIL {until}"),
         }
     }
 
@@ -195,6 +200,37 @@ pub(crate) fn check_committed(system: Instant, last_committed: Instant) -> Resul
         "the system time {system} is later than the last committed system time {last_committed}; ask for that or earlier"
     );
     Err(Error::new(ErrorKind::FutureSystemTime, message))
+}
+
+/// The request's word for what was first published, where a system time could stand.
+const FIRST_PUBLISHED: &str = "first-published";
+
+/// The request's system time: an instant, or the word for what was first published; what was known at the end of what
+/// is committed without it.
+pub(crate) fn parse_request_system_time(text: Option<&str>, last_committed: Instant) -> Result<SystemTime> {
+    match text {
+        None => Ok(SystemTime::AsOf(last_committed)),
+        Some(FIRST_PUBLISHED) => Ok(SystemTime::First { until: last_committed }),
+        Some(text) => {
+            let instant = parse_request_time("system_time", text)?;
+            check_committed(instant, last_committed)?;
+            Ok(SystemTime::AsOf(instant))
+        }
+    }
+}
+
+/// The system time that a text sets in front of its query; the same as the request's.
+pub(crate) fn evaluate_system_setting(
+    state: &SessionState,
+    time: &Written,
+    last_committed: Instant,
+) -> Result<SystemTime> {
+    if literal_text(&time.expression) == Some(FIRST_PUBLISHED) {
+        return Ok(SystemTime::First { until: last_committed });
+    }
+    let instant = evaluate(state, time)?;
+    check_committed(instant, last_committed).map_err(|error| error.at(time.location))?;
+    Ok(SystemTime::AsOf(instant))
 }
 
 /// A time of the request, as text.

@@ -17,6 +17,7 @@ use crate::{
     parameters::Parameters,
     planner::{Planned, Planner},
     reduce::Reduction,
+    request_filters::Filter,
     runtime::QueryRuntime,
     statement::{self, StatementKind},
     views::ViewChange,
@@ -57,7 +58,8 @@ pub struct QueryRequest {
     pub sql: String,
     /// RFC 3339 time or ISO date; all valid time without it.
     pub valid_time: Option<String>,
-    /// RFC 3339 time or ISO date, not later than the last commit; the snapshot's own system time without it.
+    /// RFC 3339 time or ISO date, not later than the last commit, or `first-published` for what was the first to be known
+    /// of each valid instant; the snapshot's own system time without it.
     pub system_time: Option<String>,
     /// The token of the state to read; the last committed state without it.
     pub snapshot: Option<String>,
@@ -65,6 +67,8 @@ pub struct QueryRequest {
     pub parameters: Parameters,
     /// What the rows are reduced to, one after another; nothing by default. Only for statements that read.
     pub reduce: Vec<Reduction>,
+    /// Conditions on every dataset that has their column, for statements that read; none without it.
+    pub filters: Option<Vec<Filter>>,
 }
 
 /// Batches of an answer. An error ends it; dropping it ends the query.
@@ -82,6 +86,8 @@ pub struct QueryAnswer {
     /// Whether asking again with the token may give something else: the query asks for the time of day or a random
     /// number, reads a system table, or shows a plan.
     pub volatile: bool,
+    /// Which of the request's filters are for a dataset that was read, as indices; `None` where it gave none.
+    pub filters: Option<Vec<usize>>,
     /// The rows.
     pub stream: BatchStream,
 }
@@ -110,14 +116,14 @@ impl QueryEngine {
     /// Finds out what INSERT, UPDATE or DELETE would do to the last committed state; `None` for anything else. Nothing
     /// is written: the rows become events, which the caller puts into the stream.
     pub async fn write(&self, request: QueryRequest) -> Result<Option<WritePlan>> {
-        self.check_length(&request)?;
+        self.check_writing(&request)?;
         let planner = self.planner.clone();
         self.runtime.run(async move { planner.write(&request).await }).await
     }
 
     /// Reads CREATE VIEW and DROP VIEW; `None` for anything else. Nothing is changed: that is the caller's, in the lake.
     pub async fn view_change(&self, request: QueryRequest) -> Result<Option<ViewChange>> {
-        self.check_length(&request)?;
+        self.check_writing(&request)?;
         let planner = self.planner.clone();
         self.runtime.run(async move { planner.view_change(&request).await }).await
     }
@@ -125,8 +131,16 @@ impl QueryEngine {
     /// Reads ALTER TABLE and sees that the changes can be made to the dataset as it is now; `None` for anything else.
     /// Nothing is changed: that is the caller's, in the lake.
     pub fn alteration(&self, request: &QueryRequest) -> Result<Option<Alteration>> {
-        self.check_length(request)?;
+        self.check_writing(request)?;
         self.planner.alteration(request)
+    }
+
+    fn check_writing(&self, request: &QueryRequest) -> Result<()> {
+        if request.filters.is_some() {
+            let message = "filters narrow what is read; send none with a statement that writes";
+            return Err(Error::new(ErrorKind::InvalidFilter, message));
+        }
+        self.check_length(request)
     }
 
     fn check_length(&self, request: &QueryRequest) -> Result<()> {
@@ -142,7 +156,7 @@ impl QueryEngine {
         self.check_length(&request)?;
         let planner = self.planner.clone();
         let planned = self.runtime.run(async move { planner.plan(&request).await }).await?;
-        let Planned { schema, token, system_time, volatile, stream } = planned;
-        Ok(QueryAnswer { schema, token, system_time, volatile, stream: self.runtime.stream(stream) })
+        let Planned { schema, token, system_time, volatile, filters, stream } = planned;
+        Ok(QueryAnswer { schema, token, system_time, volatile, filters, stream: self.runtime.stream(stream) })
     }
 }

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     InvalidTime,
     /// A parameter is missing, not used, or of a kind that cannot stand there.
     InvalidParameter,
+    /// A filter's value does not fit a column it is for, or there are too many of them.
+    InvalidFilter,
     /// The system time asked for is later than the last committed one.
     FutureSystemTime,
     /// The snapshot token names no state of this lake.

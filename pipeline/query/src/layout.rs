@@ -1,8 +1,11 @@
 //! What a resolution reads and what it gives: which stored columns are needed, and where each is in a scanned batch.
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
 
+use datafusion::{
+    arrow::datatypes::{DataType, Field, Schema, SchemaRef},
+    physical_plan::PhysicalExpr,
+};
 use lake::model::{
     DatasetDefinition, Instant, OPEN, OPERATION_COLUMN, TIME_COLUMNS,
     arrow_layout::{assertion_schema, timestamp_type, version_schema},
@@ -19,7 +22,8 @@ pub(crate) enum Column {
     ValidFrom,
     /// Its end.
     ValidTo,
-    /// The end of what was known; null as of one system time, because nothing learned after it shows.
+    /// The end of what was known; null as of one system time, because nothing learned after it shows, and of what was
+    /// known first.
     SystemTo,
     /// `added`, `removed` or `changed`.
     Change,
@@ -46,6 +50,8 @@ pub(crate) enum Reading {
     Versions(ValidTime),
     /// What held at some system time from this one on.
     Rectangles(ValidTime, i64),
+    /// What was the first to hold.
+    First(ValidTime),
     /// What differs.
     Diff(DiffSide, DiffSide),
 }
@@ -70,6 +76,8 @@ pub(crate) struct Layout {
     /// `valid_from`, `valid_to`, `system_from`, `system_to`; `system_from` in place of one that is not read.
     pub(crate) times: [usize; 4],
     pub(crate) operation: usize,
+    /// Of a diff: what a scanned row has to meet for its versions to be seen on a side; all of them without it.
+    pub(crate) passing: Option<Arc<dyn PhysicalExpr>>,
     pub(crate) output: Vec<Column>,
 }
 
@@ -101,6 +109,7 @@ impl Layout {
             SystemTime::AsOf(_) if at_instant => Reading::Latest,
             SystemTime::AsOf(_) => Reading::Versions(coordinates.valid),
             SystemTime::Within { from, .. } => Reading::Rectangles(coordinates.valid, from),
+            SystemTime::First { .. } => Reading::First(coordinates.valid),
         };
         // Bounds are only right when what lies beside the range has been read as well.
         layout.valid_overlap = match coordinates.valid {
@@ -167,6 +176,7 @@ impl Layout {
             values: definition.value_columns().filter_map(|column| at(&column.name)).collect(),
             times: TIME_COLUMNS.map(|name| at(name).or(at(TIME_COLUMNS[2])).unwrap_or_default()),
             operation: at(OPERATION_COLUMN).unwrap_or_default(),
+            passing: None,
             output: Vec::new(),
             output_schema: scan_schema.clone(),
             scan_schema,

@@ -3,9 +3,9 @@
 //! A query goes through `text` (`clause` takes `FOR VALID_TIME …` and `FOR SYSTEM_TIME …` out of it, `periods` turns
 //! predicates on periods into calls, `parameters` puts values in, `statement` sees that it is one that only reads),
 //! `coordinates` (times to instants), `table_functions` and `as_of_join` (what FROM may hold beside tables), `catalog`
-//! (what names mean in one snapshot), and is planned and run by DataFusion (`planner`, on the threads of `runtime`), with
-//! `resolve_exec` as the one place where assertion rows become versions, `interval_join` for periods that overlap, and
-//! `reduce` on top where an answer is to have no more rows than can be drawn.
+//! (what names mean in one snapshot), `request_filters` (what passes besides), and is planned and run by DataFusion
+//! (`planner`, on the threads of `runtime`), with `resolve_exec` as the one place where assertion rows become versions,
+//! `interval_join` for periods that overlap, and `reduce` on top where an answer is to have no more rows than can be drawn.
 //!
 //! INSERT, UPDATE and DELETE are only worked out here (`write`): which rows would have to be put or deleted. So is ALTER
 //! TABLE (`alter`): which columns would have to change.
@@ -36,6 +36,7 @@ mod period_functions;
 mod periods;
 mod planner;
 mod reduce;
+mod request_filters;
 mod resolution;
 mod resolve_exec;
 mod rows;
@@ -59,6 +60,7 @@ pub use engine::{BatchStream, QueryAnswer, QueryEngine, QueryOptions, QueryReque
 pub use error::{Error, ErrorKind, Position, Result};
 pub use parameters::{Parameter, Parameters};
 pub use reduce::{Aggregate, Others, Reduction};
+pub use request_filters::{Filter, Passing};
 pub use statement::StatementKind;
 pub use views::ViewChange;
 pub use write::{RowChange, WriteOperation, WritePlan};

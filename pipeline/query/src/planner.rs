@@ -38,7 +38,10 @@ use crate::{
     as_of_join::{self, PerRow},
     catalog::{self, Bound, CATALOG, DATASETS, Datasets, QueryCatalog, SYSTEM, SystemTables},
     clause::{Axis, Reference, Written},
-    coordinates::{Coordinates, Evaluated, SystemTime, ValidTime, check_committed, evaluate, parse_request_time},
+    coordinates::{
+        Coordinates, Evaluated, ValidTime, evaluate, evaluate_system_setting, parse_request_system_time,
+        parse_request_time,
+    },
     engine::{BatchStream, QueryOptions, QueryRequest},
     error::{Error, ErrorKind, Result, close_names, external, listed, quoted},
     gone,
@@ -47,6 +50,7 @@ use crate::{
     micros,
     parameters::Parameters,
     period_functions, reduce,
+    request_filters::{self, Filtered},
     rows::OUTPUT_ROWS,
     statement::{self, Relation},
     table_functions::{self, Calls},
@@ -74,6 +78,8 @@ pub(crate) struct Planned {
     pub(crate) system_time: Instant,
     /// Whether the same query under the same token may answer something else.
     pub(crate) volatile: bool,
+    /// The request's filters that apply, as indices.
+    pub(crate) filters: Option<Vec<usize>>,
     pub(crate) stream: BatchStream,
 }
 
@@ -198,14 +204,18 @@ impl Planner {
             || times.into_iter().any(|time| is_volatile(&state, &time.expression));
         let (mut bound, per_row) = self.bind(&state, &snapshot, defaults, &references)?;
         as_of_join::add_conditions(&mut statement, &per_row, token.system_time)?;
-        let called = self.call_functions(&mut statement, &state, &snapshot)?;
+        let called = self.call_functions(&mut statement, &state, &snapshot, defaults.valid)?;
         let names = PrivateNames::of(&references, called.keys());
         bound.extend(called);
         let explain = matches!(statement, Statement::Explain { .. });
         let read = relations.iter().map(|relation| &relation.name).chain(references.iter().map(|r| &r.name));
         let read: Vec<String> = read.map(|name| qualified(name).1.to_owned()).collect();
-        let datasets = Datasets { snapshot, defaults, bound, explain };
+        let mut datasets = Datasets { snapshot, defaults, bound, filtered: Filtered::default(), explain };
         self.check_names(&datasets, &relations)?;
+        if let Some(filters) = &request.filters {
+            datasets.filtered = request_filters::bind(filters, &datasets.read(&relations)?)?;
+        }
+        let filters = datasets.filtered.applied.clone();
         state.register_catalog_list(self.catalogs(datasets));
         let state = reduce::on_top(state, &request.reduce)?;
 
@@ -218,7 +228,7 @@ impl Planner {
             true => stream.and_then(move |batch| ready(shown.hide_in(&batch))).boxed(),
             false => stream.boxed(),
         };
-        Ok(Planned { schema, token, system_time: defaults.known(), volatile, stream })
+        Ok(Planned { schema, token, system_time: defaults.known(), volatile, filters, stream })
     }
 
     fn call_functions(
@@ -226,10 +236,11 @@ impl Planner {
         statement: &mut Statement,
         state: &SessionState,
         snapshot: &LakeSnapshot,
+        valid: ValidTime,
     ) -> Result<HashMap<String, Bound>> {
         let dataset = |name: &[String], location| self.dataset_called(snapshot, name, location);
         let last_committed = snapshot.token().system_time;
-        let calls = Calls { state, last_committed, dataset: &dataset, normalise: statement::normalise };
+        let calls = Calls { state, valid, last_committed, dataset: &dataset, normalise: statement::normalise };
         table_functions::replace(statement, &calls)
     }
 
@@ -375,11 +386,8 @@ async fn answer(state: &SessionState, statement: Statement) -> datafusion::commo
 
 fn request_coordinates(request: &QueryRequest, token: &SnapshotToken) -> Result<Coordinates> {
     let valid = request.valid_time.as_deref().map(|text| parse_request_time("valid_time", text)).transpose()?;
-    let system = request.system_time.as_deref().map(|text| parse_request_time("system_time", text)).transpose()?;
-    let system = system.unwrap_or(token.system_time);
-    check_committed(system, token.system_time)?;
-    let valid = valid.map_or(ValidTime::All, ValidTime::At);
-    Ok(Coordinates { valid, system: SystemTime::AsOf(system) })
+    let system = parse_request_system_time(request.system_time.as_deref(), token.system_time)?;
+    Ok(Coordinates { valid: valid.map_or(ValidTime::All, ValidTime::At), system })
 }
 
 /// The request's coordinates with what its text sets in front of the query.
@@ -390,13 +398,9 @@ fn session_coordinates(
     token: &SnapshotToken,
 ) -> Result<Coordinates> {
     for (axis, time) in settings {
-        let instant = evaluate(state, time)?;
         match axis {
-            Axis::Valid => defaults.valid = ValidTime::At(instant),
-            Axis::System => {
-                check_committed(instant, token.system_time).map_err(|error| error.at(time.location))?;
-                defaults.system = SystemTime::AsOf(instant);
-            }
+            Axis::Valid => defaults.valid = ValidTime::At(evaluate(state, time)?),
+            Axis::System => defaults.system = evaluate_system_setting(state, time, token.system_time)?,
         }
     }
     Ok(defaults)

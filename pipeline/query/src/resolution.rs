@@ -12,9 +12,11 @@ use datafusion::{
         datatypes::TimestampMicrosecondType,
     },
     common::{DataFusionError, Result},
+    physical_plan::PhysicalExpr,
 };
 use lake::model::{
-    Assertion, Difference, OPEN, Piece, StoredAssertion, arrow_layout::timestamp_type, differences, rectangles, resolve,
+    Assertion, Difference, OPEN, Piece, StoredAssertion, arrow_layout::timestamp_type, differences, first_published,
+    rectangles, resolve,
 };
 
 use crate::{
@@ -49,6 +51,8 @@ pub(crate) struct Chunk {
     pub(crate) batch: RecordBatch,
     times: Times,
     puts: BooleanArray,
+    /// Of a diff that does not show all: the rows whose versions it shows.
+    passing: Option<BooleanArray>,
 }
 
 impl Chunk {
@@ -62,7 +66,15 @@ impl Chunk {
                 other => Err(internal(format!("a stored row has the operation {other:?}"))),
             })
             .collect::<Result<BooleanArray>>()?;
-        Ok(Chunk { times: Times::of(&batch, layout), puts, batch })
+        let passes = |condition: &Arc<dyn PhysicalExpr>| -> Result<BooleanArray> {
+            Ok(condition.evaluate(&batch)?.into_array(batch.num_rows())?.as_boolean().clone())
+        };
+        let passing = layout.passing.as_ref().map(passes).transpose()?;
+        Ok(Chunk { times: Times::of(&batch, layout), puts, passing, batch })
+    }
+
+    fn passes(&self, row: usize) -> bool {
+        self.passing.as_ref().is_none_or(|passing| passing.is_valid(row) && passing.value(row))
     }
 
     fn assertion(&self, row: usize) -> Assertion {
@@ -123,10 +135,14 @@ impl Resolution {
         }
         match self.layout.reading {
             Reading::Latest => self.latest(places, output),
-            Reading::Versions(valid) => self.versions(places, valid, output),
+            Reading::Versions(valid) | Reading::First(valid) => self.versions(places, valid, output),
             Reading::Rectangles(valid, from) => self.rectangles(places, valid, from, output),
             Reading::Diff(before, after) => self.differences(places, before, after, output),
         }
+    }
+
+    fn passes(&self, (chunk, row): RowPlace) -> bool {
+        self.chunks[chunk].passes(row)
     }
 
     fn assertion(&self, &(chunk, row): &RowPlace) -> Assertion {
@@ -152,7 +168,12 @@ impl Resolution {
             return;
         }
         let assertions: Vec<Assertion> = places.iter().map(|place| self.assertion(place)).collect();
-        for Piece { assertion, from, to } in resolve(&assertions, |a, b| self.same_values(places[a], places[b])) {
+        let same = |a: usize, b: usize| self.same_values(places[a], places[b]);
+        let pieces = match self.layout.reading {
+            Reading::First(_) => first_published(&assertions, same),
+            _ => resolve(&assertions, same),
+        };
+        for Piece { assertion, from, to } in pieces {
             if Layout::keeps(valid, from, to) {
                 output.push(places[assertion], from, to);
             }
@@ -195,7 +216,7 @@ impl Resolution {
         }
     }
 
-    /// What holds as of a side's system time.
+    /// What holds as of a side's system time, as far as it passes.
     fn pieces_at(&self, places: &[RowPlace], side: DiffSide) -> Vec<Piece> {
         let system = side.system.micros();
         let known = |index: &usize| {
@@ -207,7 +228,8 @@ impl Resolution {
         let assertions: Vec<Assertion> = indices.iter().map(|&index| self.assertion(&places[index])).collect();
         let same = |a: usize, b: usize| self.same_values(places[indices[a]], places[indices[b]]);
         let pieces = resolve(&assertions, same);
-        pieces.iter().map(|piece| Piece { assertion: indices[piece.assertion], ..*piece }).collect()
+        let pieces = pieces.iter().map(|piece| Piece { assertion: indices[piece.assertion], ..*piece });
+        pieces.filter(|piece| self.passes(places[piece.assertion])).collect()
     }
 
     fn same_values(&self, a: RowPlace, b: RowPlace) -> bool {

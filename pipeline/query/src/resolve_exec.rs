@@ -95,7 +95,7 @@ impl fmt::Debug for ResolveExec {
 
 impl DisplayAs for ResolveExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Layout { description, output_schema, reading, .. } = self.layout.as_ref();
+        let Layout { description, output_schema, reading, passing, .. } = self.layout.as_ref();
         let projection: Vec<&str> = output_schema.fields().iter().map(|field| field.name().as_str()).collect();
         let conditions: Vec<String> = self.conditions.iter().map(KeyCondition::describe).collect();
         write!(
@@ -109,9 +109,13 @@ impl DisplayAs for ResolveExec {
                 Reading::Latest => "latest",
                 Reading::Versions(_) => "versions",
                 Reading::Rectangles(..) => "rectangles",
+                Reading::First(_) => "first",
                 Reading::Diff(..) => "differences",
             },
         )?;
+        if let Some(passing) = passing {
+            write!(f, ", of_sides=[{passing}]")?;
+        }
         match &self.pruning {
             Some((Pruning { files, known, valid, keys }, _)) => {
                 write!(f, ", files={files}, after_system_time={known}, after_valid_time={valid}, after_keys={keys}")

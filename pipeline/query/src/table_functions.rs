@@ -1,5 +1,5 @@
-//! `history(…)`, `diff(…)`, `instants(…)` and `periods(…)` in FROM: each call becomes a private name, which
-//! [`crate::catalog`] binds to what the call reads.
+//! `history(…)`, `first_published(…)`, `diff(…)`, `instants(…)` and `periods(…)` in FROM: each call becomes a private
+//! name, which [`crate::catalog`] binds to what the call reads.
 
 use std::{collections::HashMap, ops::ControlFlow};
 
@@ -27,11 +27,13 @@ use crate::{
     statement::visited,
 };
 
-const FUNCTIONS: [&str; 4] = ["history", "diff", "instants", "periods"];
+const FUNCTIONS: [&str; 5] = ["history", "first_published", "diff", "instants", "periods"];
 
 /// What the calls of a statement are bound against.
 pub(crate) struct Calls<'a> {
     pub(crate) state: &'a SessionState,
+    /// Of tables that name none.
+    pub(crate) valid: ValidTime,
     pub(crate) last_committed: Instant,
     /// The dataset of that name, one to three parts; an error where there is none or it cannot be read.
     pub(crate) dataset: &'a (dyn Fn(&[String], Location) -> Result<String> + Sync),
@@ -101,6 +103,13 @@ impl Calls<'_> {
                 let system = SystemTime::Within { from: i64::MIN, until: self.last_committed };
                 Ok(Bound::Dataset { dataset, coordinates: Coordinates { valid: ValidTime::All, system } })
             }
+            ("first_published", [dataset, valid @ ..]) if valid.len() <= 1 => {
+                let dataset = self.dataset_named(dataset)?;
+                let valid = valid.first().map(|time| evaluate(self.state, time).map(ValidTime::At)).transpose()?;
+                let system = SystemTime::First { until: self.last_committed };
+                let coordinates = Coordinates { valid: valid.unwrap_or(self.valid), system };
+                Ok(Bound::Dataset { dataset, coordinates })
+            }
             ("diff", [dataset, before, after, valid @ ..]) if valid.len() <= 2 => {
                 let dataset = self.dataset_named(dataset)?;
                 let valid = valid.iter().map(|time| evaluate(self.state, time)).collect::<Result<Vec<_>>>()?;
@@ -122,6 +131,7 @@ impl Calls<'_> {
             _ => {
                 let wanted = match function {
                     "history" => "history(dataset)",
+                    "first_published" => "first_published(dataset [, valid_time])",
                     "diff" => "diff(dataset, system_time, system_time [, valid_time [, valid_time]])",
                     "instants" => "instants(from, to, step)",
                     _ => "periods(from, to, step)",

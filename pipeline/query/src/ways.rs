@@ -49,7 +49,9 @@ fn way_of(reading: Reading, at_instant: bool, kinds: Kinds, hides_columns: bool)
         // One exact row of a key covers an instant.
         (Reading::Latest, Kinds { appended: 0, .. }) => Way::Exact,
         // Current rows have been joined to what they are; of superseded ones neighbours may have to be.
-        (Reading::Versions(_), Kinds { appended: 0, superseded: 0, .. }) if !hides_columns => Way::Exact,
+        (Reading::Versions(_) | Reading::First(_), Kinds { appended: 0, superseded: 0, .. }) if !hides_columns => {
+            Way::Exact
+        }
         (_, Kinds { superseded, .. }) => Way::Merged { adjoining: superseded > 0 || hides_columns },
     }
 }
@@ -60,7 +62,7 @@ pub(crate) fn request_of(layout: &Layout) -> ScanRequest {
         Reading::Latest | Reading::Versions(_) => Some(layout.known.micros()),
         // What ended before both sides is known at neither.
         Reading::Diff(before, after) => Some(before.system.min(after.system).micros()),
-        Reading::Rectangles(..) => None,
+        Reading::Rectangles(..) | Reading::First(_) => None,
     };
     ScanRequest {
         columns: layout.scan_schema.fields().iter().map(|field| field.name().clone()).collect(),
@@ -74,8 +76,11 @@ pub(crate) fn request_of(layout: &Layout) -> ScanRequest {
 /// Where versions have to be valid to come out, if anywhere.
 fn asked(layout: &Layout) -> Option<(i64, i64)> {
     match layout.reading {
-        Reading::Versions(ValidTime::At(at)) => Some((at.micros(), at.micros().saturating_add(1))),
-        Reading::Versions(ValidTime::Within { from, to }) => Some((from, to)),
+        Reading::Versions(valid) | Reading::First(valid) => match valid {
+            ValidTime::All => None,
+            ValidTime::At(at) => Some((at.micros(), at.micros().saturating_add(1))),
+            ValidTime::Within { from, to } => Some((from, to)),
+        },
         _ => None,
     }
 }
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn exact_rows_are_the_answer_where_nothing_overrides_or_adjoins_them() {
         let kinds = |appended, current, superseded| Kinds { appended, current, superseded };
-        let versions = Reading::Versions(ValidTime::All);
+        let (versions, first) = (Reading::Versions(ValidTime::All), Reading::First(ValidTime::All));
         let side = |micros| DiffSide { system: Instant(micros), valid: None };
         let (before, after) = (side(1), side(2));
         let diff = Reading::Diff(before, after);
@@ -171,6 +176,10 @@ mod tests {
             (versions, kinds(3, 0, 0), false, Way::Collected),
             (versions, kinds(0, 4, 0), false, Way::Exact),
             (versions, kinds(0, 4, 1), false, Way::Merged { adjoining: true }),
+            (first, kinds(3, 0, 0), false, Way::Collected),
+            (first, kinds(0, 4, 0), false, Way::Exact),
+            (first, kinds(0, 4, 1), false, Way::Merged { adjoining: true }),
+            (first, kinds(0, 4, 0), true, Way::Merged { adjoining: true }),
             (Reading::Rectangles(ValidTime::All, 0), kinds(0, 4, 0), false, Way::Merged { adjoining: false }),
             (diff, kinds(0, 4, 0), false, Way::Merged { adjoining: false }),
             (diff, kinds(3, 0, 0), false, Way::CollectedChanged(before, after)),

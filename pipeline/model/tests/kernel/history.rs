@@ -2,7 +2,7 @@
 
 use model::{
     Assertion, Fingerprint, Mode, OPEN, Operation, Piece, Rectangle, StoredAssertion, Timeline, differences,
-    net_effect, net_effect_within, rectangles, resolve,
+    first_published, net_effect, net_effect_within, rectangles, resolve,
 };
 use proptest::prelude::*;
 
@@ -75,6 +75,15 @@ impl History {
         };
         (0..CELLS).map(version).collect()
     }
+
+    /// What was the first to hold as of a system time, by the grid: value and since when it is known.
+    fn first_versions(&self, system_time: usize) -> Vec<Option<Version>> {
+        let first = |cell: usize| {
+            let said = |since: &usize| self.past[*since][cell] != 0;
+            (0..=system_time).find(said).map(|since| (self.past[since][cell], since as i64))
+        };
+        (0..CELLS).map(first).collect()
+    }
 }
 
 /// Neighbouring cells of which the same is said, as intervals.
@@ -95,6 +104,12 @@ fn resolved(rows: &[Assertion], values: &[u8]) -> (Vec<Piece>, Vec<Run<Version>>
     let shown = |p: &Piece| (p.from, p.to, (values[p.assertion], rows[p.assertion].system_from));
     let versions = pieces.iter().map(shown).collect();
     (pieces, versions)
+}
+
+fn published_first(rows: &[(Assertion, u8)]) -> Vec<Run<Version>> {
+    let (rows, values): (Vec<Assertion>, Vec<u8>) = rows.iter().copied().unzip();
+    let pieces = first_published(&rows, |a, b| values[a] == values[b]);
+    pieces.iter().map(|p| (p.from, p.to, (values[p.assertion], rows[p.assertion].system_from))).collect()
 }
 
 /// Rectangles as from, to, value, known from and until.
@@ -167,6 +182,28 @@ proptest! {
             let known: Vec<_> =
                 history.rows.iter().filter(|(row, _)| row.system_from <= system_time as i64).copied().collect();
             prop_assert_eq!(drawn(&open(&known)), drawn_by_grid(&history.past[..=system_time]), "at {}", system_time);
+        }
+    }
+
+    /// As appended, cut, compacted as of the end, which lets go of deletes, and only its first epochs.
+    #[test]
+    fn what_was_published_first_is_what_the_grid_says(
+        (epochs, mode, sequenced) in histories(), until in 0..9_i64, at in 1..CELLS as i64,
+    ) {
+        let history = run(&epochs, mode, sequenced)?;
+        let (old, new): (Vec<_>, Vec<_>) = history.rows.iter().copied().partition(|(row, _)| row.system_from <= until);
+        let plain = |rows: Vec<(StoredAssertion, u8)>| rows.into_iter().map(|(row, value)| (row.assertion, value));
+        let partly: Vec<_> = plain(compacted(&drawn(&open(&old)))).chain(new).collect();
+        let tables = [
+            history.rows.clone(), cut(&history.rows, at), plain(compacted(&drawn_by_grid(&history.past))).collect(), partly,
+        ];
+        for system_time in 0..history.past.len() {
+            let expected = runs(&history.first_versions(system_time));
+            for (kind, rows) in tables.iter().enumerate() {
+                let known: Vec<_> =
+                    rows.iter().filter(|(row, _)| row.system_from <= system_time as i64).copied().collect();
+                prop_assert_eq!(published_first(&known), expected.clone(), "as of {}, table {}", system_time, kind);
+            }
         }
     }
 

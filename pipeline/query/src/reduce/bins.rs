@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use datafusion::{
     arrow::{
-        array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, new_null_array},
+        array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array, new_null_array},
         compute::{SortOptions, concat, sort_to_indices, take},
-        datatypes::{DataType, SchemaRef, UInt32Type},
+        datatypes::{DataType, SchemaRef},
     },
     common::Result,
     execution::memory_pool::MemoryReservation,
@@ -158,7 +158,7 @@ impl Categories {
         let options = SortOptions { descending: false, nulls_first: false };
         let order = sort_to_indices(&values, Some(options), None)?;
         let sorted = take(&values, &order, None)?;
-        Ok((order.as_primitive::<UInt32Type>().values().to_vec(), vec![sorted]))
+        Ok((order.values().to_vec(), vec![sorted]))
     }
 }
 

@@ -4,8 +4,8 @@
 //! history is asked several times: as it was appended, cut into needless pieces, as rectangles of one day each with their
 //! `system_to` filled in, and compacted after some of the epochs, into files of a few rows and into as few as can be,
 //! with all snapshots expired but the last.
-//! Each history is asked at a few coordinates of its own: as of both times, over ranges of both, and for what differs
-//! between two.
+//! Each history is asked at a few coordinates of its own: as of both times, over ranges of both, for what was the first
+//! to be known, and for what differs between two.
 //!
 //! 60 histories; `PROPTEST_CASES=10000` asks for more. A failure prints its seed for `PROPTEST_RNG_SEED`.
 
@@ -20,7 +20,7 @@ const DAYS: usize = 12;
 const KEYS: usize = 3;
 
 /// What was said of a cell: in which epoch, and the values.
-type Said = (usize, Option<i64>, u8);
+pub type Said = (usize, Option<i64>, u8);
 
 /// What holds in a cell, if anything does.
 type Cell = Option<Said>;
@@ -38,12 +38,12 @@ struct Row {
 }
 
 #[derive(Debug, Clone)]
-struct History {
+pub struct History {
     epochs: Vec<Vec<Row>>,
     /// Days to ask at, beyond the last one too.
-    days: (usize, usize),
+    pub days: (usize, usize),
     /// Epochs to ask as of, counted modulo how many there are.
-    known: (usize, usize),
+    pub known: (usize, usize),
     /// After which epochs there is a compaction.
     compactions: Vec<bool>,
 }
@@ -76,7 +76,7 @@ fn rows_of_key(key: usize) -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
-fn histories() -> impl Strategy<Value = History> {
+pub fn histories() -> impl Strategy<Value = History> {
     let epoch = (0..KEYS).map(rows_of_key).collect::<Vec<_>>().prop_map(|keys| keys.concat());
     let days = (0..DAYS + 2, 0..DAYS + 2);
     let compactions = vec(prop::bool::weighted(0.4), 4);
@@ -86,11 +86,11 @@ fn histories() -> impl Strategy<Value = History> {
     })
 }
 
-fn day(day: usize) -> String {
+pub fn day(day: usize) -> String {
     format!("2020-01-{:02}T00:00:00Z", day + 1)
 }
 
-fn known(epoch: usize) -> String {
+pub fn known(epoch: usize) -> String {
     format!("2026-01-{:02}T00:00:00Z", epoch + 1)
 }
 
@@ -147,13 +147,28 @@ impl History {
         text
     }
 
-    /// All versions as of an epoch: `key number letter from to known`, the bounds as texts.
+    /// What was the first to be put into the cell of a key and day, as of an epoch.
+    fn first_cell(&self, key: usize, day: usize, epoch: usize) -> Cell {
+        (0..=epoch).find_map(|known| self.cell(key, day, known))
+    }
+
+    /// All versions as of an epoch.
     fn versions(&self, epoch: usize) -> Vec<Version> {
+        History::drawn(|key, day| self.cell(key, day, epoch))
+    }
+
+    /// What was first published, as of an epoch.
+    fn first_versions(&self, epoch: usize) -> Vec<Version> {
+        History::drawn(|key, day| self.first_cell(key, day, epoch))
+    }
+
+    /// Neighbouring days of a key that are the same cell, by key and start.
+    fn drawn(cell: impl Fn(usize, usize) -> Cell) -> Vec<Version> {
         let mut versions: Vec<Version> = Vec::new();
         for key in 0..KEYS {
             let mut run: Option<(usize, Said)> = None;
             for at in 0..=DAYS {
-                let here = if at < DAYS { self.cell(key, at, epoch) } else { None };
+                let here = if at < DAYS { cell(key, at) } else { None };
                 if let Some((from, cell)) = run
                     && here != Some(cell)
                 {
@@ -230,11 +245,12 @@ impl History {
         (0..KEYS).filter_map(row).collect()
     }
 
-    /// What differs between two epochs, by key and start: `key from to change before after`, values only.
-    fn differences(&self, before: usize, after: usize) -> Vec<String> {
+    /// What differs between two epochs of what passes, by key and start: `key from to change before after`, values only.
+    pub fn differences(&self, before: usize, after: usize, passes: impl Fn(usize, Said) -> bool) -> Vec<String> {
         let mut rows = Vec::new();
         for key in 0..KEYS {
-            let pair = |day: usize| (self.cell(key, day, before), self.cell(key, day, after));
+            let passing = |cell: Cell| cell.filter(|said| passes(key, *said));
+            let pair = |day: usize| (passing(self.cell(key, day, before)), passing(self.cell(key, day, after)));
             let mut from = 0;
             while from < DAYS {
                 let (was, is) = pair(from);
@@ -295,12 +311,13 @@ const DEFINITION: &str = r#"{"columns":[{"name":"k","type":"string"},{"name":"n"
     {"name":"number","type":"int64"},{"name":"letter","type":"string"},{"name":"from","type":"date"},
     {"name":"known","type":"timestamp"}],"key":["k","n"],"valid_from":"from","mode":"until_changed","system_time":"known"}"#;
 
-const TABLES: [&str; 5] = ["appended", "cut", "rectangles", "compacted", "compacted_small"];
+pub const TABLES: [&str; 5] = ["appended", "cut", "rectangles", "compacted", "compacted_small"];
 
 /// Rows a file of a table should have when it is compacted.
 const COMPACTED: [(&str, Option<u64>); 2] = [("compacted", None), ("compacted_small", Some(2))];
 
-async fn check(history: &History) {
+/// A lake with the history in each table, and the token after each epoch.
+pub async fn filled(history: &History) -> (Harness, Vec<String>) {
     let mut harness = Harness::new().await;
     for table in ["cut", "rectangles"] {
         harness.define(table, DEFINITION).await;
@@ -326,7 +343,7 @@ async fn check(history: &History) {
         let rows = TABLES.map(of_table);
         let seal: &[&str] = if epoch == last { &["cut", "rectangles"] } else { &[] };
         harness.commit(&known(epoch), &rows, seal).await;
-        tokens.push(harness.ask("SELECT 1").await.unwrap().token);
+        tokens.push(harness.ask("SELECT 1").await.unwrap().token.to_string());
         for (table, rows_per_file) in COMPACTED.iter().filter(|_| history.compactions[epoch]) {
             let options = CompactOptions { rows_per_file: *rows_per_file };
             harness.lake.compact(table, options).await.unwrap();
@@ -335,6 +352,11 @@ async fn check(history: &History) {
             harness.lake.expire(table, last_only).await.unwrap();
         }
     }
+    (harness, tokens)
+}
+
+async fn check(history: &History) {
+    let (harness, tokens) = filled(history).await;
     let (one, other) = history.known;
     for epoch in [one, other] {
         let versions = history.versions(epoch);
@@ -346,13 +368,58 @@ async fn check(history: &History) {
         }
         for table in ["appended", "compacted", "compacted_small"] {
             let sql = format!("SELECT * FROM {table}");
-            let snapshot = Some(tokens[epoch].to_string());
+            let snapshot = Some(tokens[epoch].clone());
             let early = harness.request(query::QueryRequest { sql, snapshot, ..Default::default() });
             assert_eq!(early.await.unwrap().rows.len(), versions.len(), "{table} as of token {epoch}");
+            check_first(&harness, table, Some(&tokens[epoch]), &history.first_versions(epoch), history.days).await;
         }
     }
     for table in TABLES {
         check_ranges(&harness, table, history).await;
+        let first = history.first_versions(history.epochs.len() - 1);
+        check_first(&harness, table, None, &first, history.days).await;
+    }
+}
+
+/// What was first published: by the function, and by the request for a table with each clause on the other axis.
+async fn check_first(
+    harness: &Harness,
+    table: &str,
+    token: Option<&String>,
+    versions: &[Version],
+    (one, other): (usize, usize),
+) {
+    let rows = async |sql: &str, system_time: Option<&str>| -> Vec<String> {
+        let (system_time, snapshot) = (system_time.map(str::to_owned), token.cloned());
+        let request = query::QueryRequest { sql: sql.to_owned(), system_time, snapshot, ..Default::default() };
+        let answer = harness.request(request).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        answer.rows.iter().map(|row| row.join(" ")).collect()
+    };
+    let columns = "k, number, letter, system_from, valid_from, valid_to, system_to";
+    let whole = |version: &Version| format!("{} {}", version.values(), version.bounds());
+    let expected: Vec<String> = versions.iter().map(whole).collect();
+    let function = format!("SELECT {columns} FROM first_published({table})");
+    assert_eq!(rows(&function, None).await, expected, "{function}");
+    let asked = Some("first-published");
+    assert_eq!(rows(&format!("SELECT {columns} FROM {table}"), asked).await, expected, "{table}");
+    assert_eq!(rows(&format!("SELECT count(*) FROM {table}"), asked).await, [expected.len().to_string()], "{table}");
+
+    let (from, to) = (one.min(other), one.max(other) + 1);
+    let range = format!("FROM {table} FOR VALID_TIME FROM '{}' TO '{}'", day(from), day(to));
+    let within: Vec<&Version> = versions.iter().filter(|v| v.from < to && (v.to > from || v.to == DAYS)).collect();
+    let expected: Vec<String> = within.iter().map(|version| whole(version)).collect();
+    assert_eq!(rows(&format!("SELECT {columns} {range}"), asked).await, expected, "{range}");
+    let expected: Vec<String> = within.iter().map(|version| version.values()).collect();
+    assert_eq!(rows(&format!("SELECT k, number, letter, system_from {range}"), asked).await, expected, "{range}");
+    for at in [one, other] {
+        let here = || versions.iter().filter(|version| version.holds_at(at));
+        let expected: Vec<String> = here().map(whole).collect();
+        let of = format!("FROM {table} FOR VALID_TIME AS OF '{}'", day(at));
+        assert_eq!(rows(&format!("SELECT {columns} {of}"), asked).await, expected, "{of}");
+        let called = format!("SELECT {columns} FROM first_published({table}, '{}')", day(at));
+        assert_eq!(rows(&called, None).await, expected, "{called}");
+        let expected: Vec<String> = here().map(Version::values).collect();
+        assert_eq!(rows(&format!("SELECT k, number, letter, system_from {of}"), asked).await, expected, "{of}");
     }
 }
 
@@ -381,7 +448,7 @@ async fn check_ranges(harness: &Harness, table: &str, history: &History) {
         known(history.known.0),
         known(history.known.1)
     );
-    assert_eq!(harness.rows(&diff).await, history.differences(history.known.0, history.known.1), "{diff}");
+    assert_eq!(harness.rows(&diff).await, history.differences(history.known.0, history.known.1, |_, _| true), "{diff}");
     let at = history.days.0.min(DAYS - 1);
     let diff_at = format!(
         "SELECT k, change, number_before, letter_before, number_after, letter_after FROM diff({table}, '{}', '{}', '{}')",

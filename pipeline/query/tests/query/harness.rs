@@ -33,6 +33,7 @@ pub struct Harness {
 pub struct Answer {
     pub token: SnapshotToken,
     pub system_time: Instant,
+    pub filters: Option<Vec<usize>>,
     pub columns: Vec<String>,
     pub rows: Vec<Vec<String>>,
     pub batches: Vec<RecordBatch>,
@@ -120,13 +121,14 @@ impl Harness {
 
     pub async fn request(&self, request: QueryRequest) -> Result<Answer, Error> {
         let answer = self.engine.query(request).await?;
+        let filters = answer.filters.clone();
         let columns = answer.schema.fields().iter().map(|field| field.name().clone()).collect();
         let batches: Vec<RecordBatch> = answer.stream.try_collect().await?;
         for batch in &batches {
             assert_eq!(batch.schema(), answer.schema);
         }
         let rows = batches.iter().flat_map(texts).collect();
-        Ok(Answer { token: answer.token, system_time: answer.system_time, columns, rows, batches })
+        Ok(Answer { token: answer.token, system_time: answer.system_time, filters, columns, rows, batches })
     }
 
     /// The rows of an answer, values joined by blanks.

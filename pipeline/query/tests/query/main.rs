@@ -5,6 +5,7 @@
 
 mod engine;
 mod evolving;
+mod filtered;
 mod fixture;
 mod grid;
 mod harness;

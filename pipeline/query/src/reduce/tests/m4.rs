@@ -6,7 +6,7 @@ use datafusion::{
     arrow::{
         array::{
             Array, ArrayRef, AsArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
-            TimestampMicrosecondArray, UInt64Array,
+            TimestampMicrosecondArray, UInt32Array, UInt64Array,
         },
         datatypes::{DataType, Int64Type},
     },
@@ -254,7 +254,7 @@ fn memory_is_bounded_by_what_is_drawn() {
         parts().map(|part| {
             datafusion::arrow::compute::take_record_batch(
                 &part,
-                &(0..part.num_rows() as u32).collect::<Vec<_>>().into(),
+                &UInt32Array::from_iter_values(0..part.num_rows() as u32),
             )
             .unwrap()
         })
