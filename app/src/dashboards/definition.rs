@@ -46,6 +46,9 @@ pub struct TileDefinition {
     /// What the server makes of the rows before it sends them, beyond what the picture asks for by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reduce: Vec<Reduction>,
+    /// Whether all rows come, however many more there are than the picture can show.
+    #[serde(default)]
+    pub raw: bool,
     /// How the answer is drawn.
     pub picture: PictureDefinition,
     /// What a choice on the tile does.
@@ -113,7 +116,9 @@ impl TileDefinition {
     /// receives more than it can draw.
     pub fn reductions(&self) -> Vec<Reduction> {
         let mut reductions = self.reduce.clone();
-        if let PictureDefinition::Chart { chart } = &self.picture {
+        if let PictureDefinition::Chart { chart } = &self.picture
+            && !self.raw
+        {
             reductions.extend(by_picture(chart));
         }
         reductions
@@ -131,12 +136,10 @@ fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
     })
 }
 
-const BUILT_IN: [(&str, &str); 1] = [("market", include_str!("built_in/market.json"))];
-
-/// The names of the dashboards that come with Tidemark.
-pub fn built_in_names() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.iter().map(|(name, _)| *name)
-}
+const BUILT_IN: [(&str, &str); 2] = [
+    ("market", include_str!("built_in/market.json")),
+    ("gallery", include_str!("built_in/gallery.json")),
+];
 
 /// A dashboard that comes with Tidemark.
 pub fn built_in(name: &str) -> Option<Dashboard> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arrow::Table,
+    browser,
     dashboards::Filter,
     state::coordinates::{Compared, Known},
 };
@@ -182,7 +183,10 @@ pub async fn ask(request: &Request) -> Result<Answer, String> {
     }
     let snapshot = response.headers().get("tidemark-snapshot");
     let bytes = response.binary().await.map_err(unreachable)?;
-    Ok(Answer { table: Arc::new(Table::decode(bytes)?), snapshot })
+    let began_ms = browser::timeline_now();
+    let table = Arc::new(Table::decode(bytes)?);
+    browser::span("tidemark:decode", began_ms);
+    Ok(Answer { table, snapshot })
 }
 
 /// Fetches a JSON document of this server.

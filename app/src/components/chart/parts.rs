@@ -78,7 +78,10 @@ impl Parts {
         };
         let scene = ArcMemo::new(move |_| {
             let view = view()?;
-            picture.with(|it| Scene::new(&it.as_ref()?.data, &view)).map(Arc::new)
+            let began_ms = browser::timeline_now();
+            let scene = picture.with(|it| Scene::new(&it.as_ref()?.data, &view)).map(Arc::new);
+            browser::span("tidemark:place", began_ms);
+            scene
         });
         let brushed = Signal::derive(move || {
             let drag = drag.get().filter(|drag| !drag.pans)?;
@@ -123,7 +126,9 @@ impl Parts {
             theme.version.track();
             let (Some(size), Some(canvas)) = (self.size.get(), self.canvas.get()) else { return };
             let scene = self.scene.get();
+            let began_ms = browser::timeline_now();
             self.render(canvas, |renderer, palette| renderer.draw(scene.as_deref(), palette, size));
+            browser::span("tidemark:draw", began_ms);
         });
         Effect::new(move |_| {
             theme.version.track();

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     arrow::Table,
+    browser,
     charts::{Channel, ChartSpec, Data, Mark},
     components::{
         chart::Picture,
@@ -33,7 +34,9 @@ pub fn picture_of(definition: &PictureDefinition, table: &Arc<Table>) -> Result<
     }
     match definition {
         PictureDefinition::Chart { chart } => {
+            let began_ms = browser::timeline_now();
             let data = Data::new(Arc::new(ChartSpec::clone(chart)), table.clone())?;
+            browser::span("tidemark:bind", began_ms);
             if data.is_empty() {
                 return Ok(Err("There are rows, but none of them has a value to draw.".to_owned()));
             }

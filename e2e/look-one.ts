@@ -1,0 +1,14 @@
+import { chromium } from "@playwright/test";
+import { chromiumOptions } from "/work/main/e2e/chromium";
+const url = process.argv[2]!; const out = process.argv[3]!; const w = Number(process.argv[4] ?? 1440); const theme = (process.argv[5] ?? "light") as "light" | "dark";
+const browser = await chromium.launch(chromiumOptions);
+const context = await browser.newContext({ viewport: { width: w, height: 900 }, colorScheme: theme, timezoneId: "UTC", locale: "en-GB" });
+const page = await context.newPage();
+page.on("console", (m) => console.log(m.type(), m.text().slice(0, 300)));
+page.on("pageerror", (e) => console.log("pageerror", e.message.slice(0, 500)));
+page.on("response", async (r) => { if (r.status() >= 400) console.log(r.status(), r.url().slice(0, 300), (await r.text()).slice(0, 600)); });
+await page.goto(url);
+await page.waitForTimeout(6000);
+for (const t of await page.locator("[data-state]").all()) console.log(await t.getAttribute("data-testid"), await t.getAttribute("data-state"));
+await page.screenshot({ path: out, fullPage: true });
+await browser.close();
