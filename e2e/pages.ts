@@ -14,20 +14,22 @@ export const PAGES = {
   "docs-api": "/docs/api",
   "docs-upkeep": "/docs/upkeep",
   "docs-search": "/docs/search?q=as+of",
+  design: "/design",
 } as const;
 
 export const DASHBOARDS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/dashboards/"));
 /** The written pages of the documentation. */
 export const DOCS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/docs") && !path.includes("?"));
 export const THEMES = ["light", "dark"] as const;
+export const DENSITIES = ["comfortable", "compact"] as const;
 export const VIEWPORTS = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } } as const;
 
-/** Waits until the page runs (hydrated, live stream open) and no tile loads any more. */
+/** Waits until the page runs (hydrated, live stream open) and no tile loads any more, but those that are samples of one. */
 export async function settled(page: Page): Promise<void> {
   await page.waitForFunction(
     () => {
       const live = document.querySelector("[data-testid=live-status]");
-      const tiles = [...document.querySelectorAll("[data-state]")].filter((tile) => tile !== live);
+      const tiles = [...document.querySelectorAll("[data-state]")].filter((tile) => tile !== live && !tile.closest("[data-sample]"));
       return live?.getAttribute("data-epoch") && tiles.every((tile) => tile.getAttribute("data-state") !== "loading");
     },
     undefined,

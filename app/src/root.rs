@@ -77,15 +77,16 @@ pub fn with_datasets(page: fn(Vec<DatasetSummary>, Option<String>) -> AnyView) -
     view! {
         <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>
             {move || {
-                track_style();
                 Suspend::new(async move {
                     let read = match datasets {
                         Some(datasets) => datasets.await,
                         None => Ok(Vec::new()),
                     };
-                    match read {
-                        Ok(datasets) => page(datasets, None),
-                        Err(reason) => page(Vec::new(), Some(reason)),
+                    let (datasets, problem) = read.map_or_else(|reason| (Vec::new(), Some(reason)), |read| (read, None));
+                    // Inside what is waited for: while that was awaited again, the old page would go on without its values.
+                    move || {
+                        track_style();
+                        page(datasets.clone(), problem.clone())
                     }
                 })
             }}

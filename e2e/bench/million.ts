@@ -19,8 +19,8 @@ const SQL =
 
 /** Spans of Tidemark's page for the chart of a million rows, in milliseconds. */
 async function tidemark(page: Page, url: string): Promise<Record<string, number>> {
-  await page.goto(`${url}/design/million`);
-  await page.waitForFunction(() => performance.getEntriesByName("tidemark:draw").length > 0, undefined, { timeout: 60_000 });
+  await page.goto(`${url}/dashboards/gallery`);
+  await page.waitForFunction(() => document.querySelector("[data-testid=tile-million]")?.getAttribute("data-state") === "ready", undefined, { timeout: 60_000 });
   return page.evaluate(() => {
     const longest = (name: string) => Math.max(0, ...performance.getEntriesByName(name).map((entry) => entry.duration));
     const names = ["decode", "bind", "place", "draw"];

@@ -1,8 +1,15 @@
 import AxeBuilder from "@axe-core/playwright";
-import { expect, expectNoSidewaysScroll, open, PAGES, test, THEMES, VIEWPORTS } from "./support";
+import type { Page } from "@playwright/test";
+import { DENSITIES, expect, expectNoSidewaysScroll, keep, open, PAGES, test, THEMES, VIEWPORTS } from "./support";
 
 // axe sets style attributes while it measures, which our policy rightly forbids to pages; all other tests run under it.
 test.use({ bypassCSP: true });
+
+/** What axe finds wrong with the page as it is. */
+async function findings(page: Page): Promise<string> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((n) => n.html).join("\n  ")}`).join("\n");
+}
 
 for (const theme of THEMES) {
   for (const [size, viewport] of Object.entries(VIEWPORTS)) {
@@ -12,9 +19,7 @@ for (const theme of THEMES) {
       for (const [name, path] of Object.entries(PAGES)) {
         test(`${name} has no finding`, async ({ page }) => {
           await open(page, path);
-          const { violations } = await new AxeBuilder({ page }).analyze();
-          const found = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((n) => n.html).join("\n  ")}`);
-          expect(found.join("\n")).toBe("");
+          expect(await findings(page)).toBe("");
           await expectNoSidewaysScroll(page);
         });
       }
@@ -26,6 +31,28 @@ test("the table twins have no finding", async ({ page }) => {
   await open(page, PAGES["benchmark-index"]);
   for (const toggle of await page.getByRole("button", { name: "Table" }).all()) await toggle.click();
   await expect(page.getByTestId("table-level")).toBeVisible();
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, help }) => `${id}: ${help}`)).toEqual([]);
+  expect(await findings(page)).toBe("");
 });
+
+for (const theme of THEMES) {
+  for (const density of DENSITIES) {
+    test(`the design page, what opens over a page, and a dashboard have no finding: ${theme}, ${density}`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme: theme });
+      await keep(page, { "tidemark-density": density });
+      for (const path of [PAGES.design, PAGES["benchmark-index"]]) {
+        await open(page, path);
+        expect(await findings(page), path).toBe("");
+      }
+      await page.getByTestId("display-open").click();
+      expect(await findings(page), "the display menu").toBe("");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Control+k");
+      await expect(page.getByRole("option").first()).toBeVisible();
+      expect(await findings(page), "the palette").toBe("");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("?");
+      await expect(page.getByTestId("keys")).toBeVisible();
+      expect(await findings(page), "the keys").toBe("");
+    });
+  }
+}

@@ -62,6 +62,7 @@ test("the theme follows the system until one is chosen, and the choice is kept",
   const light = await ground();
   await page.emulateMedia({ colorScheme: "dark" });
   await expect.poll(ground).not.toBe(light);
+  await page.getByTestId("display-open").click();
   await page.getByTestId("theme-switch").selectOption("light");
   await expect.poll(ground).toBe(light);
   await page.reload();

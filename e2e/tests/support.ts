@@ -5,7 +5,7 @@ import type { APIRequestContext, Locator, Page } from "@playwright/test";
 import { settled } from "../pages";
 
 export { expect };
-export { DASHBOARDS, DOCS, PAGES, settled, THEMES, VIEWPORTS } from "../pages";
+export { DASHBOARDS, DENSITIES, DOCS, PAGES, settled, THEMES, VIEWPORTS } from "../pages";
 
 const base_url = (): string => {
   const url = process.env.TIDEMARK_URL;
@@ -70,6 +70,13 @@ export async function committed(request: APIRequestContext): Promise<string> {
 export async function open(page: Page, path: string): Promise<void> {
   await page.goto(path);
   await settled(page);
+}
+
+/** Sees to it that the browser keeps this before the page is opened. */
+export async function keep(page: Page, kept: Record<string, string>): Promise<void> {
+  await page.addInitScript((kept) => {
+    for (const [name, value] of Object.entries(kept)) if (localStorage.getItem(name) === null) localStorage.setItem(name, value);
+  }, kept);
 }
 
 /** `−1,204.31 %` as -1204.31; fails on text that holds no number. */

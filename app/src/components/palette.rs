@@ -214,6 +214,7 @@ pub fn CommandPalette() -> impl IntoView {
         });
         on_cleanup(move || keys.remove());
     });
+    let shown = move || palette.said.with(|said| !said.is_empty());
     view! {
         <button
             type="button"
@@ -232,7 +233,7 @@ pub fn CommandPalette() -> impl IntoView {
             {move || palette.found.with(|found| list(palette, found))}
         </Dialog>
         <KeysDialog open=palette.keys_open />
-        <p class="said" role="status" data-testid="said">{move || palette.said.get()}</p>
+        <p class="said" class:shown=shown role="status" data-testid="said">{move || palette.said.get()}</p>
     }
     .whole()
 }
@@ -285,7 +286,7 @@ fn PaletteField(palette: Palette) -> impl IntoView {
             <button
                 id=CLOSE
                 type="button"
-                aria-label="Close"
+                aria-label="Close (Esc)"
                 on:click=move |_| palette.open.set(false)
                 on:keydown=move |event| tab(event, FIELD)
             >

@@ -28,7 +28,7 @@ pub enum Number {
 pub enum Format {
     /// Every digit there is; a double as short as it reads back.
     Plain,
-    /// Rounded, half away from zero, to so many decimals.
+    /// Rounded to so many decimals; of exact numbers a half goes away from zero, a double goes to what is nearer to it.
     Fixed(usize),
     /// A share of one as percent: 0.0042 is `0.42 %`. `None` keeps every digit.
     Share(Option<usize>),

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use gloo_net::http::{Request as HttpRequest, Response};
 use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::{
     arrow::Table,
@@ -182,8 +184,9 @@ pub async fn ask(request: &Request) -> Result<Answer, String> {
         return Err(refusal(&response).await);
     }
     let snapshot = response.headers().get("tidemark-snapshot");
-    let bytes = response.binary().await.map_err(unreachable)?;
+    let buffer = arrived(response).await?;
     let began_ms = browser::timeline_now();
+    let bytes = js_sys::Uint8Array::new(&buffer).to_vec();
     let table = Arc::new(Table::decode(bytes)?);
     browser::span("tidemark:decode", began_ms);
     Ok(Answer { table, snapshot })
@@ -197,6 +200,13 @@ pub async fn fetch_json<T: for<'a> Deserialize<'a>>(address: &str) -> Result<T, 
     }
     let text = response.text().await.map_err(unreachable)?;
     serde_json::from_str(&text).map_err(|error| format!("the answer could not be read: {error}"))
+}
+
+/// The whole body, still outside of WebAssembly.
+async fn arrived(response: Response) -> Result<JsValue, String> {
+    let cut_off = |_| "the answer broke off; try again".to_owned();
+    let body = web_sys::Response::from(response).array_buffer().map_err(cut_off)?;
+    JsFuture::from(body).await.map_err(cut_off)
 }
 
 async fn refusal(response: &Response) -> String {

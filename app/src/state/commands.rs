@@ -82,7 +82,7 @@ pub fn commands(datasets: &[DatasetSummary], sections: &[Section], past: bool) -
     let datasets = datasets.map(|dataset| Command::open(&dataset.name, "Dataset", &dataset_address(&dataset.name)));
     let sections = sections.iter().map(|section| Command::open(&section.title, &section.page, &section.address));
     let design = Command::open("Design", "Page", DESIGN);
-    pages.chain(actions(past)).chain(datasets).chain(below).chain([design]).chain(sections).collect()
+    pages.chain(datasets).chain(below).chain([design]).chain(actions(past)).chain(sections).collect()
 }
 
 fn actions(past: bool) -> Vec<Command> {

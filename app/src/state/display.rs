@@ -86,11 +86,11 @@ impl Display {
     /// Chooses a zone by its IANA name, or [`OWN`]. The error is a sentence for the user.
     pub fn choose_zone(self, zone: &str) -> Result<(), String> {
         let zone = zone.trim();
-        let Some(name) = browser_name(zone) else {
+        let Some(known) = browser_name(zone) else {
             let typed: String = zone.chars().take(40).collect();
             return Err(format!("This browser knows no zone '{typed}'. Type a name such as Europe/Zurich."));
         };
-        let chosen = if zone == OWN { OWN.to_owned() } else { name };
+        let chosen = spelled(zone, &known);
         browser::keep(ZONE_NAME, &chosen);
         self.zone.set(chosen);
         self.write_so();
@@ -99,8 +99,9 @@ impl Display {
 
     /// From now on everything is written as chosen.
     fn write_so(self) {
-        let zone = self.zone.with_untracked(|zone| browser_name(zone));
-        let zone = zone.map_or(Zone::UTC, |name| Zone::new(name, browser::zone::ahead_secs));
+        let zone = self.zone.get_untracked();
+        let name = if zone == OWN { browser::zone::own() } else { Some(zone) };
+        let zone = name.map_or(Zone::UTC, |name| Zone::new(name, browser::zone::ahead_secs));
         let locale = self.locale.with_untracked(|tag| Locale::of_tag(tag));
         let locale = locale.unwrap_or_else(|| Locale::nearest(&browser::language()));
         set_style(Style { locale, zone });
@@ -111,7 +112,27 @@ fn density_of(word: &str) -> Option<&'static str> {
     DENSITIES.iter().map(|density| density.0).find(|density| *density == word)
 }
 
-/// The browser's name for a chosen zone.
+/// How a zone is named from now on: as usual where only small and large letters were typed otherwise. Some browsers know a
+/// zone by an older name, such as Asia/Calcutta; it keeps the name by which it was chosen.
+fn spelled(typed: &str, known: &str) -> String {
+    let usual = ZONES.into_iter().chain([known]).find(|usual| usual.eq_ignore_ascii_case(typed));
+    usual.unwrap_or(typed).to_owned()
+}
+
+/// The browser's name for a chosen zone; `None` where it knows none of this name.
 fn browser_name(zone: &str) -> Option<String> {
     if zone == OWN { browser::zone::own() } else { browser::zone::canonical(zone) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_keeps_the_name_it_was_chosen_by_in_usual_letters() {
+        assert_eq!(spelled("pacific/chatham", "Pacific/Chatham"), "Pacific/Chatham");
+        assert_eq!(spelled("asia/kolkata", "Asia/Calcutta"), "Asia/Kolkata");
+        assert_eq!(spelled("Asia/Saigon", "Asia/Ho_Chi_Minh"), "Asia/Saigon");
+        assert_eq!((spelled(OWN, "Europe/Zurich"), density_of("dense")), (OWN.to_owned(), None));
+    }
 }

@@ -1,0 +1,72 @@
+import { expect, expectNoSidewaysScroll, number, open, PAGES, table, test, textOf, THEMES } from "./support";
+
+test("the page is reached from the documentation and the palette, and stands in no navigation", async ({ page }) => {
+  await open(page, PAGES.docs);
+  await page.locator('.docs-text a[href="/design"]').click();
+  await expect(page.locator("h1")).toHaveText("Design");
+  await expect(page.getByRole("navigation", { name: "Pages" }).locator('a[href="/design"]')).toHaveCount(0);
+  await open(page, PAGES.home);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("design");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/design$/);
+});
+
+test("every state of a tile is there", async ({ page }) => {
+  await open(page, PAGES.design);
+  for (const state of ["ready", "loading", "empty", "error"]) {
+    await expect(page.getByTestId(`design-${state}`), state).toHaveAttribute("data-state", state);
+  }
+});
+
+for (const theme of THEMES) {
+  test(`each pair of colours has the contrast it needs in the ${theme} theme`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme: theme });
+    await open(page, PAGES.design);
+    const { rows } = await table(page.getByTestId("design-colours"));
+    expect(rows.length).toBeGreaterThan(40);
+    for (const [front, back, , found, least] of rows as [string, string, string, string, string][]) {
+      expect(number(found), `${front} on ${back}`).toBeGreaterThanOrEqual(number(least));
+    }
+  });
+}
+
+test("a name of 400 letters and one from right to left break no layout", async ({ page }) => {
+  for (const width of [320, 390, 768, 1440]) {
+    await page.setViewportSize({ width, height: 800 });
+    await open(page, PAGES.design);
+    await expectNoSidewaysScroll(page);
+  }
+  // In its own cell the text runs from right to left, and the cell keeps its place.
+  const rows = page.getByTestId("design-names").locator("tbody tr");
+  await expect(rows.nth(1).locator("td").last()).toContainText("35");
+  expect(await textOf(rows.nth(1).locator("th"))).toBe("31 Mar 2026");
+});
+
+test("all formats keep their digits in all locales", async ({ page }) => {
+  await open(page, PAGES.design);
+  const { rows } = await table(page.getByTestId("design-formats"));
+  const row = rows.find(([name]) => name === "Every digit")!;
+  for (const text of row.slice(1)) expect(text.replace(/\D/g, "")).toBe("1234567890123456789012345678901");
+  const euros = rows.find(([name]) => name === "Money, EUR")!.slice(1);
+  expect(new Set(euros).size).toBeGreaterThan(3);
+});
+
+test("a wide table scrolls inside its box by keys", async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open(page, PAGES.design);
+  const box = page.getByRole("region", { name: "Table, Wide" });
+  await box.focus();
+  await page.keyboard.press("ArrowRight");
+  await expect.poll(() => box.evaluate((element) => element.scrollLeft)).toBeGreaterThan(0);
+});
+
+test("a dialog gives the focus back", async ({ page }) => {
+  await open(page, PAGES.design);
+  const button = page.getByTestId("design-dialog-open");
+  await button.click();
+  await expect(page.getByTestId("design-dialog")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByTestId("design-dialog")).toBeHidden();
+  await expect(button).toBeFocused();
+});
