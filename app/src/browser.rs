@@ -19,24 +19,19 @@ pub fn now_micros() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// A span on the page's timeline (User Timing), from a moment that [`timeline_now`] gave until now, for whoever measures.
-pub fn span(name: &str, from_ms: f64) {
+/// Does a piece of work and keeps how long it took on the page's timeline (User Timing), for whoever measures.
+pub fn timed<T>(name: &str, work: impl FnOnce() -> T) -> T {
     if !cfg!(target_arch = "wasm32") {
-        return;
+        return work();
     }
-    let Some(performance) = web_sys::window().and_then(|window| window.performance()) else { return };
-    let options = web_sys::PerformanceMeasureOptions::new();
-    options.set_start(&JsValue::from_f64(from_ms));
-    // Fails for names that the standard keeps for itself only.
-    let _ = performance.measure_with_performance_measure_options(name, &options);
-}
-
-/// Milliseconds since the page began; nothing is measured on the server.
-pub fn timeline_now() -> f64 {
-    if !cfg!(target_arch = "wasm32") {
-        return 0.0;
-    }
-    web_sys::window().and_then(|window| window.performance()).map_or(0.0, |performance| performance.now())
+    let Some(performance) = web_sys::window().and_then(|window| window.performance()) else { return work() };
+    let start = format!("{name}:start");
+    // Marks fail for names that the standard keeps for itself only.
+    let _ = performance.mark(&start);
+    let done = work();
+    let _ = performance.measure_with_start_mark(name, &start);
+    performance.clear_marks_with_mark_name(&start);
+    done
 }
 
 /// The `<html>` element.

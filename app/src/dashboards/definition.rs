@@ -136,10 +136,8 @@ fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
     })
 }
 
-const BUILT_IN: [(&str, &str); 2] = [
-    ("market", include_str!("built_in/market.json")),
-    ("gallery", include_str!("built_in/gallery.json")),
-];
+const BUILT_IN: [(&str, &str); 2] =
+    [("market", include_str!("built_in/market.json")), ("gallery", include_str!("built_in/gallery.json"))];
 
 /// A dashboard that comes with Tidemark.
 pub fn built_in(name: &str) -> Option<Dashboard> {

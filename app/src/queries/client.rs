@@ -185,11 +185,8 @@ pub async fn ask(request: &Request) -> Result<Answer, String> {
     }
     let snapshot = response.headers().get("tidemark-snapshot");
     let buffer = arrived(response).await?;
-    let began_ms = browser::timeline_now();
-    let bytes = js_sys::Uint8Array::new(&buffer).to_vec();
-    let table = Arc::new(Table::decode(bytes)?);
-    browser::span("tidemark:decode", began_ms);
-    Ok(Answer { table, snapshot })
+    let table = browser::timed("tidemark:decode", || Table::decode(js_sys::Uint8Array::new(&buffer).to_vec()))?;
+    Ok(Answer { table: Arc::new(table), snapshot })
 }
 
 /// Fetches a JSON document of this server.

@@ -62,8 +62,7 @@ pub fn run(arguments: QueryArguments) -> Result<()> {
             Format::Csv => "text/csv",
             Format::Json => "application/json",
         };
-        let question =
-            Question { sql, valid_time, system_time, snapshot, parameters, reduce: None, filters: None };
+        let question = Question { sql, valid_time, system_time, snapshot, parameters, reduce: None, filters: None };
         let request = reqwest::Client::new().post(format!("{}/api/v1/sql", url.trim_end_matches('/')));
         let response =
             request.header("accept", accept).json(&question).send().await.map_err(|e| unreachable(&url, e))?;

@@ -78,10 +78,8 @@ impl Parts {
         };
         let scene = ArcMemo::new(move |_| {
             let view = view()?;
-            let began_ms = browser::timeline_now();
-            let scene = picture.with(|it| Scene::new(&it.as_ref()?.data, &view)).map(Arc::new);
-            browser::span("tidemark:place", began_ms);
-            scene
+            let place = || picture.with(|it| Scene::new(&it.as_ref()?.data, &view));
+            browser::timed("tidemark:place", place).map(Arc::new)
         });
         let brushed = Signal::derive(move || {
             let drag = drag.get().filter(|drag| !drag.pans)?;
@@ -126,9 +124,8 @@ impl Parts {
             theme.version.track();
             let (Some(size), Some(canvas)) = (self.size.get(), self.canvas.get()) else { return };
             let scene = self.scene.get();
-            let began_ms = browser::timeline_now();
-            self.render(canvas, |renderer, palette| renderer.draw(scene.as_deref(), palette, size));
-            browser::span("tidemark:draw", began_ms);
+            let draw = |renderer: &mut dyn Renderer, palette: &Palette| renderer.draw(scene.as_deref(), palette, size);
+            browser::timed("tidemark:draw", || self.render(canvas, draw));
         });
         Effect::new(move |_| {
             theme.version.track();

@@ -34,9 +34,8 @@ pub fn picture_of(definition: &PictureDefinition, table: &Arc<Table>) -> Result<
     }
     match definition {
         PictureDefinition::Chart { chart } => {
-            let began_ms = browser::timeline_now();
-            let data = Data::new(Arc::new(ChartSpec::clone(chart)), table.clone())?;
-            browser::span("tidemark:bind", began_ms);
+            let bind = || Data::new(Arc::new(ChartSpec::clone(chart)), table.clone());
+            let data = browser::timed("tidemark:bind", bind)?;
             if data.is_empty() {
                 return Ok(Err("There are rows, but none of them has a value to draw.".to_owned()));
             }

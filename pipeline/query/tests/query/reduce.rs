@@ -62,8 +62,9 @@ async fn what_stands_out_stays_and_the_rest_is_thinned() {
     assert!(answer.rows.iter().all(|row| all.rows.contains(row)), "rows come as they are");
     assert!(answer.rows.iter().any(|row| row[1] == "1000000.0"));
     assert!(answer.rows.is_sorted_by(|a, b| a[3] <= b[3]));
-    let few = reduced(&harness, &format!("{ALL} WHERE sensor = 's1' LIMIT 90"), vec![m4("valid_from", &[], &[], 100)]);
-    assert_eq!(few.await.unwrap().rows.len(), 90, "few rows all come");
+    let few = format!("{ALL} WHERE sensor = 's1' LIMIT 90");
+    let few = reduced(&harness, &few, vec![m4("valid_from", &[], &[], 100)]).await.unwrap();
+    assert_eq!(few.rows.len(), 90, "few rows all come");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,9 @@ use crate::{
 /// Category, day, value in hundredths.
 type Row = (Option<u8>, Option<u8>, Option<i64>);
 
+/// Day, sum and categories.
+type Folded = (Option<u8>, Option<i64>, BTreeSet<Option<u8>>);
+
 fn top(n: usize, others: Others) -> Reduction {
     Reduction::Top { by: "category".to_owned(), of: names(&["value", "exact"]), n, others }
 }
@@ -64,7 +67,7 @@ fn naive(rows: &[Row], n: usize, others: Others) -> Vec<Vec<String>> {
         let exact = shown(row.2.map(hundredths));
         wanted.push(vec![category(row), shown(row.2), shown(row.1), exact, "NULL".to_owned()]);
     }
-    let mut folded: Vec<(Option<u8>, Option<i64>, BTreeSet<Option<u8>>)> = Vec::new();
+    let mut folded: Vec<Folded> = Vec::new();
     for row in rows.iter().filter(|row| !first.contains(&row.0)) {
         let at = folded.iter().position(|(day, ..)| *day == row.1).unwrap_or_else(|| {
             folded.push((row.1, None, BTreeSet::new()));
