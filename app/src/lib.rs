@@ -13,6 +13,7 @@ pub mod dashboards;
 pub mod docs;
 pub mod format;
 mod live;
+mod order;
 mod pages;
 pub mod ports;
 pub mod queries;

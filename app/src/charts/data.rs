@@ -1,10 +1,7 @@
 //! An answer bound to a chart: which rows belong to which series, what the axes span, where a value is. Worked out once for
 //! an answer; drawing it at another size or over another stretch only reads from here.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{ChartSpec, Mark, ScaleKind, ValueFormat, spec::Channel};
 use crate::arrow::{Column, Table};
@@ -393,30 +390,6 @@ impl Places {
     fn category_bounds(&self) -> Option<(f64, f64)> {
         let last = self.labels.len().checked_sub(1)?;
         Some((0.0, last as f64))
-    }
-
-    /// All values of a channel, distinct and in rising order: what keys step through.
-    pub(super) fn distinct(values: impl Iterator<Item = f64>) -> Vec<f64> {
-        let ordered: BTreeSet<OrderedFloat> = values.filter(|value| value.is_finite()).map(OrderedFloat).collect();
-        ordered.into_iter().map(|value| value.0).collect()
-    }
-}
-
-/// Finite numbers have a total order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct OrderedFloat(f64);
-
-impl Eq for OrderedFloat {}
-
-impl PartialOrd for OrderedFloat {
-    fn partial_cmp(&self, other: &OrderedFloat) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for OrderedFloat {
-    fn cmp(&self, other: &OrderedFloat) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
     }
 }
 

@@ -2,12 +2,15 @@
 
 use super::{
     Data, Mark, Scale, ScaleKind, Tick, ValueFormat,
-    data::{PlaceKind, Places},
+    data::PlaceKind,
     marks::stack,
     scene::CHARACTER_WIDTH,
     ticks,
 };
-use crate::format::time::{DAY_MICROS, SECOND_MICROS};
+use crate::{
+    format::time::{DAY_MICROS, SECOND_MICROS},
+    order,
+};
 
 /// A time label and the room it needs around it.
 const TIME_LABEL_WIDTH: f64 = 76.0;
@@ -186,7 +189,7 @@ fn number_scale(kind: ScaleKind, low: f64, high: f64) -> Scale {
 pub(super) fn step(data: &Data) -> f64 {
     let mut xs = Vec::new();
     data.visit(|spot| xs.push(spot.x));
-    let xs = Places::distinct(xs.into_iter());
+    let xs = order::distinct(&xs);
     let least = xs.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
     match least.is_finite() {
         true => least,

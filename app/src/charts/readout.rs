@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use super::{Data, Layout, Mark, Scene, View, data::Places};
-use crate::format::number;
+use super::{Data, Layout, Mark, Scene, View};
+use crate::{format::number, order};
 
 /// Values more than that many pixels from the cursor are not read out.
 const REACH: f64 = 24.0;
@@ -58,7 +58,8 @@ impl Index {
                 }
             });
             for rows in rows.iter_mut().filter(|rows| !rows.is_sorted_by(|a, b| a.0 <= b.0)) {
-                rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+                let xs: Vec<f64> = rows.iter().map(|(x, _)| *x).collect();
+                *rows = order::by_number(&xs).into_iter().map(|place| rows[place as usize]).collect();
             }
             rows
         })
@@ -68,7 +69,7 @@ impl Index {
     pub fn steps<'a>(&'a self, data: &Data) -> &'a [f64] {
         self.steps.get_or_init(|| {
             let rows = self.rows(data);
-            Places::distinct(rows.iter().flatten().map(|(x, _)| *x))
+            order::distinct(&rows.iter().flatten().map(|(x, _)| *x).collect::<Vec<f64>>())
         })
     }
 

@@ -82,7 +82,11 @@ fn short_label(value: f64, format: ValueFormat) -> String {
         return format.number_text(value);
     }
     let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e7).contains(&magnitude) { format!("{value:e}") } else { number::float_text(value) }
+    if magnitude == 0.0 || (1e-4..1e7).contains(&magnitude) {
+        return number::float_text(value);
+    }
+    let power = magnitude.log10().floor();
+    format!("{}e{power}", number::float_text((value / 10_f64.powf(power) * 1e6).round() / 1e6))
 }
 
 /// Every category, or every so many where there are more than fit.

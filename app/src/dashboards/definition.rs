@@ -62,13 +62,10 @@ fn half() -> u8 {
 
 /// How an answer is drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum PictureDefinition {
-    /// A chart.
-    Chart {
-        /// What goes where.
-        chart: Box<ChartSpec>,
-    },
+    /// A chart: what goes where.
+    Chart(Box<ChartSpec>),
     /// A table of rows.
     Grid {
         /// Its columns; all of the answer without.
@@ -95,7 +92,7 @@ pub enum PictureDefinition {
 
 /// What a choice on a tile does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum OnPick {
     /// All tiles show only what has the chosen value in this column.
     Filter {
@@ -116,7 +113,7 @@ impl TileDefinition {
     /// receives more than it can draw.
     pub fn reductions(&self) -> Vec<Reduction> {
         let mut reductions = self.reduce.clone();
-        if let PictureDefinition::Chart { chart } = &self.picture
+        if let PictureDefinition::Chart(chart) = &self.picture
             && !self.raw
         {
             reductions.extend(by_picture(chart));

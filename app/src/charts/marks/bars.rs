@@ -1,7 +1,5 @@
 //! Bars: side by side, of a histogram, and the steps of a waterfall.
 
-use std::collections::HashMap;
-
 use super::{ink_of, spanning};
 use crate::charts::{
     Data, Layout, Scale, View,
@@ -37,25 +35,20 @@ pub(super) fn width(data: &Data, layout: &Layout) -> f64 {
 /// Bars that stand on zero; where several series share an x, beside each other.
 pub(super) fn side_by_side(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let shown: Vec<usize> = (0..data.series.len()).filter(|series| view.shows(*series)).collect();
-    let lane: HashMap<usize, usize> = shown.iter().enumerate().map(|(lane, series)| (*series, lane)).collect();
     let all = width(data, layout);
     let each = all / shown.len().max(1) as f64;
-    let mut boxes: HashMap<usize, Vec<[f64; 4]>> = HashMap::new();
+    let mut boxes: Vec<Vec<[f64; 4]>> = shown.iter().map(|_| Vec::new()).collect();
     let mut targets = Vec::new();
     data.visit(|spot| {
-        let Some(lane) = lane.get(&spot.series).filter(|_| spot.y.is_finite() && layout.shows_x(spot.x)) else {
-            return;
-        };
-        let left = layout.x_pixel(spot.x) - all / 2.0 + *lane as f64 * each;
+        let lane = shown.binary_search(&spot.series).ok();
+        let Some(lane) = lane.filter(|_| spot.y.is_finite() && layout.shows_x(spot.x)) else { return };
+        let left = layout.x_pixel(spot.x) - all / 2.0 + lane as f64 * each;
         let area = upright(layout, left, left + (each - 1.0).max(each * 0.8), 0.0, spot.y);
-        boxes.entry(spot.series).or_default().push(area);
+        boxes[lane].push(area);
         targets.push(Target { area, row: spot.row, series: spot.series });
     });
-    let layer = |series: &usize| {
-        let boxes = boxes.remove(series)?;
-        Some(Layer::Boxes { ink: ink_of(data, *series), strength: 1.0, boxes })
-    };
-    (shown.iter().filter_map(layer).collect(), targets)
+    let layer = |(series, boxes): (&usize, Vec<[f64; 4]>)| Layer::Boxes { ink: ink_of(data, *series), strength: 1.0, boxes };
+    (shown.iter().zip(boxes).map(layer).collect(), targets)
 }
 
 /// Bars from the start of each bin to its end.

@@ -1,7 +1,5 @@
 //! Heat maps: cells coloured by a value, which stands in them while it fits.
 
-use std::collections::BTreeMap;
-
 use super::spanning;
 use crate::charts::{
     Data, Layout, Scale,
@@ -11,6 +9,13 @@ use crate::charts::{
 /// Cells lower than that hold no text.
 const TEXT_HEIGHT: f64 = 18.0;
 
+/// So many steps as an eye can tell apart, and few enough to be drawn together.
+const STEPS: u8 = 32;
+
+fn level_of(step: u8) -> u8 {
+    step * (u8::MAX / (STEPS - 1))
+}
+
 /// A cell for each row that has a value.
 pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let Some(color) = data.spec.color.as_ref().and_then(|channel| data.table.column(&channel.column).ok()) else {
@@ -19,15 +24,15 @@ pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>
     let values = (0..data.table.rows()).filter_map(|row| color.number(row)).filter(|value| value.is_finite());
     let bounds = values.map(|value| (value, value)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let Some((low, high)) = bounds else { return (Vec::new(), Vec::new()) };
-    let mut cells: BTreeMap<u8, Vec<[f64; 4]>> = BTreeMap::new();
+    let mut cells: Vec<Vec<[f64; 4]>> = (0..STEPS).map(|_| Vec::new()).collect();
     let (mut labels, mut targets) = (Vec::new(), Vec::new());
     for row in 0..data.table.rows() {
         let Some(value) = color.number(row).filter(|value| value.is_finite()) else { continue };
         let Some(area) = cell(data, layout, row) else { continue };
         let share = if high > low { (value - low) / (high - low) } else { 1.0 };
-        // So many steps as an eye can tell apart, and few enough to be drawn together.
-        let level = (share * 31.0).round() as u8 * 8;
-        cells.entry(level).or_default().push(area);
+        let step = (share * f64::from(STEPS - 1)).round() as u8;
+        cells[usize::from(step)].push(area);
+        let level = level_of(step);
         targets.push(Target { area, row, series: 0 });
         let text = data.color_text(row).unwrap_or_default();
         let [left, top, width, height] = area;
@@ -36,8 +41,9 @@ pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>
             labels.push(Layer::Label { ink: Ink::OnHeat(level), text, place, anchor: Anchor::Middle });
         }
     }
-    let layer = |(level, boxes)| Layer::Boxes { ink: Ink::Heat(level), strength: 1.0, boxes };
-    let mut layers: Vec<Layer> = cells.into_iter().map(layer).collect();
+    let layer = |(step, boxes)| Layer::Boxes { ink: Ink::Heat(level_of(step)), strength: 1.0, boxes };
+    let drawn = (0..STEPS).zip(cells).filter(|(_, boxes)| !boxes.is_empty());
+    let mut layers: Vec<Layer> = drawn.map(layer).collect();
     layers.extend(labels);
     (layers, targets)
 }

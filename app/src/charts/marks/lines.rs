@@ -2,9 +2,12 @@
 //! what is drawn is what all rows would have drawn (M4; Jugel, Jerzak, Hackenbroich, Markl, VLDB 2014).
 
 use super::ink_of;
-use crate::charts::{
-    Data, Layout, Scale, View,
-    scene::{Layer, Place},
+use crate::{
+    charts::{
+        Data, Layout, Scale, View,
+        scene::{Layer, Place},
+    },
+    order,
 };
 
 /// Line width of a series in CSS pixels.
@@ -58,9 +61,12 @@ fn pieces<'a>(places: &'a [Place], breaks: &'a [usize]) -> impl Iterator<Item = 
 fn in_order(data: &Data, place: &Placer<'_>, paths: &mut [Path]) {
     let mut spots: Vec<Vec<(f64, f64)>> = paths.iter().map(|_| Vec::new()).collect();
     data.visit(|spot| spots[spot.series].push((spot.x, spot.y)));
-    for (path, mut spots) in paths.iter_mut().zip(spots) {
-        spots.sort_by(|a, b| a.0.total_cmp(&b.0));
-        spots.into_iter().for_each(|(x, y)| path.take(place, x, y));
+    for (path, spots) in paths.iter_mut().zip(spots) {
+        let xs: Vec<f64> = spots.iter().map(|(x, _)| *x).collect();
+        for index in order::by_number(&xs) {
+            let (x, y) = spots[index as usize];
+            path.take(place, x, y);
+        }
     }
 }
 

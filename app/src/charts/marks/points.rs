@@ -18,7 +18,7 @@ const REACH: f64 = 6.0;
 /// A dot for each row.
 pub(super) fn dots(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let mut places: Vec<Vec<Place>> = data.series.iter().map(|_| Vec::new()).collect();
-    let mut taken: HashSet<(usize, i32, i32)> = HashSet::new();
+    let mut taken: HashSet<u64> = HashSet::new();
     let mut targets = Vec::new();
     data.visit(|spot| {
         let drawn = view.shows(spot.series) && spot.y.is_finite() && layout.shows_x(spot.x);
@@ -26,7 +26,8 @@ pub(super) fn dots(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Ve
             return;
         }
         let place = (layout.x_pixel(spot.x), layout.y_pixel(spot.y));
-        if taken.insert((spot.series, place.0.round() as i32, place.1.round() as i32)) {
+        let pixel = (place.0.round() as u64) << 16 | place.1.round() as u64;
+        if taken.insert((spot.series as u64) << 32 | pixel) {
             places[spot.series].push(place);
             let area = [place.0 - REACH, place.1 - REACH, 2.0 * REACH, 2.0 * REACH];
             targets.push(Target { area, row: spot.row, series: spot.series });

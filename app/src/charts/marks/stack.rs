@@ -1,12 +1,12 @@
 //! Values on top of each other: areas and bars. Positive values grow upwards from zero, negative ones downwards.
 
-use std::collections::HashMap;
-
 use super::ink_of;
-use crate::charts::{
-    Data, Layout, Mark, View,
-    data::Places,
-    scene::{Layer, Place, Target},
+use crate::{
+    charts::{
+        Data, Layout, Mark, View,
+        scene::{Layer, Place, Target},
+    },
+    order,
 };
 
 /// The values of all shown series at each x, with the row of each.
@@ -23,12 +23,11 @@ impl Stack {
     fn of(data: &Data, view: &View) -> Stack {
         let mut xs = Vec::new();
         data.visit(|spot| xs.push(spot.x));
-        let xs = Places::distinct(xs.into_iter());
-        let place: HashMap<u64, usize> = xs.iter().enumerate().map(|(index, x)| (x.to_bits(), index)).collect();
+        let xs = order::distinct(&xs);
         let mut values: Vec<Vec<Cell>> = data.series.iter().map(|_| vec![None; xs.len()]).collect();
         data.visit(|spot| {
-            let at = place.get(&spot.x.to_bits()).copied();
-            if let Some(cell) = at.and_then(|at| values[spot.series].get_mut(at)).filter(|_| spot.y.is_finite()) {
+            let at = xs.partition_point(|x| *x < spot.x);
+            if let Some(cell) = values[spot.series].get_mut(at).filter(|_| spot.y.is_finite()) {
                 // Rows of one series and one x add up.
                 *cell = Some(cell.map_or((spot.y, spot.row), |(sum, row)| (sum + spot.y, row)));
             }

@@ -1,11 +1,12 @@
 //! What a grid shows: columns, and cells that are written when they come into sight. A million rows cost what is in sight.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     arrow::Table,
     charts::{Channel, Data, Mark},
     format::style::with_style,
+    order,
 };
 
 /// A chart told as a table has one column for each series up to so many; beyond, a row for each row of the answer.
@@ -118,24 +119,24 @@ impl GridData {
             let name = &series.name;
             GridColumn::number(&if unit.is_empty() { name.clone() } else { format!("{name}, {unit}") })
         }));
-        let mut places: HashMap<u64, usize> = HashMap::new();
-        let mut rows: Vec<(f64, Vec<String>)> = Vec::new();
+        let mut xs = Vec::new();
+        data.visit(|spot| xs.push(spot.x));
+        let xs = order::distinct(&xs);
+        let mut rows: Vec<Vec<String>> = vec![vec![String::new(); data.series.len() + 1]; xs.len()];
         data.visit(|spot| {
-            let place = *places.entry(spot.x.to_bits()).or_insert_with(|| {
-                let mut cells = vec![String::new(); data.series.len() + 1];
+            let place = xs.partition_point(|x| *x < spot.x);
+            let Some(cells) = rows.get_mut(place) else { return };
+            if cells[0].is_empty() {
                 cells[0] = data.x_text(spot.row);
-                rows.push((spot.x, cells));
-                rows.len() - 1
-            });
-            let column = spot.series + 1;
-            if let Some(cell) = rows[place].1.get_mut(column).filter(|_| spot.y.is_finite()) {
-                *cell = data.value_text(spot.series, spot.row);
+            }
+            if spot.y.is_finite() {
+                cells[spot.series + 1] = data.value_text(spot.series, spot.row);
             }
         });
         if data.x_is_time() {
-            rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+            rows.reverse();
         }
-        GridData::written(columns, rows.into_iter().map(|(_, cells)| cells).collect())
+        GridData::written(columns, rows)
     }
 
     /// How many rows there are.
@@ -190,15 +191,11 @@ impl GridData {
     pub fn arranged(&self, order: Option<Order>, filter: &Filter) -> Vec<u32> {
         let mut rows: Vec<u32> = (0..self.rows() as u32).filter(|row| filter.passes(self, *row as usize)).collect();
         let Some(Order { column, descending }) = order else { return rows };
-        let turned = |ordering: Ordering| if descending { ordering.reverse() } else { ordering };
         if self.is_by_number(column) {
-            let mut keyed: Vec<(Option<f64>, u32)> =
-                rows.into_iter().map(|row| (self.number(row as usize, column), row)).collect();
-            keyed.sort_by(|(a, _), (b, _)| match (a, b) {
-                (Some(a), Some(b)) => turned(a.total_cmp(b)),
-                (a, b) => b.is_some().cmp(&a.is_some()),
-            });
-            return keyed.into_iter().map(|(_, row)| row).collect();
+            let sign = if descending { -1.0 } else { 1.0 };
+            let keys: Vec<f64> =
+                rows.iter().map(|row| self.number(*row as usize, column).map_or(f64::NAN, |key| key * sign)).collect();
+            return order::by_number(&keys).into_iter().map(|place| rows[place as usize]).collect();
         }
         rows.sort_by_cached_key(|row| self.cell(*row as usize, column).to_lowercase());
         if descending {

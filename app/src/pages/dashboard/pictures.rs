@@ -1,6 +1,6 @@
 //! From an answer to what a tile shows, by the tile's definition.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     arrow::Table,
@@ -33,7 +33,7 @@ pub fn picture_of(definition: &PictureDefinition, table: &Arc<Table>) -> Result<
         return Ok(Err(why.to_owned()));
     }
     match definition {
-        PictureDefinition::Chart { chart } => {
+        PictureDefinition::Chart(chart) => {
             let bind = || Data::new(Arc::new(ChartSpec::clone(chart)), table.clone());
             let data = browser::timed("tidemark:bind", bind)?;
             if data.is_empty() {
@@ -91,23 +91,32 @@ fn pivot(table: &Table, rows: &Channel, columns: &Channel, value: &Channel) -> R
         return Err(format!("column '{}' holds no numbers, so it cannot be added up", value.column));
     }
     let (mut row_names, mut column_names) = (Names::default(), Names::default());
-    let mut cells: HashMap<(usize, usize), Cell> = HashMap::new();
+    let mut cells: Vec<Vec<Cell>> = Vec::new();
     for row in 0..table.rows() {
         let place =
             (row_names.place(rows.cell_text(by_row, row)), column_names.place(columns.cell_text(by_column, row)));
         let Some(number) = values.number(row) else { continue };
-        let cell = cells.entry(place).or_default();
+        let (row_place, column_place) = place;
+        if cells.len() <= row_place {
+            cells.resize_with(row_place + 1, Vec::new);
+        }
+        let line = &mut cells[row_place];
+        if line.len() <= column_place {
+            line.resize_with(column_place + 1, Cell::default);
+        }
+        let cell = &mut line[column_place];
         *cell = Cell { sum: cell.sum + number, rows: cell.rows + 1, text: value.cell_text(values, row) };
     }
     // What is one row keeps every digit; sums are written with as many decimals as their parts.
-    let decimals = cells.values().map(|cell| decimals_of(&cell.text)).max().unwrap_or(0);
+    let cell_at = |(row, column): &(usize, usize)| cells.get(*row)?.get(*column).filter(|cell| cell.rows > 0);
+    let decimals = cells.iter().flatten().map(|cell| decimals_of(&cell.text)).max().unwrap_or(0);
     let sum_text = |sum: f64| match value.format {
         crate::charts::ValueFormat::Plain => number::fixed_text(sum, decimals),
         format => format.number_text(sum),
     };
     let line = |name: &str, places: &dyn Fn(usize) -> Vec<(usize, usize)>| {
         let of = |column: usize| {
-            let found: Vec<&Cell> = places(column).iter().filter_map(|place| cells.get(place)).collect();
+            let found: Vec<&Cell> = places(column).iter().filter_map(cell_at).collect();
             match &found[..] {
                 [] => String::new(),
                 [one] if one.rows == 1 => one.text.clone(),
@@ -115,7 +124,7 @@ fn pivot(table: &Table, rows: &Channel, columns: &Channel, value: &Channel) -> R
             }
         };
         let all: Vec<(usize, usize)> = (0..column_names.0.len()).flat_map(places).collect();
-        let total = sum_text(all.iter().filter_map(|place| cells.get(place)).map(|cell| cell.sum).sum());
+        let total = sum_text(all.iter().filter_map(cell_at).map(|cell| cell.sum).sum());
         let cells = (0..column_names.0.len()).map(of);
         std::iter::once(name.to_owned()).chain(cells).chain([total]).collect::<Vec<String>>()
     };

@@ -81,10 +81,12 @@ fn request(definition: &TileDefinition, context: Context, window: Window) -> Req
         (from, to) = ((first as i64 - beyond).max(from), (last as i64 + beyond).min(to));
     }
     let parameters = [("from", time::iso(from)), ("to", time::iso(to))];
+    // A parameter that a statement does not name is refused.
+    let named = |(name, _): &(&str, String)| definition.sql.contains(&format!("${name}"));
     let about = About { known: context.known.get(), ..About::default() };
     Request {
         system_time: context.system_time(),
-        parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into(),
+        parameters: parameters.into_iter().filter(named).map(|(name, value)| (name.to_owned(), value)).collect(),
         filters: context.filters.get().0,
         reduce: definition.reductions(),
         ..context.page.request(definition.sql.clone(), about)
@@ -93,7 +95,7 @@ fn request(definition: &TileDefinition, context: Context, window: Window) -> Req
 
 /// Whether a window of the picture is a range of effective time that can be asked for.
 fn zooms(definition: &TileDefinition) -> bool {
-    let PictureDefinition::Chart { chart } = &definition.picture else { return false };
+    let PictureDefinition::Chart(chart) = &definition.picture else { return false };
     matches!(chart.mark, Mark::Line | Mark::Area)
 }
 
@@ -144,7 +146,7 @@ fn picture_view(
 ) -> AnyView {
     let (chart_id, table_id) = (format!("chart-{}", definition.id), format!("table-{}", definition.id));
     match &definition.picture {
-        PictureDefinition::Chart { .. } => {
+        PictureDefinition::Chart(_) => {
             let picture = Signal::derive(move || match read.data.get().as_deref() {
                 Some(TilePicture::Chart(picture)) => Some(picture.clone()),
                 _ => None,
