@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
-    OptionalParamSegment, ParamSegment, SsrMode, StaticSegment,
+    OptionalParamSegment, SsrMode, StaticSegment,
     components::{FlatRoutes, Route, Router},
 };
 use model::DatasetSummary;
@@ -13,8 +13,8 @@ use crate::{
     format::style::track_style,
     live::Live,
     pages::{
-        benchmark_index::BenchmarkIndex, dashboard::DashboardPage, design::Design, docs::Docs, home::Home,
-        not_found::NotFound, pipeline::Pipeline, restatements::Restatements,
+        benchmark_index::BenchmarkIndex, design::Design, docs::Docs, home::Home, not_found::NotFound,
+        pipeline::Pipeline, restatements::Restatements,
     },
     queries::datasets::datasets,
     state::display::Display,
@@ -53,11 +53,6 @@ pub fn App() -> impl IntoView {
                         ssr=SsrMode::Async
                     />
                     <Route path=StaticSegment("design") view=Design ssr=SsrMode::Async />
-                    <Route
-                        path=(StaticSegment("dashboards"), ParamSegment("dashboard"))
-                        view=DashboardPage
-                        ssr=SsrMode::Async
-                    />
                     <Route
                         path=(StaticSegment("docs"), OptionalParamSegment("page"))
                         view=Docs

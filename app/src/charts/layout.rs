@@ -1,11 +1,7 @@
 //! The frame of a chart and its two axes, in CSS pixels.
 
 use super::{
-    Data, Mark, Scale, ScaleKind, Tick, ValueFormat,
-    data::PlaceKind,
-    marks::stack,
-    scene::CHARACTER_WIDTH,
-    ticks,
+    Data, Mark, Scale, ScaleKind, Tick, ValueFormat, data::PlaceKind, marks::stack, scene::CHARACTER_WIDTH, ticks,
 };
 use crate::{
     format::time::{DAY_MICROS, SECOND_MICROS},

@@ -21,10 +21,9 @@ use crate::{
 };
 
 /// A page of the navigation: address, title, word, icon.
-pub const PAGES: [(&str, &str, &str, &str); 6] = [
+pub const PAGES: [(&str, &str, &str, &str); 5] = [
     ("/", "Home", "Home", icon::HOME),
     (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
-    (MARKET, "Market", "Market", icon::TILES),
     (RESTATEMENTS, "Restatements", "Restatements", icon::SWAP),
     (PIPELINE, "Pipeline", "Pipeline", icon::PULSE),
     (DOCS, "Documentation", "Docs", icon::BOOK),
@@ -32,8 +31,6 @@ pub const PAGES: [(&str, &str, &str, &str); 6] = [
 
 /// Address of the dashboard *Benchmark index*.
 pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
-/// Address of the dashboard *Market*.
-pub const MARKET: &str = "/dashboards/market";
 /// Address of the dashboard *Restatements*.
 pub const RESTATEMENTS: &str = "/dashboards/restatements";
 /// Address of the dashboard *Pipeline*.
@@ -69,7 +66,7 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
     let get = |name: &str| query.get(name);
     let today = time::day_of(now);
     match path.trim_end_matches('/') {
-        BENCHMARK_INDEX | MARKET => {
+        BENCHMARK_INDEX => {
             let choice = Choice::read(get).0;
             let known = choice.known.at(now, last_commit);
             Coordinates {

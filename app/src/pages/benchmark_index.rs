@@ -10,7 +10,7 @@ use crate::{
     charts::{Channel, ChartSpec, Data, Mark, SeriesStyle, ValueFormat},
     components::{
         chart::{ChartView, Picture},
-        grid::{Column, Grid, GridView},
+        data_grid::{DataGrid, GridColumn, GridData},
         known_banner::KnownBanner,
         kpi::{Figure, Kpi},
         tile::TileFrame,
@@ -100,7 +100,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     });
     let picture =
         Signal::derive(move || levels.data.with(|levels| levels.as_ref().map(|levels| levels.picture.clone())));
-    let grid = Memo::new(move |_| members.data.get().map(|members| members.grid.clone()));
+    let grid = Signal::derive(move || members.data.get().map(|members| members.grid.clone()));
     let compared_note = Signal::derive(move || {
         let earlier = levels.data.with(|levels| levels.as_ref().and_then(|levels| levels.earlier.clone()));
         earlier.map(|earlier| format!("compared with {earlier}, dashed")).unwrap_or_default()
@@ -143,7 +143,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             <ChartView testid="chart-level" table_testid="table-level" picture />
         </TileFrame>
         <TileFrame title="Constituents" testid="tile-constituents" status=members.status note=day_note>
-            <GridView label="Table of constituents" testid="table-constituents" grid />
+            <DataGrid label=Signal::derive(|| "Table of constituents".to_owned()) testid="table-constituents" data=grid />
         </TileFrame>
     }
 }
@@ -256,7 +256,7 @@ fn difference(change: f64, base: f64, tail: &str) -> Figure {
 /// What the constituents tile shows.
 struct Constituents {
     day: String,
-    grid: Arc<Grid>,
+    grid: Arc<GridData>,
 }
 
 fn dash() -> String {
@@ -286,15 +286,18 @@ fn constituents_picture(table: &Table) -> Result<Result<Constituents, String>, S
         return Ok(Err("The index had no priced constituents at the end of this range.".to_owned()));
     };
     let columns = vec![
-        Column::text("Instrument"),
-        Column::text("Name"),
-        Column::text("Sector"),
-        Column::number("Weight, %"),
-        Column::number("Close"),
-        Column::number("Contribution, index points"),
-        Column::number("Known since"),
+        GridColumn::text("Instrument"),
+        GridColumn::text("Name"),
+        GridColumn::text("Sector"),
+        GridColumn::number("Weight, %"),
+        GridColumn::number("Close"),
+        GridColumn::number("Contribution, index points"),
+        GridColumn::number("Known since"),
     ];
-    Ok(Ok(Constituents { day: time::day_text(time::day_of(effective)), grid: Arc::new(Grid { columns, rows }) }))
+    Ok(Ok(Constituents {
+        day: time::day_text(time::day_of(effective)),
+        grid: Arc::new(GridData::written(columns, rows)),
+    }))
 }
 
 /// What a known time hides.

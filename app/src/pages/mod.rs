@@ -2,7 +2,6 @@
 
 pub mod benchmark_index;
 mod change_cells;
-pub mod dashboard;
 pub mod design;
 pub mod docs;
 pub mod home;

@@ -9,8 +9,8 @@ use crate::{
     arrow::Table,
     charts::{Channel, ChartSpec, Data, Mark, ValueFormat},
     components::{
-        chart::{ChartView, Picture},
-        grid::{Column, Grid, GridView},
+        chart::{ChartView, Picture, SharedCrosshair},
+        data_grid::{DataGrid, GridColumn, GridData},
         kpi::{Figure, Kpi},
         tile::TileFrame,
         whole::Whole,
@@ -97,6 +97,7 @@ pub fn Pipeline() -> impl IntoView {
 #[component]
 fn Dashboard() -> impl IntoView {
     let live = expect_context::<Live>();
+    SharedCrosshair::provide();
     // System tables are about the process, not about facts: they are read as they are, under no snapshot.
     let ask = |sql: String, tick: i64| Request::new(sql, None, About { tick, ..About::default() });
     let until = Memo::new(move |_| {
@@ -134,8 +135,9 @@ fn Dashboard() -> impl IntoView {
         }
         .whole()
     });
-    let epochs_grid = Memo::new(move |_| epochs.data.get());
-    let quarantine_grid = Memo::new(move |_| quarantine.data.with(|data| data.as_ref().map(|data| data.grid.clone())));
+    let epochs_grid = epochs.data;
+    let quarantine_grid =
+        Signal::derive(move || quarantine.data.with(|data| data.as_ref().map(|data| data.grid.clone())));
     let quarantine_note = Signal::derive(move || {
         quarantine.data.with(|data| data.as_ref().map(|data| data.note.clone()).unwrap_or_default())
     });
@@ -150,10 +152,10 @@ fn Dashboard() -> impl IntoView {
         </dl>
         <div class="tile-grid">{charts.collect_view()}</div>
         <TileFrame title="Recent epochs" testid="tile-epochs" status=epochs.status>
-            <GridView label="Table of recent epochs" testid="table-epochs" grid=epochs_grid />
+            <DataGrid label=Signal::derive(|| "Table of recent epochs".to_owned()) testid="table-epochs" data=epochs_grid />
         </TileFrame>
         <TileFrame title="Quarantine" testid="tile-quarantine" status=quarantine.status note=quarantine_note>
-            <GridView label="Table of quarantined records" testid="table-quarantine" grid=quarantine_grid />
+            <DataGrid label=Signal::derive(|| "Table of quarantined records".to_owned()) testid="table-quarantine" data=quarantine_grid />
         </TileFrame>
     }
 }
@@ -218,7 +220,7 @@ fn last_sample(table: &Table) -> Result<Option<PipelineSample>, String> {
     }))
 }
 
-fn epochs_picture(table: &Table) -> Result<Result<Grid, String>, String> {
+fn epochs_picture(table: &Table) -> Result<Result<GridData, String>, String> {
     let [epoch, known, records] = table.columns(["epoch", "system_time", "records"])?;
     let [rows, duration] = table.columns(["rows", "duration_ms"])?;
     let row = |row: usize| {
@@ -231,18 +233,18 @@ fn epochs_picture(table: &Table) -> Result<Result<Grid, String>, String> {
         return Ok(Err("No epoch has been committed yet. The first follows the first records.".to_owned()));
     }
     let columns = vec![
-        Column::number("Epoch"),
-        Column::number("Known at"),
-        Column::number("Records"),
-        Column::number("Rows"),
-        Column::number("Duration, ms"),
+        GridColumn::number("Epoch"),
+        GridColumn::number("Known at"),
+        GridColumn::number("Records"),
+        GridColumn::number("Rows"),
+        GridColumn::number("Duration, ms"),
     ];
-    Ok(Ok(Grid { columns, rows }))
+    Ok(Ok(GridData::written(columns, rows)))
 }
 
 /// What the quarantine tile shows.
 struct Quarantine {
-    grid: Arc<Grid>,
+    grid: Arc<GridData>,
     note: String,
 }
 
@@ -262,8 +264,8 @@ fn quarantine_picture(table: &Table) -> Result<Result<Quarantine, String>, Strin
         ));
     };
     let note = format!("{} of {} records", rows.len(), number::integer_text(in_all));
-    let columns = ["Received", "Dataset", "Reason", "Position", "As received"].map(Column::text).to_vec();
-    Ok(Ok(Quarantine { grid: Arc::new(Grid { columns, rows }), note }))
+    let columns = ["Received", "Dataset", "Reason", "Position", "As received"].map(GridColumn::text).to_vec();
+    Ok(Ok(Quarantine { grid: Arc::new(GridData::written(columns, rows)), note }))
 }
 
 #[cfg(test)]

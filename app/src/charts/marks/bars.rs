@@ -47,7 +47,8 @@ pub(super) fn side_by_side(data: &Data, view: &View, layout: &Layout) -> (Vec<La
         boxes[lane].push(area);
         targets.push(Target { area, row: spot.row, series: spot.series });
     });
-    let layer = |(series, boxes): (&usize, Vec<[f64; 4]>)| Layer::Boxes { ink: ink_of(data, *series), strength: 1.0, boxes };
+    let layer =
+        |(series, boxes): (&usize, Vec<[f64; 4]>)| Layer::Boxes { ink: ink_of(data, *series), strength: 1.0, boxes };
     (shown.iter().zip(boxes).map(layer).collect(), targets)
 }
 

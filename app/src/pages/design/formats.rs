@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::samples;
 use crate::{
     components::{
-        grid::{Column, Grid, GridView},
+        data_grid::{DataGrid, GridColumn, GridData},
         whole::Whole,
     },
     format::{
@@ -23,19 +23,19 @@ pub fn view() -> AnyView {
     view! {
         <section class="tile">
             <div class="tile-body design-tile">
-                <GridView label="Table of formats" testid="design-formats" grid />
+                <DataGrid label=Signal::derive(|| "Table of formats".to_owned()) testid="design-formats" data=grid />
             </div>
         </section>
     }
     .whole()
 }
 
-fn grid_of(style: &Style) -> Grid {
+fn grid_of(style: &Style) -> GridData {
     let columns =
-        std::iter::once(Column::text("Format")).chain(LOCALES.iter().map(|locale| Column::number(locale.tag)));
+        std::iter::once(GridColumn::text("Format")).chain(LOCALES.iter().map(|locale| GridColumn::number(locale.tag)));
     let row = |(name, format, number): (&'static str, Format, Number)| {
         let texts = LOCALES.iter().map(|locale| format.text(number, &Style { locale, zone: style.zone.clone() }));
         std::iter::once(name.to_owned()).chain(texts).collect()
     };
-    Grid { columns: columns.collect(), rows: samples::formats().into_iter().map(row).collect() }
+    GridData::written(columns.collect(), samples::formats().into_iter().map(row).collect())
 }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::samples::{LONG_NAME, RIGHT_TO_LEFT};
 use crate::{
     components::{
-        grid::{Column, Grid, GridView},
+        data_grid::{DataGrid, GridColumn, GridData},
         whole::Whole,
     },
     format::{number, time},
@@ -21,7 +21,7 @@ pub fn view() -> AnyView {
     let grids = [
         ("Wide", "design-wide", wide()),
         ("Long", "design-long-table", long()),
-        ("Without rows", "design-no-rows", Grid { columns: columns(), rows: Vec::new() }),
+        ("Without rows", "design-no-rows", GridData::written(columns(), Vec::new())),
         ("Names", "design-names", names()),
     ];
     let tiles = grids.map(|(title, testid, grid)| {
@@ -32,7 +32,7 @@ pub fn view() -> AnyView {
                     <h3>{title}</h3>
                 </header>
                 <div class="tile-body">
-                    <GridView label=format!("Table, {title}") testid grid />
+                    <DataGrid label=Signal::derive(move || format!("Table, {title}")) testid data=grid />
                 </div>
             </section>
         }
@@ -41,28 +41,28 @@ pub fn view() -> AnyView {
     view! { <div class="design-tables">{Vec::from(tiles)}</div> }.whole()
 }
 
-fn columns() -> Vec<Column> {
-    vec![Column::text("Day"), Column::number("Close"), Column::text("Name")]
+fn columns() -> Vec<GridColumn> {
+    vec![GridColumn::text("Day"), GridColumn::number("Close"), GridColumn::text("Name")]
 }
 
-fn wide() -> Grid {
-    let columns = (0..WIDE_COLUMNS).map(|index| Column::number(&format!("Column {}", index + 1)));
+fn wide() -> GridData {
+    let columns = (0..WIDE_COLUMNS).map(|index| GridColumn::number(&format!("Column {}", index + 1)));
     let row =
         |row: i64| (0..WIDE_COLUMNS).map(move |column| number::integer_text(i128::from(7_i64.pow(3) * row * column)));
-    Grid { columns: columns.collect(), rows: (1..=4).map(|index| row(index).collect()).collect() }
+    GridData::written(columns.collect(), (1..=4).map(|index| row(index).collect()).collect())
 }
 
-fn long() -> Grid {
+fn long() -> GridData {
     let row = |index: i64| {
         let day = time::day_text(20_543 - index);
         vec![day, number::decimal_text(i128::from(12_043_100 - 17 * index), 4), "Galdhøpiggen".to_owned()]
     };
-    Grid { columns: columns(), rows: (0..LONG_ROWS).map(row).collect() }
+    GridData::written(columns(), (0..LONG_ROWS).map(row).collect())
 }
 
-fn names() -> Grid {
+fn names() -> GridData {
     let day = time::day_text(20_543);
     let close = number::decimal_text(12_043_100, 4);
     let row = |name: &str| vec![day.clone(), close.clone(), name.to_owned()];
-    Grid { columns: columns(), rows: vec![row(LONG_NAME), row(RIGHT_TO_LEFT), row("–")] }
+    GridData::written(columns(), vec![row(LONG_NAME), row(RIGHT_TO_LEFT), row("–")])
 }
