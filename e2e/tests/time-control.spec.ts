@@ -1,6 +1,6 @@
 // The time control: a strip with a crosshair, fields to type into, playing through, and the way back.
 import type { Locator, Page } from "@playwright/test";
-import { expect, expectNoSidewaysScroll, open, PAGES, settled, sql, table, test, textOf } from "./support";
+import { expect, expectNoSidewaysScroll, open, PAGES, settled, shows, sql, table, test, textOf } from "./support";
 
 const DAY_MS = 86_400_000;
 const INDEX = PAGES["benchmark-index"];
@@ -237,15 +237,24 @@ test("a comparison says which days it is with, and draws them over those shown",
   await expect(page.getByTestId("compared")).toContainText("Choose a range with a first day");
 });
 
-test("as first published says so, and asks every table for it", async ({ page }) => {
+test("as first published says so, asks every table for it, and shows what SQL gives", async ({ page, request }) => {
   await open(page, range);
   const asked: string[] = [];
-  page.on("request", (sent) => asked.push(sent.postData() ?? ""));
+  page.on("request", (sent) => asked.push(decodeURIComponent(sent.url()) + (sent.postData() ?? "")));
   await page.getByTestId("known-preset").selectOption("first");
   await expect.poll(() => parameter(page, "known")).toBe("first");
   await expect(page.getByTestId("known-banner")).toContainText("As first published.");
   await expect(page.locator(".frame")).toHaveAttribute("data-known", "past");
   await expect.poll(() => asked.some((body) => body.includes("first_published(constituents)"))).toBe(true);
+  const [last] = await sql(
+    request,
+    `SELECT SUM(p.close * c.index_shares) AS level FROM first_published(prices) p
+     JOIN first_published(constituents) c ON c.instrument_id = p.instrument_id
+     AND c.valid_from <= p.valid_from AND (c.valid_to IS NULL OR c.valid_to > p.valid_from)
+     WHERE c.index_id = 'TMK30' AND p.valid_from >= '${day(150)}' AND p.valid_from < '${day(89)}'
+     GROUP BY p.valid_from ORDER BY p.valid_from DESC LIMIT 1`,
+  );
+  await expect.poll(async () => shows(await textOf(page.getByTestId("kpi-level")), Number(last?.["level"]))).toBe(true);
   await page.keyboard.press("Escape");
   await expect(page.getByTestId("known-banner")).toBeHidden();
 });

@@ -464,7 +464,7 @@ impl DrawingBackend for Recorder {
 fn drawn(scene: &Scene, size: Size) -> Record {
     let record = Rc::new(RefCell::new(Record::default()));
     let device = ((size.width * size.scale).round() as u32, (size.height * size.scale).round() as u32);
-    let token = |name: &str| if name == "--font-family" { "Inter".to_owned() } else { "#0072b2".to_owned() };
+    let token = |name: &str| if name == "--font-family" { "Inter".to_owned() } else { format!("#{:06x}", 0x72b2) };
     let palette = Palette::read(token).expect("a whole palette");
     let mut renderer = PlottersRenderer::new(Recorder(record.clone(), device));
     renderer.draw(Some(scene), &palette, size).unwrap();

@@ -294,7 +294,7 @@ mod tests {
     fn one_answer_makes_four_charts_and_the_last_sample() {
         let picture = samples_picture(&Arc::new(samples(3))).unwrap().unwrap();
         let last = |chart: usize| picture.pictures[chart].data.value_text(0, 2);
-        assert_eq!((last(0), last(3)), ("2".to_owned(), "2.0 MiB".to_owned()));
+        assert_eq!((last(0), last(3)), ("2".to_owned(), "2.0\u{a0}MiB".to_owned()));
         assert_eq!((picture.last.epoch, picture.last.records_per_second), (2 << 20, 2.5));
     }
 
