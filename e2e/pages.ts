@@ -30,7 +30,9 @@ export async function settled(page: Page): Promise<void> {
     () => {
       const live = document.querySelector("[data-testid=live-status]");
       const tiles = [...document.querySelectorAll("[data-state]")].filter((tile) => tile !== live && !tile.closest("[data-sample]"));
-      return live?.getAttribute("data-epoch") && tiles.every((tile) => tile.getAttribute("data-state") !== "loading");
+      // Only a page that runs hears of the lake; the server writes the last epoch as well.
+      const listens = live?.getAttribute("data-connection") === "live" && live.getAttribute("data-epoch");
+      return listens && tiles.every((tile) => tile.getAttribute("data-state") !== "loading");
     },
     undefined,
     { timeout: 20_000 },

@@ -77,7 +77,7 @@ test("arrows move the choice around the ends, and what is chosen is announced an
 
 test("focus stays inside while it is open and returns to where it was", async ({ page }) => {
   await open(page, PAGES["benchmark-index"]);
-  const from = page.getByTestId("from-field");
+  const from = page.getByTestId("effective-field");
   await from.focus();
   await openPalette(page);
   for (const press of ["Tab", "Tab", "Tab", "Shift+Tab"]) {
