@@ -123,10 +123,9 @@ impl fmt::Display for Reduction {
                 if let Some(y) = y {
                     write!(f, ", y={y}, rows={}", rows.unwrap_or(bind::ROWS))?;
                 }
-                match of {
-                    Some(of) => write!(f, ", of={of}, aggregate={aggregate:?}"),
-                    None => Ok(()),
-                }
+                let Some(of) = of else { return Ok(()) };
+                let aggregate = format!("{aggregate:?}").to_lowercase();
+                write!(f, ", of={of}, aggregate={aggregate}")
             }
         }
     }
