@@ -149,7 +149,7 @@ fn statements(table: &str, history: &History, read: &dyn Fn(&str) -> String) -> 
 }
 
 async fn check((history, asked): &(History, Vec<Asked>)) {
-    let (harness, _) = filled(history).await;
+    let (mut harness, _) = filled(history).await;
     let filters: Vec<Filter> = asked.iter().map(Asked::filter).collect();
     let indices: Vec<usize> = (0..filters.len()).collect();
     let condition = asked.iter().map(|asked| format!("({})", asked.sql())).collect::<Vec<_>>().join(" AND ");
@@ -165,6 +165,8 @@ async fn check((history, asked): &(History, Vec<Asked>)) {
         check_diff(&harness, table, history, asked).await;
     }
     harness.lake.put_view("shown", "SELECT k, letter AS shown FROM compacted", false).await.unwrap();
+    // A view holds from the next epoch on.
+    harness.commit(&known(20), &[], &[]).await;
     let through = ask(&harness, &format!("SELECT * FROM shown FOR SYSTEM_TIME AS OF '{}'", known(0)), &filters).await;
     let meant = format!("SELECT k, letter FROM compacted FOR SYSTEM_TIME AS OF '{}' WHERE {condition}", known(0));
     assert_eq!(in_some_order(through.rows), in_some_order(harness.ask(&meant).await.unwrap().rows), "{meant}");
@@ -295,7 +297,8 @@ async fn only_filters_of_keys_go_below_resolution() {
     {
         let shown = plan("country", keys(), sql).await;
         assert!(shown.contains("key_filters=[country IN (GER)]"), "{shown}");
-        assert!(!shown.contains('@'), "private names do not show: {shown}");
+        let private = ["gdp@", "history@", "diff@"].iter().any(|name| shown.contains(name));
+        assert!(!private, "private names do not show: {shown}");
         let shown = plan("value", vec![number(100)], sql).await;
         assert!(shown.contains("key_filters=[]"), "{shown}");
         assert_eq!(shown.contains("of_sides=[value@"), sql.contains("diff"), "{shown}");
