@@ -286,11 +286,11 @@ fn PaletteField(palette: Palette) -> impl IntoView {
             <button
                 id=CLOSE
                 type="button"
-                aria-label="Close (Esc)"
                 on:click=move |_| palette.open.set(false)
                 on:keydown=move |event| tab(event, FIELD)
             >
-                <kbd aria-hidden="true">"Esc"</kbd>
+                <span class="visually-hidden">"Close "</span>
+                <kbd>"Esc"</kbd>
             </button>
         </div>
         <p class="visually-hidden" role="status">{heard}</p>
