@@ -297,7 +297,7 @@ async fn only_filters_of_keys_go_below_resolution() {
     {
         let shown = plan("country", keys(), sql).await;
         assert!(shown.contains("key_filters=[country IN (GER)]"), "{shown}");
-        let private = ["gdp@", "history@", "diff@"].iter().any(|name| shown.contains(name));
+        let private = ["gdp@", "history()@", "diff()@"].iter().any(|name| shown.contains(name));
         assert!(!private, "private names do not show: {shown}");
         let shown = plan("value", vec![number(100)], sql).await;
         assert!(shown.contains("key_filters=[]"), "{shown}");
