@@ -9,7 +9,11 @@ use leptos_router::{
 use model::DatasetSummary;
 
 use crate::{
-    components::{chrome::Chrome, theme::Theme, whole::Whole},
+    components::{
+        chrome::Chrome,
+        theme::Theme,
+        whole::{Whole, WholeView},
+    },
     format::style::track_style,
     live::Live,
     pages::{
@@ -67,7 +71,7 @@ pub fn App() -> impl IntoView {
 /// Shows a page once the list of datasets is there; the server waits for it, the browser already has it. Where the list
 /// could not be read, the page gets an empty one and the reason. Pages keep what they wrote, so they are made anew when the
 /// reader wants it written in another way.
-pub fn with_datasets(page: fn(Vec<DatasetSummary>, Option<String>) -> AnyView) -> AnyView {
+pub fn with_datasets(page: fn(Vec<DatasetSummary>, Option<String>) -> WholeView) -> WholeView {
     let datasets = use_context::<Datasets>();
     view! {
         <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>

@@ -11,7 +11,7 @@ use super::{
     display_menu::DisplayMenu,
     icon::{self, icon, mark},
     palette::CommandPalette,
-    whole::Whole,
+    whole::{Whole, WholeView},
 };
 use crate::{
     format::time,
@@ -143,7 +143,7 @@ pub fn Chrome(children: Children) -> impl IntoView {
 fn nav_item(
     (address, _, word, path_of_icon): (&'static str, &str, &'static str, &'static str),
     path: Memo<String>,
-) -> AnyView {
+) -> WholeView {
     // A page below stands for its section, which is then not the page itself.
     let current = move || {
         path.with(|path| match path {

@@ -5,7 +5,7 @@ use leptos::{ev::KeyboardEvent, html, prelude::*};
 use super::{
     icon::{self, icon},
     theme::{self, Theme},
-    whole::Whole,
+    whole::{Whole, WholeView},
 };
 use crate::{
     format::{
@@ -114,7 +114,7 @@ fn choice_list(
     choices: Signal<Vec<Choice>>,
     chosen: Signal<String>,
     choose: Callback<String>,
-) -> AnyView {
+) -> WholeView {
     let option = move |(value, word): Choice| {
         let this = value.clone();
         view! {

@@ -13,7 +13,7 @@ use super::{
     icon::{self, icon},
     keys::KeysDialog,
     theme::Theme,
-    whole::Whole,
+    whole::{Whole, WholeView},
 };
 use crate::{
     browser,
@@ -298,7 +298,7 @@ fn PaletteField(palette: Palette) -> impl IntoView {
     .whole()
 }
 
-fn list(palette: Palette, found: &[Command]) -> AnyView {
+fn list(palette: Palette, found: &[Command]) -> WholeView {
     if found.is_empty() {
         let text = "Nothing has that name. Try fewer letters, or the first letters of its words.";
         return view! { <p id=LIST class="palette-empty">{text}</p> }.whole();
@@ -312,7 +312,7 @@ fn list(palette: Palette, found: &[Command]) -> AnyView {
     .whole()
 }
 
-fn option(palette: Palette, index: usize, command: &Command) -> AnyView {
+fn option(palette: Palette, index: usize, command: &Command) -> WholeView {
     let selected = move || if palette.at.get() == index { "true" } else { "false" };
     let key = (!command.key.is_empty()).then(|| view! { <kbd>{command.key}</kbd> });
     view! {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::whole::Whole;
+use super::whole::{Whole, WholeView};
 use crate::state::tile::{Phase, TileStatus};
 
 /// A framed part of a page. `note` stands beside the title, `testid` names the tile for tests.
@@ -44,7 +44,7 @@ pub fn TileFrame(
     }
 }
 
-fn trouble_view(why: String, status: TileStatus) -> AnyView {
+fn trouble_view(why: String, status: TileStatus) -> WholeView {
     view! {
         <div class="tile-error">
             <p>

@@ -1,102 +1,188 @@
-//! Erased views that hydrate in one go.
+//! Views of one type, whatever they are made of: what differs from case to case, and what should not be compiled anew for
+//! everything around it.
 //!
-//! Erasing a view makes code for every way it can come alive, among them hydration that waits in the middle for code that is
-//! loaded lazily. Nothing here is loaded lazily, and those state machines were a sixth of what every visitor downloads.
+//! On the server this is Leptos' own. In the browser Leptos' own view of any type can also come alive piece by piece, waiting
+//! in the middle for code that is loaded lazily; nothing here is loaded lazily, and those state machines were a sixth of
+//! what every visitor downloads. So the browser has a view that only knows what happens there: it is built, brought
+//! up to date, or taken over from the server's HTML in one go.
 
-use leptos::{
-    prelude::*,
-    tachys::{
-        html::attribute::{Attribute, any_attribute::AnyAttribute},
-        hydration::Cursor,
-        ssr::StreamBuilder,
-        view::{Position, PositionState, Render, RenderHtml, add_attr::AddAnyAttr},
-    },
-};
+use leptos::prelude::*;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use leptos::prelude::AnyView as WholeView;
+
+#[cfg(target_arch = "wasm32")]
+pub use browser::WholeView;
 
 /// Erases a view.
 pub trait Whole {
     /// The view as a value of one type, whatever it was.
-    fn whole(self) -> AnyView;
+    fn whole(self) -> WholeView;
 }
 
 impl<V: IntoView + 'static> Whole for V {
-    fn whole(self) -> AnyView {
-        InOneGo(self).into_any()
+    #[cfg(not(target_arch = "wasm32"))]
+    fn whole(self) -> WholeView {
+        self.into_any()
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn whole(self) -> WholeView {
+        WholeView::new(self)
     }
 }
 
-/// A view whose asynchronous hydration is the synchronous one. Everything else is the view's own.
-struct InOneGo<V>(V);
+#[cfg(target_arch = "wasm32")]
+mod browser {
+    use std::any::{Any, TypeId};
 
-impl<V: Render> Render for InOneGo<V> {
-    type State = V::State;
+    use leptos::{
+        prelude::RenderHtml,
+        tachys::{
+            html::attribute::{Attribute, any_attribute::AnyAttribute},
+            hydration::Cursor,
+            renderer::{
+                Rndr,
+                types::{Element, Node, Placeholder},
+            },
+            view::{Mountable, Position, PositionState, Render, add_attr::AddAnyAttr},
+        },
+    };
 
-    fn build(self) -> Self::State {
-        self.0.build()
+    /// A view of whatever type.
+    pub struct WholeView(Box<dyn Alive>);
+
+    /// What a view does in the browser.
+    trait Alive: Send {
+        fn kind(&self) -> TypeId;
+        fn build(self: Box<Self>) -> WholeState;
+        fn rebuild(self: Box<Self>, shown: &mut dyn Any);
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> WholeState;
     }
 
-    fn rebuild(self, state: &mut Self::State) {
-        self.0.rebuild(state);
-    }
-}
+    /// What a view is in the page.
+    trait Shown: Mountable + Any {}
 
-impl<V: RenderHtml + Send> AddAnyAttr for InOneGo<V> {
-    type Output<A: Attribute> = InOneGo<V::Output<A>>;
+    impl<S: Mountable + Any> Shown for S {}
 
-    fn add_any_attr<A: Attribute>(self, attr: A) -> Self::Output<A>
-    where
-        Self::Output<A>: RenderHtml,
-    {
-        InOneGo(self.0.add_any_attr(attr))
-    }
-}
-
-impl<V: RenderHtml + Send> RenderHtml for InOneGo<V> {
-    type AsyncOutput = V::AsyncOutput;
-    type Owned = InOneGo<V::Owned>;
-
-    const MIN_LENGTH: usize = V::MIN_LENGTH;
-    const EXISTS: bool = V::EXISTS;
-
-    fn dry_resolve(&mut self) {
-        self.0.dry_resolve();
+    /// A view in the page.
+    pub struct WholeState {
+        kind: TypeId,
+        shown: Box<dyn Shown>,
+        /// Holds the place of a view that has nothing in the page.
+        placeholder: Option<Placeholder>,
     }
 
-    fn resolve(self) -> impl Future<Output = Self::AsyncOutput> + Send {
-        self.0.resolve()
+    impl WholeView {
+        pub(super) fn new<V: RenderHtml + 'static>(view: V) -> WholeView {
+            WholeView(Box::new(view))
+        }
     }
 
-    fn html_len(&self) -> usize {
-        self.0.html_len()
+    impl<V: RenderHtml + 'static> Alive for V {
+        fn kind(&self) -> TypeId {
+            TypeId::of::<V>()
+        }
+
+        fn build(self: Box<Self>) -> WholeState {
+            let shown = Box::new(Render::build(*self));
+            WholeState { kind: TypeId::of::<V>(), shown, placeholder: (!V::EXISTS).then(Rndr::create_placeholder) }
+        }
+
+        fn rebuild(self: Box<Self>, shown: &mut dyn Any) {
+            if let Some(state) = shown.downcast_mut::<V::State>() {
+                Render::rebuild(*self, state);
+            }
+        }
+
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> WholeState {
+            let shown = Box::new(RenderHtml::hydrate::<true>(*self, cursor, position));
+            let placeholder = (!V::EXISTS).then(|| cursor.next_placeholder(position));
+            WholeState { kind: TypeId::of::<V>(), shown, placeholder }
+        }
     }
 
-    fn to_html_with_buf(
-        self,
-        buf: &mut String,
-        position: &mut Position,
-        escape: bool,
-        mark_branches: bool,
-        extra_attrs: Vec<AnyAttribute>,
-    ) {
-        self.0.to_html_with_buf(buf, position, escape, mark_branches, extra_attrs);
+    impl Render for WholeView {
+        type State = WholeState;
+
+        fn build(self) -> WholeState {
+            self.0.build()
+        }
+
+        fn rebuild(self, state: &mut WholeState) {
+            if self.0.kind() == state.kind {
+                return self.0.rebuild(&mut *state.shown);
+            }
+            let mut new = self.0.build();
+            state.insert_before_this(&mut new);
+            state.unmount();
+            *state = new;
+        }
     }
 
-    fn to_html_async_with_buf<const OUT_OF_ORDER: bool>(
-        self,
-        buf: &mut StreamBuilder,
-        position: &mut Position,
-        escape: bool,
-        mark_branches: bool,
-        extra_attrs: Vec<AnyAttribute>,
-    ) {
-        self.0.to_html_async_with_buf::<OUT_OF_ORDER>(buf, position, escape, mark_branches, extra_attrs);
+    impl Mountable for WholeState {
+        fn unmount(&mut self) {
+            self.shown.unmount();
+            if let Some(placeholder) = &mut self.placeholder {
+                placeholder.unmount();
+            }
+        }
+
+        fn mount(&mut self, parent: &Element, marker: Option<&Node>) {
+            self.shown.mount(parent, marker);
+            if let Some(placeholder) = &mut self.placeholder {
+                placeholder.mount(parent, marker);
+            }
+        }
+
+        fn insert_before_this(&self, child: &mut dyn Mountable) -> bool {
+            self.shown.insert_before_this(child)
+                || self.placeholder.as_ref().is_some_and(|placeholder| placeholder.insert_before_this(child))
+        }
+
+        fn elements(&self) -> Vec<Element> {
+            self.shown.elements()
+        }
     }
 
-    fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Self::State {
-        self.0.hydrate::<FROM_SERVER>(cursor, position)
+    impl AddAnyAttr for WholeView {
+        type Output<A: Attribute> = WholeView;
+
+        /// The server wrote the attribute into the page; none given from outside changes later.
+        fn add_any_attr<A: Attribute>(self, _attribute: A) -> WholeView {
+            self
+        }
     }
 
-    fn into_owned(self) -> Self::Owned {
-        InOneGo(self.0.into_owned())
+    impl RenderHtml for WholeView {
+        type AsyncOutput = WholeView;
+        type Owned = WholeView;
+
+        const MIN_LENGTH: usize = 0;
+
+        fn dry_resolve(&mut self) {}
+
+        async fn resolve(self) -> WholeView {
+            self
+        }
+
+        /// Only the server writes HTML.
+        fn to_html_with_buf(
+            self,
+            _buffer: &mut String,
+            _position: &mut Position,
+            _escape: bool,
+            _mark_branches: bool,
+            _extra_attributes: Vec<AnyAttribute>,
+        ) {
+        }
+
+        fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> WholeState {
+            self.0.hydrate(cursor, position)
+        }
+
+        fn into_owned(self) -> WholeView {
+            self
+        }
     }
 }

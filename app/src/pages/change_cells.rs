@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::{components::whole::Whole, format::number::MINUS};
+use crate::{
+    components::whole::{Whole, WholeView},
+    format::number::MINUS,
+};
 
 /// What happened to a row between A and B.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +76,7 @@ pub struct Changes {
 }
 
 /// The table.
-pub fn changes_table(changes: &Changes) -> AnyView {
+pub fn changes_table(changes: &Changes) -> WholeView {
     let class = |numeric: bool| if numeric { "number" } else { "" };
     let keys = changes.key_names.iter().map(|name| view! { <th scope="col">{name.clone()}</th> }.whole());
     let values = changes.value_names.iter().zip(&changes.numeric);
@@ -99,7 +102,7 @@ pub fn changes_table(changes: &Changes) -> AnyView {
     .whole()
 }
 
-fn row(change: &Change, numeric: &[bool]) -> AnyView {
+fn row(change: &Change, numeric: &[bool]) -> WholeView {
     let kind = change.kind;
     let keys = change.keys.iter().map(|key| view! { <td class="key">{key.clone()}</td> }.whole());
     let values = change.values.iter().zip(numeric).map(|((before, after), numeric)| {
@@ -128,11 +131,11 @@ fn row(change: &Change, numeric: &[bool]) -> AnyView {
     .whole()
 }
 
-fn plain(text: &str) -> AnyView {
+fn plain(text: &str) -> WholeView {
     view! { <span>{text.to_owned()}</span> }.whole()
 }
 
-fn value_cell(kind: Kind, before: Option<&str>, after: Option<&str>) -> AnyView {
+fn value_cell(kind: Kind, before: Option<&str>, after: Option<&str>) -> WholeView {
     let shown = |value: Option<&str>| value.unwrap_or("null").to_owned();
     let (before, after) = (shown(before), shown(after));
     match kind {

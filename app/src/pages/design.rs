@@ -13,7 +13,7 @@ use crate::{
         dialog::Dialog,
         kpi::{Figure, Kpi},
         tile::TileFrame,
-        whole::Whole,
+        whole::{Whole, WholeView},
     },
     format::{style::track_style, time},
     state::tile::{Phase, TileStatus},
@@ -72,7 +72,7 @@ fn Sheet() -> impl IntoView {
     .whole()
 }
 
-fn type_scale() -> AnyView {
+fn type_scale() -> WholeView {
     let rows = [
         ("--size-large, strong", "design-large"),
         ("--size-base, strong", "design-base strong"),
@@ -99,7 +99,7 @@ fn type_scale() -> AnyView {
     .whole()
 }
 
-fn controls() -> AnyView {
+fn controls() -> WholeView {
     let pressed = RwSignal::new(1_usize);
     let presets = ["1 month", "3 months", "1 year", "All"].into_iter().enumerate().map(|(index, word)| {
         view! {
@@ -176,7 +176,7 @@ fn controls() -> AnyView {
     .whole()
 }
 
-fn figures() -> AnyView {
+fn figures() -> WholeView {
     let up = Figure { value: "+6.00".to_owned(), note: "▲ +0.50 %".to_owned(), direction: "up" };
     let down = Figure { value: "−84,572.45".to_owned(), note: "▼ −0.81 %".to_owned(), direction: "down" };
     let long = Figure::new("−170,141,183,460,469,231,731,687,303,715,884,105,728".to_owned(), LONG_NAME);
@@ -198,7 +198,7 @@ fn status(phase: Phase) -> TileStatus {
     TileStatus { phase: RwSignal::new(phase), retries: RwSignal::new(0) }
 }
 
-fn tiles() -> AnyView {
+fn tiles() -> WholeView {
     let picture = || view! { <p>"The picture, which stays while a newer one is read."</p> };
     let note = Signal::derive(|| LONG_NAME.to_owned());
     view! {
@@ -234,7 +234,7 @@ fn tiles() -> AnyView {
     .whole()
 }
 
-fn messages() -> AnyView {
+fn messages() -> WholeView {
     let open = RwSignal::new(false);
     view! {
         <div class="known-banner">

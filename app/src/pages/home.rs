@@ -8,7 +8,7 @@ use crate::{
         chrome::{BENCHMARK_INDEX, PIPELINE, RESTATEMENTS, dataset_address},
         icon::{self, icon},
         kpi::{Figure, Kpi},
-        whole::Whole,
+        whole::{Whole, WholeView},
     },
     format::{number, time},
     live::Live,
@@ -101,7 +101,7 @@ fn Overview(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Into
     }
 }
 
-fn card((address, title, text, path_of_icon): (&'static str, &'static str, &'static str, &'static str)) -> AnyView {
+fn card((address, title, text, path_of_icon): (&'static str, &'static str, &'static str, &'static str)) -> WholeView {
     view! {
         <li class="card">
             {icon(path_of_icon)}
@@ -114,7 +114,7 @@ fn card((address, title, text, path_of_icon): (&'static str, &'static str, &'sta
     .whole()
 }
 
-fn dataset_table(list: &[DatasetSummary]) -> AnyView {
+fn dataset_table(list: &[DatasetSummary]) -> WholeView {
     if list.is_empty() {
         let text = "The lake holds no dataset yet. Define one and send it records, as shown below.";
         return view! { <p class="tile-empty">{text}</p> }.whole();
@@ -142,7 +142,7 @@ fn dataset_table(list: &[DatasetSummary]) -> AnyView {
     .whole()
 }
 
-fn dataset_row(dataset: &DatasetSummary) -> AnyView {
+fn dataset_row(dataset: &DatasetSummary) -> WholeView {
     let mode = match dataset.definition.mode {
         Mode::Interval => "over an interval",
         Mode::UntilChanged => "until changed",

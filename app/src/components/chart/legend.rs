@@ -5,12 +5,12 @@ use leptos::prelude::*;
 use super::parts::Parts;
 use crate::{
     charts::{COLORED_SERIES, SeriesInfo},
-    components::whole::Whole,
+    components::whole::{Whole, WholeView},
     format::number,
 };
 
 /// The legend of what is shown; none where there is only one series.
-pub(super) fn legend(parts: Parts) -> Option<AnyView> {
+pub(super) fn legend(parts: Parts) -> Option<WholeView> {
     let series: Vec<SeriesInfo> = parts.picture.with(|it| it.as_ref().map(|it| it.data.series.clone()))?;
     if series.len() < 2 {
         return None;

@@ -13,7 +13,7 @@ use leptos::{ev::KeyboardEvent, html, prelude::*};
 pub use data::{Filter, GridColumn, GridData, Order};
 use sight::Sight;
 
-use super::whole::Whole;
+use super::whole::{Whole, WholeView};
 use crate::{browser, format::number, state::display::Display};
 
 /// Height of a row in CSS pixels where there is no stylesheet to ask.
@@ -148,7 +148,7 @@ pub fn DataGrid(
     .whole()
 }
 
-fn tools(parts: Parts, count: impl Fn() -> String + Send + Sync + 'static) -> AnyView {
+fn tools(parts: Parts, count: impl Fn() -> String + Send + Sync + 'static) -> WholeView {
     let long = move || parts.data.with(|data| data.as_ref().is_some_and(|data| data.rows() >= FILTER_FROM));
     let choices = move || {
         let columns = parts.data.with(|data| data.as_ref().map(|data| data.columns.clone())).unwrap_or_default();
@@ -200,7 +200,7 @@ fn class(numeric: bool) -> &'static str {
     if numeric { "number" } else { "" }
 }
 
-fn head(parts: Parts) -> Vec<AnyView> {
+fn head(parts: Parts) -> Vec<WholeView> {
     let columns = parts.data.with(|data| data.as_ref().map(|data| data.columns.clone())).unwrap_or_default();
     let cell = |(index, column): (usize, GridColumn)| {
         let order = move || parts.order.get().filter(|order| order.column == index);
@@ -228,7 +228,7 @@ fn head(parts: Parts) -> Vec<AnyView> {
     columns.into_iter().enumerate().filter(|(index, _)| shown(index)).map(cell).collect()
 }
 
-fn body(parts: Parts, sight: Sight) -> Vec<AnyView> {
+fn body(parts: Parts, sight: Sight) -> Vec<WholeView> {
     let Some(data) = parts.data.get() else { return Vec::new() };
     let rows = parts.rows.get();
     let hidden = parts.hidden.get();

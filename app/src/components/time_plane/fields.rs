@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{CompareChoice, EffectiveAxis, Gesture, KnownMark, plane::Plane};
 use crate::{
-    components::whole::Whole,
+    components::whole::{Whole, WholeView},
     format::time,
     state::coordinates::{Compare, Effective, Known, KnownChoice},
 };
@@ -42,7 +42,7 @@ fn select(
     options: Options,
     current: impl Fn() -> &'static str + Copy + Send + Sync + 'static,
     change: impl Fn(String) + 'static,
-) -> AnyView {
+) -> WholeView {
     let option = move |(value, word): (&'static str, &'static str)| {
         view! {
             <option value=value selected=move || current() == value>
@@ -71,7 +71,7 @@ fn field(
     text: impl Fn() -> String + Copy + Send + Sync + 'static,
     problem: RwSignal<String>,
     typed: impl Fn(String) -> Result<(), String> + 'static,
-) -> AnyView {
+) -> WholeView {
     let hint = format!("{testid}-problem");
     let described_by = hint.clone();
     view! {

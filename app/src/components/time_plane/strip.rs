@@ -17,7 +17,7 @@ use super::{
     play::Player,
 };
 use crate::{
-    components::whole::Whole,
+    components::whole::{Whole, WholeView},
     format::time,
     state::coordinates::{Days, Effective, Known, KnownChoice},
 };
@@ -311,7 +311,7 @@ impl Strip {
     }
 
     /// The strip.
-    pub fn view(self) -> AnyView {
+    pub fn view(self) -> WholeView {
         let known = (0..self.marks.with_value(Vec::len)).map(|index| self.known_slider(index)).collect_view();
         let foot = move || time::day_text(time::day_of(self.plane.get().foot));
         view! {
@@ -339,7 +339,7 @@ impl Strip {
         .whole()
     }
 
-    fn effective_slider(self, part: Part) -> AnyView {
+    fn effective_slider(self, part: Part) -> WholeView {
         let slider = Slider::Effective(part);
         let (name, testid, grip) = match part {
             Part::From => ("Effective from", "effective-from", "M0 -13v26h-5a3 3 0 0 1 -3 -3v-20a3 3 0 0 1 3 -3z"),
@@ -392,7 +392,7 @@ impl Strip {
         .whole()
     }
 
-    fn known_slider(self, index: usize) -> AnyView {
+    fn known_slider(self, index: usize) -> WholeView {
         let slider = Slider::Known(index);
         let Some(mark) = self.mark(index) else { return ().whole() };
         let y = move || format!("{:.2}%", self.plane.get().y(self.moment(index)));

@@ -5,13 +5,16 @@ use leptos::prelude::*;
 use crate::{
     browser,
     charts::Rgb,
-    components::{theme::Theme, whole::Whole},
+    components::{
+        theme::Theme,
+        whole::{Whole, WholeView},
+    },
     format::number,
     tokens::{PAIRS, TEXT, contrast},
 };
 
 /// The table of pairs.
-pub fn view() -> AnyView {
+pub fn view() -> WholeView {
     let theme = expect_context::<Theme>();
     // Only a browser has colours.
     let measured = RwSignal::new(Vec::new());
@@ -51,7 +54,7 @@ fn contrast_of(front: &str, back: &str) -> Option<f64> {
 
 type Measured = RwSignal<Vec<Option<f64>>>;
 
-fn row(index: usize, (front, back, least): (&'static str, &'static str, f64), measured: Measured) -> AnyView {
+fn row(index: usize, (front, back, least): (&'static str, &'static str, f64), measured: Measured) -> WholeView {
     let found = move || measured.with(|measured| measured.get(index).copied().flatten());
     let text = move || found().map_or_else(|| "–".to_owned(), |found| number::fixed_text(found, 2));
     view! {
@@ -67,7 +70,7 @@ fn row(index: usize, (front, back, least): (&'static str, &'static str, f64), me
 }
 
 /// Letters, or a mark where the colour is not for letters. A drawing, because pages must not carry styles of their own.
-fn sample(front: &str, back: &str, least: f64) -> AnyView {
+fn sample(front: &str, back: &str, least: f64) -> WholeView {
     let (front, back) = (format!("var({front})"), format!("var({back})"));
     let inside = if least >= TEXT {
         view! {

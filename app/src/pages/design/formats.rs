@@ -8,7 +8,7 @@ use super::samples;
 use crate::{
     components::{
         data_grid::{DataGrid, GridColumn, GridData},
-        whole::Whole,
+        whole::{Whole, WholeView},
     },
     format::{
         locale::LOCALES,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The table of formats.
-pub fn view() -> AnyView {
+pub fn view() -> WholeView {
     let grid = Signal::derive(|| Some(Arc::new(with_style(grid_of))));
     view! {
         <section class="tile">

@@ -8,7 +8,7 @@ use super::samples::{LONG_NAME, RIGHT_TO_LEFT};
 use crate::{
     components::{
         data_grid::{DataGrid, GridColumn, GridData},
-        whole::Whole,
+        whole::{Whole, WholeView},
     },
     format::{number, time},
 };
@@ -17,7 +17,7 @@ const WIDE_COLUMNS: i64 = 18;
 const LONG_ROWS: i64 = 200;
 
 /// The tables.
-pub fn view() -> AnyView {
+pub fn view() -> WholeView {
     let grids = [
         ("Wide", "design-wide", wide()),
         ("Long", "design-long-table", long()),
