@@ -73,7 +73,7 @@ pub trait RowChooser: fmt::Debug + Send + Sync {
     fn columns(&self) -> &[String];
 
     /// For each row of a batch, which has these columns in any order, whether it is wanted: at most those that `among`
-    /// names, of which all conditions hold.
+    /// names, of which all conditions hold. Texts come as `Utf8` or as `Utf8View`.
     fn choose(&self, batch: &RecordBatch, among: &BooleanBuffer) -> std::result::Result<BooleanBuffer, ArrowError>;
 }
 

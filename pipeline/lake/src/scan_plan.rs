@@ -25,6 +25,11 @@ use crate::{
 /// pages leave little to decode, and are not written again and again.
 const SMALL_FILE_BYTES: u64 = 8 << 20;
 const SMALL_EXACT_FILE_BYTES: u64 = 256 << 10;
+/// So much of what one scan reads is decoded whole, the latest first: about what is kept of decoded files holds. More would only
+/// drive out what is kept, and columns would be decoded that nobody asks for. Of files below the second bound it does not
+/// pay to open them for some of their columns.
+const WHOLE_BYTES: u64 = 32 << 20;
+const TINY_FILE_BYTES: u64 = 128 << 10;
 /// Small files are answered together up to so many rows or bytes on disk.
 const GROUP_ROWS: u64 = 1 << 15;
 const GROUP_BYTES: u64 = SMALL_FILE_BYTES;
@@ -204,7 +209,11 @@ async fn scan_files(query: &Query) -> Result<Vec<ScanFile>> {
 pub(crate) async fn units_of(query: &Arc<Query>) -> Result<Vec<Unit>> {
     let mut files = scan_files(query).await?;
     files.sort_by(|a, b| b.known.partial_cmp(&a.known).unwrap_or(Ordering::Equal));
-    let (small, large): (Vec<_>, Vec<_>) = files.into_iter().partition(ScanFile::is_small);
+    let mut whole_bytes = 0;
+    let (small, large): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| {
+        whole_bytes += if file.is_small() { file.bytes } else { 0 };
+        file.is_small() && (whole_bytes <= WHOLE_BYTES || file.bytes < TINY_FILE_BYTES)
+    });
     let large = large.into_iter().map(|file| {
         let query = query.clone();
         blocking(move || row_groups(&query.read.shared, file))

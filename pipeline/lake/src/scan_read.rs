@@ -18,10 +18,11 @@ use parquet::{
     arrow::{
         ProjectionMask,
         arrow_reader::{
-            ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ParquetRecordBatchReader,
+            ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
             ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
         },
     },
+    errors::ParquetError,
     file::statistics::Statistics,
 };
 use tokio::sync::mpsc;
@@ -82,13 +83,12 @@ fn read_small(query: &Query, files: &[SmallFile]) -> Result<Vec<RecordBatch>> {
     let mut batches = Vec::new();
     for file in files {
         for batch in query.read.shared.files.decoded(&file.path)?.iter() {
-            let mut kept = file.filter.apply(batch.clone())?;
-            if let Some(chooser) = query.chooser_of(&kept.schema()) {
-                let chosen = chooser.choose(&kept, &BooleanBuffer::new_set(kept.num_rows()))?;
-                kept = filter_record_batch(&kept, &BooleanArray::new(chosen, None))?;
+            let mut wanted = file.filter.evaluate(batch)?;
+            if let Some(chooser) = query.chooser_of(&batch.schema()) {
+                wanted = chooser.choose(batch, &wanted)?;
             }
-            if kept.num_rows() > 0 {
-                batches.push(query.project(&kept)?);
+            if wanted.count_set_bits() > 0 {
+                batches.push(query.kept(batch, wanted)?);
             }
         }
     }
@@ -137,6 +137,11 @@ impl RowGroup {
         let asked = || query.stored.iter().zip(query.output.fields());
         let known: Vec<Option<ArrayRef>> = asked().map(|(stored, field)| self.only_value(stored, field)).collect();
         let RowGroup { path, footer, index, filter, selection } = self;
+        let chooser = query.chooser_of(footer.schema());
+        let footer = match chooser {
+            Some(chooser) => texts_as_views(footer, chooser.columns(), &filter).map_err(|e| parquet_error(&path, e))?,
+            None => footer,
+        };
         let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
         let arrow_schema = footer.schema().clone();
         let mask = |columns: &mut dyn Iterator<Item = &str>| -> Result<ProjectionMask> {
@@ -144,7 +149,7 @@ impl RowGroup {
                 columns.map(|column| arrow_schema.index_of(column).map_err(|_| missing(column))).collect();
             Ok(ProjectionMask::roots(&parquet_schema, indices?))
         };
-        let tests = row_tests(&filter, query.chooser_of(&arrow_schema));
+        let tests = row_tests(&filter, chooser);
         let decoded = || query.stored.iter().zip(&known).filter(|(_, known)| known.is_none());
         let needed = decoded().map(|(stored, _)| stored.as_str()).chain(tests.iter().flat_map(RowTest::columns));
         let file = query.read.shared.files.data().open_row_group(&path, footer.metadata(), index, needed)?;
@@ -192,6 +197,29 @@ impl RowGroup {
         let value = min.as_utf8().ok()?;
         Some(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, BATCH_ROWS))))
     }
+}
+
+/// A footer by which texts a chooser looks at are read as views, which copies less, unless conditions look at them too.
+fn texts_as_views(
+    footer: ArrowReaderMetadata,
+    chosen_by: &[String],
+    filter: &Filter,
+) -> std::result::Result<ArrowReaderMetadata, ParquetError> {
+    let tested = |name: &str| filter.conditions().iter().flat_map(|condition| condition.columns()).any(|c| c == name);
+    let becomes_view = |field: &Field| {
+        field.data_type() == &DataType::Utf8 && chosen_by.contains(field.name()) && !tested(field.name())
+    };
+    let fields = footer.schema().fields().iter();
+    if !fields.clone().any(|field| becomes_view(field)) {
+        return Ok(footer);
+    }
+    let typed = |field: &FieldRef| match becomes_view(field) {
+        true => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        false => field.clone(),
+    };
+    let schema = Schema::new_with_metadata(fields.map(typed).collect::<Vec<_>>(), footer.schema().metadata().clone());
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+    ArrowReaderMetadata::try_new(footer.metadata().clone(), options)
 }
 
 /// What is tested of rows at once, out of the columns of all of it.
@@ -263,6 +291,16 @@ impl Query {
             stored.zip(field).is_some_and(|(stored, field)| *field.data_type() == data_type(stored.column_type))
         };
         self.chooser.as_ref().filter(|chooser| chooser.columns().iter().all(same))
+    }
+
+    /// The columns asked for of the rows that are wanted. Other rows may hold what does not fit: they are never cast.
+    fn kept(&self, batch: &RecordBatch, wanted: BooleanBuffer) -> Result<RecordBatch> {
+        if wanted.count_set_bits() == batch.num_rows() {
+            return self.project(batch);
+        }
+        let schema = batch.schema_ref();
+        let read: Vec<usize> = self.stored.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+        self.project(&filter_record_batch(&batch.project(&read)?, &BooleanArray::new(wanted, None))?)
     }
 
     /// The columns asked for, in their order, out of a batch that has them.
