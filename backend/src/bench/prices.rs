@@ -8,9 +8,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use engine::state_value::{key_group, key_hash};
+use engine::state_value::key_group;
 use lake::{Dataset, DatasetCommit, EpochCommit, Lake, StagedFile};
-use model::{DatasetDefinition, EpochRecord, Instant, KEY_GROUPS, arrow_layout::assertion_schema};
+use model::{
+    DatasetDefinition, EpochRecord, Instant, KEY_GROUPS, arrow_layout::assertion_schema, key_encoding::text_key_hash,
+};
 use serde_json::json;
 
 use super::figures::draw;
@@ -61,7 +63,7 @@ pub fn start_of_day(day: u32) -> Instant {
 /// Identifiers of so many instruments, like ISINs, in the order of their hashes.
 pub fn instruments(count: u32) -> Vec<String> {
     let mut identifiers: Vec<String> = (0..u64::from(count)).map(identifier).collect();
-    identifiers.sort_by_cached_key(|identifier| key_hash(identifier.as_bytes()));
+    identifiers.sort_by_cached_key(|identifier| text_key_hash(identifier.as_bytes()));
     identifiers
 }
 
@@ -151,7 +153,7 @@ impl Epoch {
         identifiers: &[String],
         instruments: &[u32],
     ) -> Result<Vec<StagedFile>> {
-        let group = |&instrument: &u32| key_group(key_hash(identifiers[instrument as usize].as_bytes()));
+        let group = |&instrument: &u32| key_group(text_key_hash(identifiers[instrument as usize].as_bytes()));
         let (first, second) = instruments.split_at(instruments.partition_point(|i| group(i) < KEY_GROUPS / 2));
         let write = |instruments: &[u32]| -> Result<Vec<StagedFile>> {
             let mut writer = lake.writer(dataset)?;

@@ -19,9 +19,9 @@ use std::{
 
 use engine::{
     Error, ErrorKind, Result,
-    model::Instant,
+    model::{Instant, key_encoding::write_varint},
     ports::{Clock, Cut, EpochLimits, Quarantined, Range, Retained, Source, SourceRecord, VisitRecord},
-    state_value::{key_group, partition_of, read_varint, take, write_varint},
+    state_value::{key_group, partition_of, read_varint, take},
 };
 use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,12 @@ use arrow::array::{
     ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int32Builder,
     Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
-use model::{ColumnType, DatasetDefinition, TimelineEvent, arrow_layout};
+use model::{
+    ColumnType, DatasetDefinition, TimelineEvent, arrow_layout,
+    key_encoding::{encode_integer, encode_text, key_hash},
+};
 
-use crate::{json_leaf::Value, state_value::key_hash};
+use crate::json_leaf::Value;
 
 /// Where a record stood in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -179,22 +182,14 @@ pub fn encode_key(values: &[Value<'_>], out: &mut Vec<u8>) {
     values.iter().for_each(|value| encode_value(value, out));
 }
 
-/// Writes one value with its kind, so that a sequence of values has one meaning. Integers of any width are written alike,
-/// so that a column that was widened has the keys it had.
+/// Writes one value with its kind, so that a sequence of values has one meaning.
 pub fn encode_value(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(0),
-        Value::String(text) => {
-            out.push(1);
-            crate::state_value::write_varint(out, text.len() as u64);
-            out.extend_from_slice(text.as_bytes());
-        }
+        Value::String(text) => encode_text(text.as_bytes(), out),
         Value::Bool(value) => out.extend_from_slice(&[2, u8::from(*value)]),
-        Value::Int32(value) => encode_value(&Value::Int64(i64::from(*value)), out),
-        Value::Int64(value) => {
-            out.push(4);
-            out.extend_from_slice(&value.to_le_bytes());
-        }
+        Value::Int32(value) => encode_integer(i64::from(*value), out),
+        Value::Int64(value) => encode_integer(*value, out),
         Value::Float64(value) => {
             out.push(5);
             out.extend_from_slice(&value.to_bits().to_le_bytes());

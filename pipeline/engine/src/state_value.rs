@@ -3,18 +3,12 @@
 //! A timeline is one head page, and older pages when it has grown long. An event near the end of the timeline reads
 //! and writes the head alone, however long the history; a late one reads the pages from its place on.
 
-use model::{Fingerprint, KEY_GROUPS, Segment};
-use xxhash_rust::xxh3::xxh3_64;
+use model::{Fingerprint, KEY_GROUPS, Segment, key_encoding::write_varint};
 
 use crate::{Error, ErrorKind, Result};
 
 /// Most segments a page holds; one more, and the older half of the head becomes a page of its own.
 pub const PAGE_SEGMENTS_MAX: usize = 16;
-
-/// Hash of an encoded key: its upper bits are the key group, the whole of it the order in the state.
-pub fn key_hash(encoded_key: &[u8]) -> u64 {
-    xxh3_64(encoded_key)
-}
 
 /// The key group of a key hash: its upper seven bits.
 pub fn key_group(hash: u64) -> u16 {
@@ -116,15 +110,6 @@ impl Page {
         }
         Ok(Page { covers_from, segments })
     }
-}
-
-/// Writes an unsigned number in seven-bit groups, least first (LEB128).
-pub fn write_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 /// Reads what [`write_varint`] wrote.

@@ -12,6 +12,7 @@ pub mod definition;
 pub mod difference;
 pub mod evolution;
 pub mod instant;
+pub mod key_encoding;
 pub mod rectangles;
 pub mod resolve;
 pub mod snapshot_token;

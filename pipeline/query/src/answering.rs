@@ -118,7 +118,7 @@ impl Answering {
     async fn latest_rows(&self, request: ScanRequest) -> Result<Vec<RecordBatch>> {
         let types: Vec<DataType> =
             self.layout.keys.iter().map(|&key| self.layout.scan_schema.field(key).data_type().clone()).collect();
-        let coder = Arc::new(Coder::new(&types)?);
+        let coder = Arc::new(Coder::as_stored(&types)?);
         let sieve = Sieve::new(&self.layout, coder.clone(), self.memory.new_empty());
         let request = ScanRequest { chooser: Some(Arc::new(sieve)), ..request };
         let batches = Arc::new(Mutex::new(self.table.scan(request).map_err(external)?));

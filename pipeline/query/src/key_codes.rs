@@ -4,15 +4,19 @@ use std::hash::BuildHasher;
 
 use datafusion::{
     arrow::{
-        array::{Array, ArrayRef, AsArray, StringArray},
+        array::{Array, ArrayRef, AsArray, StringArray, StringViewArray},
         datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType},
         row::{RowConverter, Rows, SortField},
     },
     common::Result,
 };
+use lake::model::key_encoding::{integer_key_hash, text_key_hash};
 
 /// Bytes a code has room for, beside their number.
 const INLINE_BYTES: usize = 15;
+/// Most bytes a view holds itself: behind its length in four bytes, and zeros behind them (Arrow, "Variable-size Binary View
+/// Layout").
+const VIEW_BYTES: u32 = 12;
 /// Where a code says how many bytes it holds, or that it holds none.
 const LENGTH_SHIFT: u32 = 120;
 const LONG: u128 = 0xff << LENGTH_SHIFT;
@@ -36,6 +40,11 @@ impl Code {
         ((self.0 & LONG) == LONG).then_some(self.0 as u64)
     }
 
+    /// Its lower half.
+    pub(crate) fn low(self) -> u64 {
+        self.0 as u64
+    }
+
     /// The code without the place.
     pub(crate) fn bare(self) -> Code {
         if self.place().is_some() { self.kept_at(0) } else { self }
@@ -45,8 +54,20 @@ impl Code {
 /// Makes codes of the keys of batches. Codes of different makers cannot be compared.
 pub(crate) struct Coder {
     hasher: Hasher,
+    order: Order,
     /// For keys of several columns, and of types that have no shorter way.
     converter: Option<RowConverter>,
+}
+
+/// What short keys are ordered by.
+#[derive(Clone, Copy)]
+enum Order {
+    /// Nothing that anybody could know.
+    Secret,
+    /// As rows lie in appended files: by the stored hash of a text.
+    StoredText,
+    /// By the stored hash of an integer.
+    StoredInteger,
 }
 
 /// The keys of a batch.
@@ -58,6 +79,7 @@ pub(crate) struct Keys {
 enum Bytes {
     None,
     Text(StringArray),
+    Views(StringViewArray),
     Rows(Rows),
 }
 
@@ -67,6 +89,7 @@ impl Keys {
         match &self.bytes {
             Bytes::None => &[],
             Bytes::Text(text) => text.value(row).as_bytes(),
+            Bytes::Views(views) => views.value(row).as_bytes(),
             Bytes::Rows(rows) => rows.row(row).data(),
         }
     }
@@ -78,10 +101,21 @@ impl Coder {
         let short = matches!(types, [DataType::Utf8]) || matches!(types, [single] if is_integer(single));
         let fields = || types.iter().map(|data_type| SortField::new(data_type.clone())).collect();
         let converter = if short { None } else { Some(RowConverter::new(fields())?) };
-        Ok(Coder { hasher: Hasher::new(), converter })
+        Ok(Coder { hasher: Hasher::new(), order: Order::Secret, converter })
     }
 
-    /// The keys of a batch, of which no column has nulls.
+    /// For keys with columns of these types out of files: short keys of one column are ordered as files have them, so that
+    /// a table of them is walked through and not jumped about in.
+    pub(crate) fn as_stored(types: &[DataType]) -> Result<Coder> {
+        let order = match types {
+            [DataType::Utf8] => Order::StoredText,
+            [single] if is_integer(single) => Order::StoredInteger,
+            _ => Order::Secret,
+        };
+        Ok(Coder { order, ..Coder::new(types)? })
+    }
+
+    /// The keys of a batch, of which no column has nulls. Texts may be views.
     pub(crate) fn keys(&self, columns: &[ArrayRef]) -> Result<Keys> {
         if let Some(converter) = &self.converter {
             let rows = converter.convert_columns(columns)?;
@@ -91,13 +125,38 @@ impl Coder {
         if let Some(codes) = integer_codes(&columns[0]) {
             return Ok(Keys { codes, bytes: Bytes::None });
         }
+        if let Some(views) = columns[0].as_string_view_opt() {
+            return Ok(Keys { codes: self.view_codes(views), bytes: Bytes::Views(views.clone()) });
+        }
         let text = columns[0].as_string::<i32>().clone();
         Ok(Keys { codes: self.text_codes(&text), bytes: Bytes::Text(text) })
     }
 
-    /// A well-spread number, the same for equal codes.
+    /// The number by which codes are ordered, the same for equal ones. Whoever chooses keys can make them lie together.
     pub(crate) fn hash(&self, code: Code) -> u64 {
+        match self.order {
+            Order::StoredText if code.place().is_none() => {
+                text_key_hash(&code.0.to_le_bytes()[..(code.0 >> LENGTH_SHIFT) as usize])
+            }
+            Order::StoredInteger => integer_key_hash((code.0 as u64).cast_signed()),
+            _ => self.secret_hash(code),
+        }
+    }
+
+    /// A well-spread number, the same for equal codes, whatever keys somebody chose.
+    pub(crate) fn secret_hash(&self, code: Code) -> u64 {
         self.hasher.of_code(code)
+    }
+
+    fn view_codes(&self, views: &StringViewArray) -> Vec<Code> {
+        let code = |(row, view): (usize, &u128)| {
+            let length = *view as u32;
+            if length > VIEW_BYTES {
+                return self.code(views.value(row).as_bytes());
+            }
+            Code((view >> 32) | (u128::from(length) << LENGTH_SHIFT))
+        };
+        views.views().iter().enumerate().map(code).collect()
     }
 
     fn text_codes(&self, text: &StringArray) -> Vec<Code> {
@@ -201,6 +260,23 @@ mod tests {
         let kept = keys.codes[5].kept_at(7);
         assert_eq!((kept.place(), kept.bare()), (Some(7), keys.codes[5]));
         assert_eq!(coder.hash(kept.bare()), coder.hash(keys.codes[5]));
+        let views: ArrayRef = Arc::new(StringViewArray::from(words.to_vec()));
+        let of_views = coder.keys(&[views]).unwrap();
+        assert_eq!(of_views.codes, keys.codes);
+        assert_eq!(of_views.bytes(4), b"sixteen letters!");
+    }
+
+    #[test]
+    fn short_keys_are_ordered_as_files_have_them() {
+        let words = ["", "a", "DE0007164600", "fifteen letters"];
+        let coder = Coder::as_stored(&[DataType::Utf8]).unwrap();
+        let keys = coder.keys(&[Arc::new(StringArray::from(words.to_vec())) as ArrayRef]).unwrap();
+        let hashes: Vec<u64> = keys.codes.iter().map(|&code| coder.hash(code)).collect();
+        assert_eq!(hashes, words.map(|word| text_key_hash(word.as_bytes())));
+        let coder = Coder::as_stored(&[DataType::Date32]).unwrap();
+        let dates: ArrayRef = Arc::new(datafusion::arrow::array::Date32Array::from(vec![-1, 0, 19_000]));
+        let hashes = coder.keys(&[dates]).unwrap().codes.into_iter().map(|code| coder.hash(code));
+        assert!(hashes.eq([-1, 0, 19_000].map(integer_key_hash)));
     }
 
     #[test]

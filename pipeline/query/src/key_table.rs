@@ -1,13 +1,16 @@
-//! What is known of each key, in a table of open addresses.
+//! What is known of each key, in tables of open addresses.
 //!
-//! The table is looked up in blocks: reading the slots of a block of rows first lets the memory answer many of them at
-//! a time.
+//! Keys are divided into parts by the upper bits of the hash by which files have them in order, so rows of a file walk from
+//! one small table to the next, each of which the cache can hold. Within its part a key's place is told by a secret hash:
+//! whatever keys somebody chose, they are as far apart as others. Tables are looked up in blocks: reading the slots of
+//! a block of rows first lets the memory answer many of them at a time.
 
 use crate::key_codes::{Code, Coder, Keys};
 
-const FIRST_SLOTS: usize = 1 << 8;
+const PART_BITS: u32 = 10;
+const FIRST_SLOTS: usize = 8;
 /// Rows whose slots are read before the first of them is worked on.
-const BLOCK_ROWS: usize = 128;
+const BLOCK_ROWS: usize = 256;
 /// After so many rows it is seen whether keys come again at all.
 const ROWS_TO_JUDGE_BY: usize = 1 << 20;
 
@@ -26,20 +29,35 @@ struct Slot<V> {
 
 /// A value for each key.
 pub(crate) struct KeyTable<V> {
-    /// A power of two of them, at most four fifths of them taken: what is small stays near.
-    slots: Vec<Slot<V>>,
+    parts: Vec<Part<V>>,
     /// The value of a key that was not entered.
     none: V,
     keys: usize,
+    slots: usize,
     /// The bytes of long keys, each behind its length.
     long_keys: Vec<u8>,
+}
+
+/// The keys whose hashes begin alike.
+struct Part<V> {
+    /// None, or a power of two of them, at most five eighths of them taken: most keys are found at the first look.
+    slots: Vec<Slot<V>>,
+    keys: usize,
+}
+
+/// Where a row's key is looked for.
+#[derive(Clone, Copy, Default)]
+struct Search {
+    row: usize,
+    part: usize,
+    secret_hash: u64,
 }
 
 impl<V: Copy + PartialEq> KeyTable<V> {
     /// An empty table. The value `none` is that of no key.
     pub(crate) fn new(none: V) -> KeyTable<V> {
-        let slots = vec![Slot { code: Code::NONE, value: none }; FIRST_SLOTS];
-        KeyTable { slots, none, keys: 0, long_keys: Vec::new() }
+        let parts = (0..1 << PART_BITS).map(|_| Part { slots: Vec::new(), keys: 0 }).collect();
+        KeyTable { parts, none, keys: 0, slots: 0, long_keys: Vec::new() }
     }
 
     /// Keys in the table.
@@ -49,34 +67,32 @@ impl<V: Copy + PartialEq> KeyTable<V> {
 
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.slots.len() * size_of::<Slot<V>>() + self.long_keys.capacity()
+        self.slots * size_of::<Slot<V>>() + self.parts.len() * size_of::<Part<V>>() + self.long_keys.capacity()
     }
 
-    /// Gives each row, the slot of its key and the key's value to `see`, which has to change the value of a key that
-    /// comes for the first time.
+    /// Gives each row and its key's value to `see`, which has to change the value of a key that comes for the first time.
     pub(crate) fn look_up(
         &mut self,
         coder: &Coder,
         keys: &Keys,
-        rows: impl ExactSizeIterator<Item = usize>,
-        mut see: impl FnMut(usize, usize, &mut V),
+        mut rows: impl Iterator<Item = usize>,
+        mut see: impl FnMut(usize, &mut V),
     ) {
-        self.make_room(coder, rows.len());
-        let mask = self.slots.len() - 1;
-        let mut rows = rows;
-        let mut block = [(0, 0); BLOCK_ROWS];
+        let mut block = [Search::default(); BLOCK_ROWS];
         loop {
-            let (mut filled, mut touched) = (0, 0);
-            for (place, row) in block.iter_mut().zip(rows.by_ref()) {
-                let start = coder.hash(keys.codes[row]) as usize & mask;
-                *place = (row, start);
-                touched |= usize::from(self.slots[start].code == Code::NONE);
+            let mut filled = 0;
+            for (search, row) in block.iter_mut().zip(rows.by_ref()) {
+                let code = keys.codes[row];
+                let part = (coder.hash(code) >> (u64::BITS - PART_BITS)) as usize;
+                *search = Search { row, part, secret_hash: coder.secret_hash(code) };
                 filled += 1;
             }
+            // A loop of nothing else, so that the processor has as many reads under way as it can.
+            let touched = block[..filled].iter().fold(0, |touched, search| touched | self.touch(search));
             std::hint::black_box(touched);
-            for &(row, start) in &block[..filled] {
-                let slot = self.slot_of(start, keys, row);
-                see(row, slot, &mut self.slots[slot].value);
+            for search in &block[..filled] {
+                let slot = self.slot_of(coder, search, keys);
+                see(search.row, &mut self.parts[search.part].slots[slot].value);
             }
             if filled < BLOCK_ROWS {
                 return;
@@ -84,46 +100,53 @@ impl<V: Copy + PartialEq> KeyTable<V> {
         }
     }
 
-    /// The value in a slot.
-    pub(crate) fn at(&mut self, slot: usize) -> &mut V {
-        &mut self.slots[slot].value
-    }
-
     /// The values of all keys.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.slots.iter().map(|slot| &slot.value).filter(|value| **value != self.none)
+        let slots = self.parts.iter().flat_map(|part| &part.slots);
+        slots.map(|slot| &slot.value).filter(|value| **value != self.none)
     }
 
     /// The values of all keys, to be changed.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         let none = self.none;
-        self.slots.iter_mut().map(|slot| &mut slot.value).filter(move |value| **value != none)
+        let slots = self.parts.iter_mut().flat_map(|part| &mut part.slots);
+        slots.map(|slot| &mut slot.value).filter(move |value| **value != none)
     }
 
-    /// The slot of a row's key, which is entered if it is new.
-    fn slot_of(&mut self, start: usize, keys: &Keys, row: usize) -> usize {
-        let (code, mask) = (keys.codes[row], self.slots.len() - 1);
-        let mut at = start;
-        loop {
-            let held = &self.slots[at];
-            if held.value == self.none {
-                break;
-            }
+    /// Reads where a key is looked for first.
+    #[inline]
+    fn touch(&self, search: &Search) -> u64 {
+        let slots = &self.parts[search.part].slots;
+        let start = search.secret_hash as usize & slots.len().wrapping_sub(1);
+        slots.get(start).map_or(0, |slot| slot.code.low())
+    }
+
+    /// The slot of a row's key within its part, which is entered if it is new.
+    fn slot_of(&mut self, coder: &Coder, search: &Search, keys: &Keys) -> usize {
+        let code = keys.codes[search.row];
+        let slots = &self.parts[search.part].slots;
+        let mask = slots.len().wrapping_sub(1);
+        let mut at = search.secret_hash as usize & mask;
+        while let Some(held) = slots.get(at).filter(|held| held.value != self.none) {
             let same = match held.code.place() {
                 None => held.code == code,
-                Some(place) => held.code.bare() == code && self.long_key(place) == keys.bytes(row),
+                Some(place) => held.code.bare() == code && self.long_key(place) == keys.bytes(search.row),
             };
             if same {
                 return at;
             }
             at = (at + 1) & mask;
         }
-        self.keys += 1;
-        self.slots[at].code = match code.place() {
+        let code = match code.place() {
             None => code,
-            Some(_) => code.kept_at(self.add_long_key(keys.bytes(row))),
+            Some(_) => code.kept_at(self.add_long_key(keys.bytes(search.row))),
         };
-        at
+        self.keys += 1;
+        let part = &mut self.parts[search.part];
+        let before = part.slots.len();
+        part.make_room(coder, self.none);
+        self.slots += part.slots.len() - before;
+        part.enter(code, search.secret_hash, self.none)
     }
 
     fn long_key(&self, place: u64) -> &[u8] {
@@ -139,22 +162,74 @@ impl<V: Copy + PartialEq> KeyTable<V> {
         self.long_keys.extend(bytes);
         place
     }
+}
 
-    /// Makes sure that so many new keys find room.
-    fn make_room(&mut self, coder: &Coder, new: usize) {
-        let wanted = (self.keys + new).div_ceil(4).saturating_mul(5).next_power_of_two();
-        if wanted <= self.slots.len() {
+impl<V: Copy + PartialEq> Part<V> {
+    /// Makes sure that one more key finds room.
+    fn make_room(&mut self, coder: &Coder, none: V) {
+        self.keys += 1;
+        if self.keys * 8 <= self.slots.len() * 5 {
             return;
         }
-        let mask = wanted - 1;
-        let empty = Slot { code: Code::NONE, value: self.none };
-        let before = std::mem::replace(&mut self.slots, vec![empty; wanted]);
-        for slot in before.into_iter().filter(|slot| slot.value != self.none) {
-            let mut at = coder.hash(slot.code.bare()) as usize & mask;
-            while self.slots[at].value != self.none {
-                at = (at + 1) & mask;
-            }
-            self.slots[at] = slot;
+        let wanted = (self.slots.len() * 2).max(FIRST_SLOTS);
+        let before = std::mem::replace(&mut self.slots, vec![Slot { code: Code::NONE, value: none }; wanted]);
+        for Slot { code, value } in before.into_iter().filter(|slot| slot.value != none) {
+            let at = self.enter(code, coder.secret_hash(code.bare()), none);
+            self.slots[at].value = value;
+        }
+    }
+
+    /// Enters a key that is not there, and tells its slot.
+    fn enter(&mut self, code: Code, secret_hash: u64, none: V) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = secret_hash as usize & mask;
+        while self.slots[at].value != none {
+            at = (at + 1) & mask;
+        }
+        self.slots[at].code = code;
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, sync::Arc};
+
+    use datafusion::arrow::{
+        array::{ArrayRef, Int64Array},
+        datatypes::DataType,
+    };
+    use lake::model::key_encoding::integer_key_hash;
+
+    use super::*;
+
+    /// Counts how often each key comes.
+    fn counted(keys: &[i64]) -> HashMap<i64, i64> {
+        let coder = Coder::as_stored(&[DataType::Int64]).unwrap();
+        let mut table = KeyTable::new(0);
+        for some in keys.chunks(1_000) {
+            let column: ArrayRef = Arc::new(Int64Array::from(some.to_vec()));
+            let codes = coder.keys(&[column]).unwrap();
+            table.look_up(&coder, &codes, 0..some.len(), |_, count| *count += 1);
+        }
+        let mut counts = HashMap::new();
+        let coded = coder.keys(&[Arc::new(Int64Array::from(keys.to_vec())) as ArrayRef]).unwrap();
+        table.look_up(&coder, &coded, 0..keys.len(), |row, count| {
+            counts.insert(keys[row], *count);
+        });
+        assert_eq!((table.keys(), table.values().count()), (counts.len(), counts.len()));
+        counts
+    }
+
+    #[test]
+    fn keys_in_any_order_and_such_as_somebody_chose_to_lie_together_are_counted() {
+        let mut in_order: Vec<i64> = (0..20_000).collect();
+        in_order.sort_by_key(|&key| integer_key_hash(key));
+        let together: Vec<i64> = (0..).filter(|&key| integer_key_hash(key) >> 52 == 7).take(5_000).collect();
+        for keys in [in_order, together, vec![3], Vec::new()] {
+            let twice = [keys.as_slice(), &keys[keys.len() / 2..]].concat();
+            let expected = keys.iter().enumerate().map(|(i, &key)| (key, if i < keys.len() / 2 { 1 } else { 2 }));
+            assert_eq!(counted(&twice), expected.collect::<HashMap<_, _>>());
         }
     }
 }

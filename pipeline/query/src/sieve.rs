@@ -100,9 +100,8 @@ impl Seen {
         let times = times.as_primitive::<TimestampMicrosecondType>();
         let keys = sieve.coder.keys(&columns)?;
         let mut chosen = MutableBuffer::new_null(among.len());
-        let rows: Vec<usize> = among.set_indices().collect();
-        self.rows += rows.len();
-        self.latest.look_up(&sieve.coder, &keys, rows.into_iter(), |row, _, latest| {
+        self.rows += among.count_set_bits();
+        self.latest.look_up(&sieve.coder, &keys, among.set_indices(), |row, latest| {
             let system_from = times.value(row);
             if system_from > *latest {
                 *latest = system_from;

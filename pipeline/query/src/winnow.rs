@@ -16,7 +16,7 @@ use datafusion::{
 };
 
 use crate::{
-    key_codes::Coder,
+    key_codes::{Coder, Keys},
     key_table::{KeyTable, hardly_any_comes_again},
     layout::Layout,
 };
@@ -93,19 +93,19 @@ impl Winnow {
         let keys = self.coder.keys(&columns)?;
         let times = batch.column(self.layout.times[2]).as_primitive::<TimestampMicrosecondType>().clone();
         let chunk = self.chunks.len() as u32;
-        let mut won: Vec<(u32, usize)> = Vec::new();
-        self.latest.look_up(&self.coder, &keys, 0..batch.num_rows(), |row, slot, held| {
+        let mut won: Vec<u32> = Vec::new();
+        self.latest.look_up(&self.coder, &keys, 0..batch.num_rows(), |row, held| {
             let system_from = times.value(row);
             if system_from > held.system_from {
                 *held = Latest { system_from, chunk, row: row as u32 };
-                won.push((row as u32, slot));
+                won.push(row as u32);
             }
         });
-        self.keep_won(batch, chunk, &won)
+        self.keep_won(batch, &keys, chunk, won)
     }
 
     /// Keeps a batch for the rows in it that are the latest so far; only them if they are few.
-    fn keep_won(&mut self, batch: RecordBatch, chunk: u32, won: &[(u32, usize)]) -> Result<()> {
+    fn keep_won(&mut self, batch: RecordBatch, keys: &Keys, chunk: u32, won: Vec<u32>) -> Result<()> {
         if won.is_empty() {
             return Ok(());
         }
@@ -113,14 +113,14 @@ impl Winnow {
             self.keep(batch);
             return Ok(());
         }
-        let rows: UInt32Array = won.iter().map(|(row, _)| *row).collect();
-        for (place, &(row, slot)) in won.iter().enumerate() {
-            let held = self.latest.at(slot);
-            if held.chunk == chunk && held.row == row {
-                held.row = place as u32;
+        let (mut place, rows) = (0, won.iter().map(|&row| row as usize));
+        self.latest.look_up(&self.coder, keys, rows, |row, held| {
+            if held.chunk == chunk && held.row == row as u32 {
+                held.row = place;
             }
-        }
-        self.keep(take_record_batch(&batch, &rows)?);
+            place += 1;
+        });
+        self.keep(take_record_batch(&batch, &UInt32Array::from(won))?);
         Ok(())
     }
 

@@ -47,7 +47,7 @@ impl Groups {
         };
         let keys = self.coder.keys(columns)?;
         let count = &mut self.count;
-        let mut see = |row: usize, _: usize, held: &mut u32| {
+        let mut see = |row: usize, held: &mut u32| {
             if *held == NONE {
                 *held = *count;
                 *count += 1;
@@ -62,7 +62,7 @@ impl Groups {
         let valid: Vec<usize> = (0..rows).filter(|&row| nulls.is_valid(row)).collect();
         self.numbers.look_up(&self.coder, &keys, valid.into_iter(), &mut see);
         let mut null = self.null.unwrap_or(NONE);
-        (0..rows).filter(|&row| nulls.is_null(row)).for_each(|row| see(row, 0, &mut null));
+        (0..rows).filter(|&row| nulls.is_null(row)).for_each(|row| see(row, &mut null));
         self.null = Some(null).filter(|null| *null != NONE);
         Ok(numbers)
     }
