@@ -4,6 +4,7 @@ import type { Page } from "@playwright/test";
 export const PAGES = {
   home: "/",
   "benchmark-index": "/dashboards/benchmark-index",
+  market: "/dashboards/market",
   restatements: "/dashboards/restatements",
   pipeline: "/dashboards/pipeline",
   docs: "/docs",

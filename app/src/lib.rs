@@ -8,6 +8,7 @@ pub mod arrow;
 mod browser;
 pub mod charts;
 mod components;
+pub mod dashboards;
 #[cfg(feature = "ssr")]
 pub mod docs;
 pub mod format;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
-    OptionalParamSegment, SsrMode, StaticSegment,
+    OptionalParamSegment, ParamSegment, SsrMode, StaticSegment,
     components::{FlatRoutes, Route, Router},
 };
 use model::DatasetSummary;
@@ -17,7 +17,7 @@ use crate::{
     format::style::track_style,
     live::Live,
     pages::{
-        benchmark_index::BenchmarkIndex, design::Design, docs::Docs, home::Home, not_found::NotFound,
+        benchmark_index::BenchmarkIndex, dashboard::DashboardPage, docs::Docs, home::Home, not_found::NotFound,
         pipeline::Pipeline, restatements::Restatements,
     },
     queries::datasets::datasets,
@@ -56,7 +56,12 @@ pub fn App() -> impl IntoView {
                         view=Pipeline
                         ssr=SsrMode::Async
                     />
-                    <Route path=StaticSegment("design") view=Design ssr=SsrMode::Async />
+                    <Route path=StaticSegment("design") view=Docs ssr=SsrMode::Async />
+                    <Route
+                        path=(StaticSegment("dashboards"), ParamSegment("dashboard"))
+                        view=DashboardPage
+                        ssr=SsrMode::Async
+                    />
                     <Route
                         path=(StaticSegment("docs"), OptionalParamSegment("page"))
                         view=Docs

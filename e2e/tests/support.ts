@@ -42,6 +42,7 @@ export interface Coordinates {
   valid_time?: string;
   system_time?: string;
   snapshot?: string;
+  parameters?: Record<string, unknown>;
 }
 
 /** Rows of a statement as of these coordinates. Decimals and 64-bit integers arrive as the server writes them. */

@@ -146,6 +146,24 @@ impl Column {
         }
     }
 
+    /// A cell as the server reads it back: texts as they are, numbers without grouping, times in ISO. `None` for null.
+    pub fn plain_text(&self, row: usize) -> Option<String> {
+        match self.kind {
+            Kind::Null => None,
+            Kind::Text { .. } | Kind::TextView => self.text(row).map(str::to_owned),
+            Kind::Bool => self.boolean(row).map(|yes| yes.to_string()),
+            Kind::Integer { .. } => self.integer(row).map(|value| value.to_string()),
+            Kind::Float { .. } => self.number(row).map(|value| value.to_string()),
+            Kind::Decimal { bytes, scale } => {
+                let (chunk, row) = self.place(row)?;
+                let unscaled = cells::integer(self.values(chunk), row, bytes, true);
+                Some(number::plain_decimal_text(unscaled, scale))
+            }
+            Kind::Date => self.instant_micros(row).map(|micros| time::iso_day(time::day_of(micros))),
+            Kind::Instant { .. } => self.instant_micros(row).map(time::iso),
+        }
+    }
+
     /// As [`Column::display`], with a dash for null.
     pub fn display_or_dash(&self, row: usize) -> String {
         self.display(row).unwrap_or_else(|| "–".to_owned())

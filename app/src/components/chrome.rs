@@ -11,7 +11,7 @@ use super::{
     display_menu::DisplayMenu,
     icon::{self, icon, mark},
     palette::CommandPalette,
-    whole::{Whole, WholeView},
+    whole::{Whole, WholeChildren, WholeView, changing},
 };
 use crate::{
     format::time,
@@ -21,9 +21,10 @@ use crate::{
 };
 
 /// A page of the navigation: address, title, word, icon.
-pub const PAGES: [(&str, &str, &str, &str); 5] = [
+pub const PAGES: [(&str, &str, &str, &str); 6] = [
     ("/", "Home", "Home", icon::HOME),
     (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
+    (MARKET, "Market", "Market", icon::TILES),
     (RESTATEMENTS, "Restatements", "Restatements", icon::SWAP),
     (PIPELINE, "Pipeline", "Pipeline", icon::PULSE),
     (DOCS, "Documentation", "Docs", icon::BOOK),
@@ -31,6 +32,8 @@ pub const PAGES: [(&str, &str, &str, &str); 5] = [
 
 /// Address of the dashboard *Benchmark index*.
 pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
+/// Address of the dashboard *Market*.
+pub const MARKET: &str = "/dashboards/market";
 /// Address of the dashboard *Restatements*.
 pub const RESTATEMENTS: &str = "/dashboards/restatements";
 /// Address of the dashboard *Pipeline*.
@@ -66,7 +69,7 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
     let get = |name: &str| query.get(name);
     let today = time::day_of(now);
     match path.trim_end_matches('/') {
-        BENCHMARK_INDEX => {
+        BENCHMARK_INDEX | MARKET => {
             let choice = Choice::read(get).0;
             let known = choice.known.at(now, last_commit);
             Coordinates {
@@ -87,7 +90,7 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
 
 /// The frame around a page.
 #[component]
-pub fn Chrome(children: Children) -> impl IntoView {
+pub fn Chrome(children: WholeChildren) -> impl IntoView {
     let live = expect_context::<Live>();
     let path = use_location().pathname;
     let query = use_query_map();
@@ -116,14 +119,14 @@ pub fn Chrome(children: Children) -> impl IntoView {
                             <span aria-hidden="true">"↔ "</span>
                             "effective"
                         </dt>
-                        <dd data-testid="coordinate-effective">{move || coordinates.get().effective}</dd>
+                        <dd data-testid="coordinate-effective">{changing(move || coordinates.get().effective)}</dd>
                     </div>
                     <div class="coordinate known">
                         <dt>
                             <span aria-hidden="true">"↕ "</span>
                             "known"
                         </dt>
-                        <dd data-testid="coordinate-known">{move || coordinates.get().known}</dd>
+                        <dd data-testid="coordinate-known">{changing(move || coordinates.get().known)}</dd>
                     </div>
                 </dl>
                 <LiveStatus live />
@@ -134,10 +137,11 @@ pub fn Chrome(children: Children) -> impl IntoView {
                 <ul>{Vec::from(PAGES.map(|page| nav_item(page, path)))}</ul>
             </nav>
             <main id="main" tabindex="-1">
-                {children()}
+                {children.view()}
             </main>
         </div>
     }
+    .whole()
 }
 
 fn nav_item(
@@ -184,6 +188,7 @@ fn LiveStatus(live: Live) -> impl IntoView {
             </span>
         </p>
     }
+    .whole()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use leptos::{
 };
 use web_sys::EventTarget;
 
-use super::whole::Whole;
+use super::whole::{Whole, WholeChildren};
 
 /// Shows its children over the page while `open`. Escape, and a click beside it, close it; the page does not hear of either.
 #[component]
@@ -18,7 +18,7 @@ pub fn Dialog(
     label: &'static str,
     testid: &'static str,
     open: RwSignal<bool>,
-    children: Children,
+    children: WholeChildren,
 ) -> impl IntoView {
     let node = NodeRef::<html::Dialog>::new();
     Effect::new(move |_| {
@@ -54,7 +54,7 @@ pub fn Dialog(
             on:click=click
             on:close=move |_| open.set(false)
         >
-            {children()}
+            {children.view()}
         </dialog>
     }
     .whole()

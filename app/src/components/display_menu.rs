@@ -5,7 +5,7 @@ use leptos::{ev::KeyboardEvent, html, prelude::*};
 use super::{
     icon::{self, icon},
     theme::{self, Theme},
-    whole::{Whole, WholeView},
+    whole::{Whole, WholeView, changing},
 };
 use crate::{
     format::{
@@ -100,6 +100,7 @@ fn Choices() -> impl IntoView {
         <ZoneChoice display />
         <p class="display-sample" data-testid="display-sample">{sample}</p>
     }
+    .whole()
 }
 
 /// What a number and a moment look like, in any style.
@@ -132,7 +133,7 @@ fn choice_list(
                 prop:value=move || chosen.get()
                 on:change:target=move |event| choose.run(event.target().value())
             >
-                {move || choices.get().into_iter().map(option).collect::<Vec<_>>()}
+                {changing(move || choices.get().into_iter().map(option).collect::<Vec<_>>())}
             </select>
         </label>
     }
@@ -170,8 +171,9 @@ fn ZoneChoice(display: Display) -> impl IntoView {
                 }
             />
         </label>
-        <p class="field-problem" id="zone-problem" role="status">{move || problem.get()}</p>
+        <p class="field-problem" id="zone-problem" role="status">{changing(move || problem.get())}</p>
     }
+    .whole()
 }
 
 /// UTC, the browser's, the short list, and what else was chosen.

@@ -39,3 +39,5 @@ pub const PULSE: &str = "M2 10.5h4L8.5 4l3.5 12 2.5-5.5H18";
 pub const PLAY: &str = "M6.5 4 15.5 10l-9 6z";
 /// Two bars.
 pub const PAUSE: &str = "M7 4v12M13 4v12";
+/// Four tiles.
+pub const TILES: &str = "M3 3h6v6H3zM11 3h6v6h-6zM3 11h6v6H3zM11 11h6v6h-6z";

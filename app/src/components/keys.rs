@@ -6,7 +6,7 @@ use leptos_router::hooks::use_location;
 use super::{
     chrome::{BENCHMARK_INDEX, DOCS},
     dialog::Dialog,
-    whole::Whole,
+    whole::{Whole, changing},
 };
 use crate::browser;
 
@@ -69,7 +69,7 @@ pub fn KeysDialog(open: RwSignal<bool>) -> impl IntoView {
                     "Close"
                 </button>
             </div>
-            <dl class="keys">{move || keys_of(&path.get()).into_iter().map(row).collect_view()}</dl>
+            <dl class="keys">{changing(move || keys_of(&path.get()).into_iter().map(row).collect_view())}</dl>
         </Dialog>
     }
     .whole()

@@ -2,7 +2,7 @@
 
 use leptos::{ev, prelude::*};
 
-use super::whole::Whole;
+use super::whole::{Whole, changing};
 use crate::{format::time, state::coordinates::Known};
 
 /// Says that a page does not show what is known now, whatever else does. Escape returns to now unless something on the page has
@@ -46,5 +46,5 @@ pub fn KnownBanner(
         }
         .whole()
     };
-    view! { {move || sentences().map(banner)} }.whole()
+    view! { {changing(move || sentences().map(banner))} }.whole()
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::whole::Whole;
+use super::whole::{Whole, changing};
 
 /// What a figure shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,9 +41,9 @@ pub fn Kpi(
         <div class="kpi">
             <dt>{name} " " {unit}</dt>
             <dd class="kpi-value" data-testid=testid data-direction=direction>
-                {move || figure.with(|figure| figure.value.clone())}
+                {changing(move || figure.with(|figure| figure.value.clone()))}
             </dd>
-            <dd class="kpi-note">{move || figure.with(|figure| figure.note.clone())}</dd>
+            <dd class="kpi-note">{changing(move || figure.with(|figure| figure.note.clone()))}</dd>
         </div>
     }
     .whole()

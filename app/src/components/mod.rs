@@ -11,6 +11,7 @@ pub mod keys;
 pub mod known_banner;
 pub mod kpi;
 pub mod palette;
+pub mod spark;
 pub mod theme;
 pub mod tile;
 pub mod time_plane;

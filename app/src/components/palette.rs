@@ -13,7 +13,7 @@ use super::{
     icon::{self, icon},
     keys::KeysDialog,
     theme::Theme,
-    whole::{Whole, WholeView},
+    whole::{Whole, WholeView, changing},
 };
 use crate::{
     browser,
@@ -230,10 +230,10 @@ pub fn CommandPalette() -> impl IntoView {
         </button>
         <Dialog class="palette" label="Search and commands" testid="palette" open=palette.open>
             <PaletteField palette />
-            {move || palette.found.with(|found| list(palette, found))}
+            {changing(move || palette.found.with(|found| list(palette, found)))}
         </Dialog>
         <KeysDialog open=palette.keys_open />
-        <p class="said" class:shown=shown role="status" data-testid="said">{move || palette.said.get()}</p>
+        <p class="said" class:shown=shown role="status" data-testid="said">{changing(move || palette.said.get())}</p>
     }
     .whole()
 }

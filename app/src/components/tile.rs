@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::whole::{Whole, WholeView};
+use super::whole::{Whole, WholeChildren, WholeView};
 use crate::state::tile::{Phase, TileStatus};
 
 /// A framed part of a page. `note` stands beside the title, `testid` names the tile for tests.
@@ -12,7 +12,7 @@ pub fn TileFrame(
     #[prop(into)] testid: String,
     status: TileStatus,
     #[prop(optional, into)] note: Option<Signal<String>>,
-    children: Children,
+    children: WholeChildren,
 ) -> impl IntoView {
     let phase = status.phase;
     let word = move || phase.with(Phase::word);
@@ -39,9 +39,10 @@ pub fn TileFrame(
             <div class="tile-progress" aria-hidden="true"></div>
             <p class="visually-hidden" role="status">{announcement}</p>
             {trouble}
-            <div class="tile-body">{children()}</div>
+            <div class="tile-body">{children.view()}</div>
         </section>
     }
+    .whole()
 }
 
 fn trouble_view(why: String, status: TileStatus) -> WholeView {

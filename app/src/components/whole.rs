@@ -6,7 +6,7 @@
 //! what every visitor downloads. So the browser has a view that only knows what happens there: it is built, brought
 //! up to date, or taken over from the server's HTML in one go.
 
-use leptos::prelude::*;
+use leptos::{children::ToChildren, prelude::*};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use leptos::prelude::AnyView as WholeView;
@@ -29,6 +29,34 @@ impl<V: IntoView + 'static> Whole for V {
     #[cfg(target_arch = "wasm32")]
     fn whole(self) -> WholeView {
         WholeView::new(self)
+    }
+}
+
+/// Part of a view that is made anew whenever something it reads changes.
+pub type Changing = Box<dyn FnMut() -> WholeView + Send>;
+
+/// Gives such parts one type, whatever they are made of: following changes is then compiled once.
+pub fn changing<V: IntoView + 'static>(mut part: impl FnMut() -> V + Send + 'static) -> Changing {
+    Box::new(move || part().whole())
+}
+
+/// What stands between the tags of a component.
+pub struct WholeChildren(Box<dyn FnOnce() -> WholeView + Send>);
+
+impl WholeChildren {
+    /// Their view.
+    pub fn view(self) -> WholeView {
+        (self.0)()
+    }
+}
+
+impl<F, V> ToChildren<F> for WholeChildren
+where
+    F: FnOnce() -> V + Send + 'static,
+    V: IntoView + 'static,
+{
+    fn to_children(children: F) -> WholeChildren {
+        WholeChildren(Box::new(move || children().whole()))
     }
 }
 

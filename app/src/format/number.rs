@@ -10,6 +10,21 @@ fn text(format: Format, number: Number) -> String {
     with_style(|style| format.text(number, style))
 }
 
+/// An exact decimal as machines read it: `unscaled / 10^scale`, no grouping, `-` as its sign.
+pub fn plain_decimal_text(unscaled: i128, scale: i8) -> String {
+    let digits = unscaled.unsigned_abs().to_string();
+    let sign = if unscaled < 0 { "-" } else { "" };
+    match usize::try_from(scale) {
+        Ok(0) => format!("{sign}{digits}"),
+        Ok(scale) => {
+            let digits = format!("{digits:0>width$}", width = scale + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale);
+            format!("{sign}{whole}.{fraction}")
+        }
+        Err(_) => format!("{sign}{digits}{}", "0".repeat(scale.unsigned_abs().into())),
+    }
+}
+
 /// An exact decimal: `unscaled / 10^scale`, every digit kept, grouped: `−1,234.5000`.
 pub fn decimal_text(unscaled: i128, scale: i8) -> String {
     text(Format::Plain, Number::Exact { unscaled, scale })

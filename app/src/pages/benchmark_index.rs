@@ -15,10 +15,11 @@ use crate::{
         kpi::{Figure, Kpi},
         tile::TileFrame,
         time_plane::{CompareChoice, EffectiveAxis, Gesture, KnownMark, TimePlane},
-        whole::Whole,
+        whole::{Whole, changing},
     },
     format::{number, time},
     live::Live,
+    order,
     queries::{client::About, index},
     root::with_datasets,
     state::{
@@ -124,7 +125,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         })
     };
     view! {
-        {move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> })}
+        {changing(move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> }))}
         <TimePlane
             live
             effective=EffectiveAxis { choice: effective, facts: facts.into(), set: set_effective }
@@ -146,6 +147,7 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             <DataGrid label=Signal::derive(|| "Table of constituents".to_owned()) testid="table-constituents" data=grid />
         </TileFrame>
     }
+    .whole()
 }
 
 /// What the level tile shows.
@@ -214,9 +216,9 @@ fn level_picture(table: &Arc<Table>, about: &About) -> Result<Result<LevelPictur
 fn days_of(table: &Table, wanted: &str) -> Result<Vec<(i64, f64)>, String> {
     let [series, day, level] = table.columns(["series", "day", "level"])?;
     let rows = (0..table.rows()).filter(|row| series.text(*row) == Some(wanted));
-    let mut days: Vec<(i64, f64)> = rows.filter_map(|row| day.instant_micros(row).zip(level.number(row))).collect();
-    days.sort_by_key(|(day, _)| *day);
-    Ok(days)
+    let days: Vec<(i64, f64)> = rows.filter_map(|row| day.instant_micros(row).zip(level.number(row))).collect();
+    let keys: Vec<f64> = days.iter().map(|(day, _)| *day as f64).collect();
+    Ok(order::by_number(&keys).into_iter().map(|place| days[place as usize]).collect())
 }
 
 fn level_figure(picture: &LevelPicture) -> Figure {

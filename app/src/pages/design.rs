@@ -1,5 +1,5 @@
 //! The design system: every component in all its states, with samples that are unkind to it. Nothing here is read from the
-//! lake, and no page uses anything from here.
+//! lake, and no page uses anything from here. The server writes it like the documentation: no other page carries its weight.
 
 mod colours;
 mod formats;
@@ -10,12 +10,12 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
-        dialog::Dialog,
         kpi::{Figure, Kpi},
         tile::TileFrame,
         whole::{Whole, WholeView},
     },
-    format::{style::track_style, time},
+    format::time,
+    queries::docs::MARKS,
     state::tile::{Phase, TileStatus},
 };
 use samples::{LONG_NAME, LONG_REASON, RIGHT_TO_LEFT};
@@ -32,20 +32,12 @@ const PARTS: [(&str, &str); 8] = [
     ("messages", "Banners, notices and dialogs"),
 ];
 
-/// The page.
-#[component]
-pub fn Design() -> impl IntoView {
-    view! {
-        {move || {
-            track_style();
-            view! { <Sheet /> }.whole()
-        }}
-    }
-    .whole()
+/// What the server writes into the page, between the marks that the browser looks for.
+pub fn html() -> String {
+    format!("{}{}{}", MARKS.0, sheet().to_html(), MARKS.1)
 }
 
-#[component]
-fn Sheet() -> impl IntoView {
+fn sheet() -> WholeView {
     let links = PARTS.map(|(id, title)| view! { <li><a href=format!("#{id}") rel="external">{title}</a></li> }.whole());
     let contents = [type_scale, colours::view, controls, figures, formats::view, tiles, tables::view, messages];
     let parts = PARTS.iter().zip(contents).map(|((id, title), content)| {
@@ -61,8 +53,8 @@ fn Sheet() -> impl IntoView {
     });
     view! {
         <p class="prose">
-            "What pages are made of, in all states, with names that are too long and texts that run from right to left. Theme,
-            density, locale and time zone are those of the display menu."
+            "What pages are made of, in all states, with names that are too long and texts that run from right to left. Theme
+            and density are those of the display menu."
         </p>
         <nav aria-label="On this page">
             <ul class="design-contents">{Vec::from(links)}</ul>
@@ -100,14 +92,10 @@ fn type_scale() -> WholeView {
 }
 
 fn controls() -> WholeView {
-    let pressed = RwSignal::new(1_usize);
     let presets = ["1 month", "3 months", "1 year", "All"].into_iter().enumerate().map(|(index, word)| {
+        let pressed = if index == 1 { "true" } else { "false" };
         view! {
-            <button
-                type="button"
-                aria-pressed=move || if pressed.get() == index { "true" } else { "false" }
-                on:click=move |_| pressed.set(index)
-            >
+            <button type="button" aria-pressed=pressed>
                 {word}
             </button>
         }
@@ -235,7 +223,6 @@ fn tiles() -> WholeView {
 }
 
 fn messages() -> WholeView {
-    let open = RwSignal::new(false);
     view! {
         <div class="known-banner">
             <p>
@@ -248,19 +235,19 @@ fn messages() -> WholeView {
         <p class="notice">"There is no dataset 'prises'. Choose one from the list."</p>
         <p class="notice">{LONG_REASON}</p>
         <p>
-            <button type="button" data-testid="design-dialog-open" on:click=move |_| open.set(true)>
+            <button type="button" data-testid="design-dialog-open" popovertarget="design-dialog">
                 "Open a dialog"
             </button>
         </p>
-        <Dialog class="sheet" label="A sample" testid="design-dialog" open>
+        <dialog id="design-dialog" class="sheet" aria-label="A sample" data-testid="design-dialog" popover="auto">
             <div class="sheet-head">
                 <h2>{LONG_NAME}</h2>
-                <button type="button" on:click=move |_| open.set(false)>
+                <button type="button" popovertarget="design-dialog" popovertargetaction="hide">
                     "Close"
                 </button>
             </div>
             <p class="sheet-text">{LONG_REASON}</p>
-        </Dialog>
+        </dialog>
     }
     .whole()
 }

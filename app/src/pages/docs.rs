@@ -1,4 +1,4 @@
-//! Documentation. The server writes the text into the page, and the browser has none of it compiled in: where a navigation
+//! Documentation, and the design system. The server writes the text into the page, and the browser has none of it compiled in: where a navigation
 //! brings it to a text that is not in the page, it asks the server for the page that holds it.
 
 use std::time::Duration;
@@ -12,7 +12,14 @@ use leptos::{
 use leptos_router::hooks::use_location;
 use wasm_bindgen::JsCast;
 
-use crate::{browser, components::chrome::DOCS, queries::docs};
+use crate::{
+    browser,
+    components::{
+        chrome::{DESIGN, DOCS},
+        whole::{Whole, changing},
+    },
+    queries::docs,
+};
 
 /// The pages below [`DOCS`]: last part of the address, title. The first is the overview, the last the search.
 pub const PAGES: [(&str, &str); 8] = [
@@ -50,9 +57,17 @@ pub fn title_of(path: &str) -> Option<&'static str> {
     PAGES.iter().find(|page| page.0 == slug).map(|page| page.1)
 }
 
+/// Whether the text of the page at an address is written by the server alone.
+fn is_written(path: &str) -> bool {
+    path.trim_end_matches('/') == DESIGN || slug_of(path).is_some()
+}
+
 /// The text of a page, where it is rendered by the server.
 #[cfg(feature = "ssr")]
 fn written(path: &str, question: Option<String>) -> String {
+    if path.trim_end_matches('/') == DESIGN {
+        return super::design::html();
+    }
     let page = crate::docs::page(slug_of(path).unwrap_or_default(), question.as_deref().unwrap_or_default());
     if !page.found
         && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
@@ -68,7 +83,7 @@ fn written(_: &str, _: Option<String>) -> String {
     String::new()
 }
 
-/// The page, whichever of the documentation it is.
+/// The page, whichever of them it is.
 #[component]
 pub fn Docs() -> impl IntoView {
     let location = use_location();
@@ -89,7 +104,7 @@ pub fn Docs() -> impl IntoView {
         let element = text.get()?;
         let shown = shown.flatten();
         let is_there = shown.as_ref() == Some(&wanted) || (shown.is_none() && element.child_element_count() > 0);
-        if !is_there && path.with_untracked(|path| slug_of(path).is_some()) {
+        if !is_there && path.with_untracked(|path| is_written(path)) {
             state.set("loading");
             let asked = wanted.clone();
             spawn_local(async move {
@@ -115,7 +130,7 @@ pub fn Docs() -> impl IntoView {
         on_cleanup(move || slash.remove());
     });
     view! {
-        {move || {
+        {changing(move || {
             let again = move || address.get();
             problem.get().map(|reason| {
                 view! {
@@ -124,8 +139,8 @@ pub fn Docs() -> impl IntoView {
                     </p>
                 }
             })
-        }}
-        <p class="visually-hidden" role="status">{move || said.get()}</p>
+        })}
+        <p class="visually-hidden" role="status">{changing(move || said.get())}</p>
         <div
             class="docs"
             data-testid="docs"
@@ -135,6 +150,7 @@ pub fn Docs() -> impl IntoView {
             inner_html=first
         ></div>
     }
+    .whole()
 }
 
 /// `/` leads to the search field, unless it is typed into another.

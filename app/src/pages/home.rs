@@ -8,7 +8,7 @@ use crate::{
         chrome::{BENCHMARK_INDEX, PIPELINE, RESTATEMENTS, dataset_address},
         icon::{self, icon},
         kpi::{Figure, Kpi},
-        whole::{Whole, WholeView},
+        whole::{Whole, WholeView, changing},
     },
     format::{number, time},
     live::Live,
@@ -69,7 +69,7 @@ fn Overview(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Into
         })
     });
     view! {
-        {move || problem.get().map(|reason| view! { <p class="notice" role="alert">"The list of datasets could not be read: " {reason} "."</p> })}
+        {changing(move || problem.get().map(|reason| view! { <p class="notice" role="alert">"The list of datasets could not be read: " {reason} "."</p> }))}
         <dl class="kpi-row">
             <Kpi name="Datasets" testid="kpi-datasets" figure=count />
             <Kpi name="Rows" testid="kpi-rows" figure=total(|dataset| dataset.rows) />
@@ -95,10 +95,11 @@ fn Overview(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Into
             <header class="tile-header">
                 <h2 id="datasets-title">"Datasets"</h2>
             </header>
-            <div class="tile-body">{move || dataset_table(&list.read())}</div>
+            <div class="tile-body">{changing(move || dataset_table(&list.read()))}</div>
         </section>
         <FirstSteps />
     }
+    .whole()
 }
 
 fn card((address, title, text, path_of_icon): (&'static str, &'static str, &'static str, &'static str)) -> WholeView {
@@ -200,4 +201,5 @@ fn FirstSteps() -> impl IntoView {
             </div>
         </section>
     }
+    .whole()
 }

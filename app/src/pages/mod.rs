@@ -2,6 +2,8 @@
 
 pub mod benchmark_index;
 mod change_cells;
+pub mod dashboard;
+#[cfg(feature = "ssr")]
 pub mod design;
 pub mod docs;
 pub mod home;

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::components::whole::Whole;
+
 /// Says so, and where to go on. On the server the response is a 404.
 #[component]
 pub fn NotFound() -> impl IntoView {
@@ -19,4 +21,5 @@ pub fn NotFound() -> impl IntoView {
             </div>
         </section>
     }
+    .whole()
 }

@@ -13,7 +13,7 @@ use crate::{
         data_grid::{DataGrid, GridColumn, GridData},
         kpi::{Figure, Kpi},
         tile::TileFrame,
-        whole::Whole,
+        whole::{Whole, changing},
     },
     format::{
         number,
@@ -86,10 +86,10 @@ const CHARTS: [LiveChart; 4] = [
 #[component]
 pub fn Pipeline() -> impl IntoView {
     view! {
-        {move || {
+        {changing(move || {
             track_style();
             view! { <Dashboard /> }.whole()
-        }}
+        })}
     }
     .whole()
 }
@@ -158,6 +158,7 @@ fn Dashboard() -> impl IntoView {
             <DataGrid label=Signal::derive(|| "Table of quarantined records".to_owned()) testid="table-quarantine" data=quarantine_grid />
         </TileFrame>
     }
+    .whole()
 }
 
 fn records_figure(sample: &PipelineSample) -> Figure {

@@ -13,7 +13,7 @@ use crate::{
         kpi::{Figure, Kpi},
         tile::TileFrame,
         time_plane::{EffectiveAxis, Gesture, KnownMark, TimePlane},
-        whole::Whole,
+        whole::{Whole, changing},
     },
     format::{
         number,
@@ -163,12 +163,12 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         shown.zip(total).map(|(shown, total)| shown_note(shown, total)).unwrap_or_default()
     });
     view! {
-        {move || list.problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
-        {move || missing().map(|reason| view! { <p class="notice" role="alert">{reason}</p> })}
-        {move || {
+        {changing(move || list.problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
+        {changing(move || missing().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
+        {changing(move || {
             let tail = ". The usual coordinates are shown instead.";
             misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} {tail}</p> })
-        }}
+        })}
         <div class="control-bar">
             <DatasetSelect list dataset address />
             <button type="button" data-testid="swap" on:click=move |_| swap()>
@@ -192,9 +192,10 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             </div>
         </TileFrame>
         <TileFrame title="Rows that differ" testid="tile-changes" status=rows.status note>
-            {move || rows.data.with(|rows| rows.as_ref().map(|rows| changes_table(rows)))}
+            {changing(move || rows.data.with(|rows| rows.as_ref().map(|rows| changes_table(rows))))}
         </TileFrame>
     }
+    .whole()
 }
 
 #[component]
@@ -226,7 +227,7 @@ fn DatasetSelect(list: DatasetList, dataset: Memo<Option<DatasetSummary>>, addre
                     address.set(vec![("dataset", Some(event.target().value()))], Step::Push);
                 }
             >
-                {move || names.get().into_iter().map(option).collect_view()}
+                {changing(move || names.get().into_iter().map(option).collect_view())}
             </select>
         </label>
     }

@@ -1,6 +1,6 @@
 //! Sends SQL to the lake and decodes the Arrow stream that comes back.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use gloo_net::http::{Request as HttpRequest, Response};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 use crate::{
     arrow::Table,
     browser,
+    dashboards::Filter,
     state::coordinates::{Compared, Known},
 };
 
@@ -26,15 +27,85 @@ pub struct Request {
     /// The snapshot token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// The system time of tables that name none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_time: Option<String>,
+    /// The values of `$name` in the statement.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// What every table is narrowed down to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<Filter>,
+    /// What the server makes of the rows, one after the other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reduce: Vec<Reduction>,
     /// What the answer will be about; stays here.
     #[serde(skip)]
     pub about: About,
 }
 
+/// What the server makes of rows before it sends them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reduction {
+    /// Of each series and each stretch of x: the rows with the first and last x and the least and greatest values.
+    M4 {
+        /// The column along which stretches lie.
+        x: String,
+        /// The columns whose extremes are kept.
+        y: Vec<String>,
+        /// The columns that tell series apart.
+        #[serde(default)]
+        by: Vec<String>,
+        /// Stretches at most.
+        columns: u32,
+    },
+    /// The categories with the greatest values, all others as one.
+    Top {
+        /// The column of the category.
+        by: String,
+        /// The columns that are added up; the first ranks.
+        of: Vec<String>,
+        /// Categories that stay.
+        n: u32,
+        /// What becomes of the others.
+        others: Others,
+    },
+    /// Counts by stretches of one column or two.
+    Bins {
+        /// The column from left to right.
+        x: String,
+        /// The column from bottom to top.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        y: Option<String>,
+        /// Stretches of x at most.
+        columns: u32,
+        /// Stretches of y at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<u32>,
+        /// The column that is aggregated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<String>,
+        /// How: `count`, `sum`, `mean`, `min` or `max`.
+        aggregate: String,
+    },
+}
+
+/// What becomes of the rows of categories that are not among the top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Others {
+    /// They are added up.
+    Sum,
+    /// They are left out.
+    None,
+}
+
 impl Request {
     /// A statement at the coordinates that stand in it.
     pub fn new(sql: String, snapshot: Option<String>, about: About) -> Request {
-        Request { sql, snapshot, about }
+        let (parameters, filters, reduce) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Request { sql, snapshot, system_time: None, parameters, filters, reduce, about }
     }
 
     /// Whether two requests differ in nothing but the state they are asked of.
@@ -45,8 +116,21 @@ impl Request {
     /// Its address, where what comes back never changes and a browser may keep it; none where it would be too long.
     fn address(&self) -> Option<String> {
         let snapshot = self.snapshot.as_deref()?;
-        let part = |name: &str, value: &str| format!("{name}={}", js_sys::encode_uri_component(value));
-        let query = [part("sql", &self.sql), part("snapshot", snapshot)];
+        let parts = [
+            ("sql", Some(self.sql.clone())),
+            ("snapshot", Some(snapshot.to_owned())),
+            ("system_time", self.system_time.clone()),
+            (
+                "parameters",
+                (!self.parameters.is_empty()).then(|| serde_json::to_string(&self.parameters).ok()).flatten(),
+            ),
+            ("filters", (!self.filters.is_empty()).then(|| serde_json::to_string(&self.filters).ok()).flatten()),
+            ("reduce", (!self.reduce.is_empty()).then(|| serde_json::to_string(&self.reduce).ok()).flatten()),
+        ];
+        let part = |(name, value): (&str, Option<String>)| {
+            value.map(|value| format!("{name}={}", js_sys::encode_uri_component(&value)))
+        };
+        let query: Vec<String> = parts.into_iter().filter_map(part).collect();
         Some(format!("{SQL_ADDRESS}?{}", query.join("&"))).filter(|address| address.len() <= ADDRESS_BYTES)
     }
 }

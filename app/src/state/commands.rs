@@ -5,6 +5,7 @@ use model::DatasetSummary;
 use crate::{
     components::chrome::{DESIGN, PAGES, dataset_address},
     format::zone::UTC,
+    order,
     pages::docs,
     queries::docs::Section,
     state::display::{DENSITIES, OWN, ZONES},
@@ -114,10 +115,9 @@ pub fn find<'a>(all: &'a [Command], typed: &str, recent: &[String]) -> Vec<&'a C
         let others = all.iter().filter(|command| !recent.iter().any(|id| command.id() == id));
         return first.chain(others).take(SHOWN_MOST).collect();
     }
-    let mut found: Vec<(u32, &Command)> =
-        all.iter().filter_map(|command| Some((fit(&words, command)?, command))).collect();
-    found.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
-    found.into_iter().map(|(_, command)| command).take(SHOWN_MOST).collect()
+    let (worse, found): (Vec<f64>, Vec<&Command>) =
+        all.iter().filter_map(|command| Some((-f64::from(fit(&words, command)?), command))).unzip();
+    order::by_number(&worse).into_iter().map(|place| found[place as usize]).take(SHOWN_MOST).collect()
 }
 
 /// The ids of recent commands after one more was chosen: that one first, each once.

@@ -13,7 +13,7 @@ use leptos::prelude::*;
 
 use super::{
     data_grid::{DataGrid, GridData},
-    whole::Whole,
+    whole::{Whole, changing},
 };
 use crate::charts::{Data, Index, summary};
 use legend::legend;
@@ -100,8 +100,8 @@ pub fn ChartView(
         <div class="chart">
             <div class="chart-head">
                 <p class="chart-unit">{unit}</p>
-                {move || legend(parts)}
-                <p class="chart-readout">{move || parts.readout_text()}</p>
+                {changing(move || legend(parts))}
+                <p class="chart-readout">{changing(move || parts.readout_text())}</p>
                 <button
                     type="button"
                     class="quiet-button"

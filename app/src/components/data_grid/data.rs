@@ -66,6 +66,19 @@ impl GridData {
         Ok(GridData { columns, source: Source::Answer { table, channels, rows: None } })
     }
 
+    /// All columns of an answer under their own names.
+    pub fn of_all(table: Arc<Table>) -> GridData {
+        let channels: Vec<Channel> = table.names().iter().map(|name| Channel::of(name)).collect();
+        let column = |channel: &Channel| GridColumn {
+            title: channel.header(),
+            numeric: table.column(&channel.column).is_ok_and(|column| column.is_number()),
+        };
+        GridData {
+            columns: channels.iter().map(column).collect(),
+            source: Source::Answer { table, channels, rows: None },
+        }
+    }
+
     /// The same values as a chart, newest first where it runs over time.
     pub fn of_chart(data: &Data) -> GridData {
         let pivoted = data.spec.by.is_some()
@@ -131,6 +144,14 @@ impl GridData {
         match &self.source {
             Source::Answer { table, rows, .. } => rows.as_ref().map_or(table.rows(), Vec::len),
             Source::Written(rows) => rows.len(),
+        }
+    }
+
+    /// The answer whose rows are shown, where they are an answer's.
+    pub fn answer(&self) -> Option<Arc<Table>> {
+        match &self.source {
+            Source::Answer { table, .. } => Some(table.clone()),
+            Source::Written(_) => None,
         }
     }
 
@@ -276,8 +297,7 @@ mod tests {
     fn grid() -> GridData {
         let names = StringArray::from(vec![Some("beta"), Some("Alpha"), None, Some("gamma")]);
         let values = Float64Array::from(vec![Some(2.0), Some(-10.0), Some(7.5), None]);
-        let rows = Arc::new(table(vec![("name", Arc::new(names)), ("value", Arc::new(values))]));
-        GridData::of_answer(rows, ["name", "value"].map(Channel::of).to_vec()).unwrap()
+        GridData::of_all(Arc::new(table(vec![("name", Arc::new(names)), ("value", Arc::new(values))])))
     }
 
     fn order(column: usize, descending: bool) -> Option<Order> {

@@ -13,7 +13,7 @@ use leptos::{ev::KeyboardEvent, html, prelude::*};
 pub use data::{Filter, GridColumn, GridData, Order};
 use sight::Sight;
 
-use super::whole::{Whole, WholeView};
+use super::whole::{Whole, WholeView, changing};
 use crate::{browser, format::number, state::display::Display};
 
 /// Height of a row in CSS pixels where there is no stylesheet to ask.
@@ -129,13 +129,13 @@ pub fn DataGrid(
                 <table data-testid=testid aria-rowcount=move || (parts.rows.with(|rows| rows.len()) + 1).to_string()>
                     <caption class="visually-hidden">{label}</caption>
                     <thead>
-                        <tr>{move || head(parts)}</tr>
+                        <tr>{changing(move || head(parts))}</tr>
                     </thead>
                     <tbody>
                         <tr class="spacer" aria-hidden="true" hidden=move || sight.get().before_px == 0.0>
                             <td node_ref=before></td>
                         </tr>
-                        {move || body(parts, sight.get())}
+                        {changing(move || body(parts, sight.get()))}
                         <tr class="spacer" aria-hidden="true" hidden=move || sight.get().after_px == 0.0>
                             <td node_ref=after></td>
                         </tr>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{CompareChoice, EffectiveAxis, Gesture, KnownMark, plane::Plane};
 use crate::{
-    components::whole::{Whole, WholeView},
+    components::whole::{Whole, WholeView, changing},
     format::time,
     state::coordinates::{Compare, Effective, Known, KnownChoice},
 };
@@ -92,7 +92,7 @@ fn field(
                 on:change:target=move |event| problem.set(typed(event.target().value()).err().unwrap_or_default())
             />
         </label>
-        <p class="field-problem" id=hint role="status">{move || problem.get()}</p>
+        <p class="field-problem" id=hint role="status">{changing(move || problem.get())}</p>
     }
     .whole()
 }

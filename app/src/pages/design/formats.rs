@@ -1,4 +1,4 @@
-//! Each format in each locale, in the zone that is in force.
+//! Each format in each locale, in UTC.
 
 use std::sync::Arc;
 

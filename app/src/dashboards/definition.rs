@@ -1,0 +1,171 @@
+//! The definition of a dashboard, as it is written in JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    charts::{Channel, ChartSpec, Mark, ScaleKind},
+    queries::client::Reduction,
+};
+
+/// Columns of the grid that tiles stand on.
+pub const GRID_COLUMNS: u8 = 12;
+/// Points along an axis that a reduced answer has about, where nothing else is said: what a wide screen can show.
+const REDUCED_COLUMNS: u32 = 1_200;
+
+/// A dashboard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboard {
+    /// Its name in addresses.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// A sentence on what it is for.
+    #[serde(default)]
+    pub description: String,
+    /// Its tiles, from left to right and from top to bottom.
+    pub tiles: Vec<TileDefinition>,
+}
+
+/// A tile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TileDefinition {
+    /// Its name in the dashboard.
+    pub id: String,
+    /// What people call it.
+    pub title: String,
+    /// How many of the twelve columns of the page it takes; all of them on a phone.
+    #[serde(default = "half")]
+    pub width: u8,
+    /// Whether its picture is higher than usual.
+    #[serde(default)]
+    pub tall: bool,
+    /// One statement that reads. `$from` and `$to` are the effective range of the page, half-open.
+    pub sql: String,
+    /// What the server makes of the rows before it sends them, beyond what the picture asks for by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reduce: Vec<Reduction>,
+    /// Whether all rows come, however many more there are than the picture can show.
+    #[serde(default)]
+    pub raw: bool,
+    /// How the answer is drawn.
+    pub picture: PictureDefinition,
+    /// What a choice on the tile does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_pick: Option<OnPick>,
+}
+
+fn half() -> u8 {
+    GRID_COLUMNS / 2
+}
+
+/// How an answer is drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PictureDefinition {
+    /// A chart: what goes where.
+    Chart(Box<ChartSpec>),
+    /// A table of rows.
+    Grid {
+        /// Its columns; all of the answer without.
+        #[serde(default)]
+        columns: Vec<Channel>,
+    },
+    /// One figure: the value of the last row, its change on the row before, and a line of all.
+    Kpi {
+        /// The column of the figure.
+        value: Channel,
+        /// The column by which rows are ordered, which says when the figure holds.
+        at: Channel,
+    },
+    /// A table of sums: rows by one column, columns by another.
+    Pivot {
+        /// What rows are named by.
+        rows: Channel,
+        /// What columns are named by.
+        columns: Channel,
+        /// What stands in the cells; the values of several rows add up.
+        value: Channel,
+    },
+}
+
+/// What a choice on a tile does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum OnPick {
+    /// All tiles show only what has the chosen value in this column.
+    Filter {
+        /// A column of the answer, under the name it has in the datasets.
+        column: String,
+    },
+    /// Opens the versions of a key.
+    Versions {
+        /// The dataset.
+        dataset: String,
+        /// The answer's columns that hold the key, in the order of the dataset's key.
+        key: Vec<String>,
+    },
+}
+
+impl TileDefinition {
+    /// What the server is to make of the rows: what the definition says, then what the picture can show. A tile never
+    /// receives more than it can draw.
+    pub fn reductions(&self) -> Vec<Reduction> {
+        let mut reductions = self.reduce.clone();
+        if let PictureDefinition::Chart(chart) = &self.picture
+            && !self.raw
+        {
+            reductions.extend(by_picture(chart));
+        }
+        reductions
+    }
+}
+
+/// Lines keep what their pixels show of them; what has as many marks as categories or bins is small by itself.
+fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
+    let numeric = chart.x.scale != ScaleKind::Category;
+    (matches!(chart.mark, Mark::Line | Mark::Area) && numeric).then(|| Reduction::M4 {
+        x: chart.x.column.clone(),
+        y: chart.y.iter().map(|channel| channel.column.clone()).collect(),
+        by: chart.by.iter().cloned().collect(),
+        columns: REDUCED_COLUMNS,
+    })
+}
+
+const BUILT_IN: [(&str, &str); 2] =
+    [("market", include_str!("built_in/market.json")), ("gallery", include_str!("built_in/gallery.json"))];
+
+/// A dashboard that comes with Tidemark.
+pub fn built_in(name: &str) -> Option<Dashboard> {
+    let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+    // That it can be read is tested.
+    serde_json::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_dashboard_that_comes_along_can_be_read_and_says_the_same_again() {
+        for (name, text) in BUILT_IN {
+            let dashboard: Dashboard = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(dashboard.name, name);
+            let again: Dashboard = serde_json::from_str(&serde_json::to_string(&dashboard).unwrap()).unwrap();
+            assert_eq!(again, dashboard);
+            for tile in &dashboard.tiles {
+                assert!((1..=GRID_COLUMNS).contains(&tile.width), "{name}, {}: {} columns", tile.id, tile.width);
+                let same = dashboard.tiles.iter().filter(|other| other.id == tile.id).count();
+                assert_eq!(same, 1, "{name}: two tiles '{}'", tile.id);
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_asks_for_no_more_than_its_pixels_show() {
+        let market = built_in("market").unwrap();
+        let line = market.tiles.iter().find(|tile| tile.id == "prices").unwrap();
+        assert!(matches!(&line.reductions()[..], [Reduction::M4 { columns: REDUCED_COLUMNS, .. }]));
+    }
+}

@@ -1,0 +1,7 @@
+//! Dashboards as values: which tiles there are, what each asks and how its answer is drawn. Nothing here reads or draws.
+
+mod definition;
+mod filters;
+
+pub use definition::{Dashboard, OnPick, PictureDefinition, TileDefinition, built_in};
+pub use filters::{Filter, FilterValue, Filters};

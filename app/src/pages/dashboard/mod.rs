@@ -1,0 +1,196 @@
+//! A dashboard from its definition: its tiles under one snapshot, at the page's two times, narrowed down by what was chosen
+//! on any of them.
+
+mod pictures;
+mod tile;
+mod versions;
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use model::DatasetSummary;
+
+use crate::{
+    components::{
+        chart::SharedCrosshair,
+        known_banner::KnownBanner,
+        time_plane::{EffectiveAxis, Gesture, KnownMark, TimePlane},
+        whole::{Whole, WholeView, changing},
+    },
+    dashboards::{Dashboard, Filter, FilterValue, Filters, built_in},
+    format::time::{self, DAY_MICROS},
+    live::Live,
+    pages::not_found::NotFound,
+    root::with_datasets,
+    state::{
+        address::{Address, Step},
+        coordinates::{Coordinates, Days, Effective, Known, KnownChoice},
+        datasets::{DatasetList, is_unsettled},
+        tile::PageRead,
+    },
+};
+use tile::tile;
+use versions::VersionsDialog;
+
+/// Days before the first commit that *all* of effective time reaches back on a page: what was known then may have begun long
+/// before.
+const DAYS_BEFORE_FIRST: i64 = 400;
+/// Days from today on that *all* of effective time reaches ahead.
+const DAYS_AHEAD: i64 = 31;
+
+/// What all tiles of a page share.
+#[derive(Clone, Copy)]
+pub(super) struct Context {
+    page: PageRead,
+    address: Address,
+    known: Memo<Known>,
+    /// The effective range as `$from` and `$to`, half-open.
+    range: Memo<(i64, i64)>,
+    filters: Memo<Filters>,
+    /// How many tiles are reading.
+    busy: RwSignal<u32>,
+}
+
+/// The page.
+#[component]
+pub fn DashboardPage() -> impl IntoView {
+    let params = use_params_map();
+    let name = move || params.with(|params| params.get("dashboard")).unwrap_or_default();
+    let page = move || match built_in(&name()) {
+        Some(dashboard) => {
+            provide_context(Arc::new(dashboard));
+            with_datasets(|datasets, problem| {
+                let dashboard = expect_context::<Arc<Dashboard>>();
+                view! { <Tiles dashboard datasets problem /> }.whole()
+            })
+        }
+        None => view! { <NotFound /> }.whole(),
+    };
+    page.whole()
+}
+
+#[component]
+fn Tiles(dashboard: Arc<Dashboard>, datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let address = Address::of_page();
+    SharedCrosshair::provide();
+    let today = Memo::new(move |_| live.today());
+    let read = Memo::new(move |_| Coordinates::read(|name| address.get(name)));
+    let effective = Memo::new(move |_| read.get().0.effective);
+    let known_choice = Memo::new(move |_| read.get().0.known);
+    let misread = Memo::new(move |_| read.get().1);
+    let known = Memo::new(move |_| known_choice.get().at(live.now.get(), live.head_micros()));
+    let filters = Memo::new(move |_| Filters::parse(address.get("only").as_deref()));
+    let list = DatasetList::follow(live, datasets, problem, is_unsettled);
+    let first = Memo::new(move |_| {
+        let known =
+            |all: &Vec<DatasetSummary>| all.iter().filter_map(|dataset| dataset.known).map(|known| known.0).min();
+        list.all.with(known).map(|first| first.micros())
+    });
+    let range = Memo::new(move |_| range_of(effective.get().days(today.get()), first.get(), today.get()));
+    let key = move || (known.get(), range.get(), filters.get());
+    let page = PageRead::new(live, move || known.get() == Known::Now, key);
+    let context = Context { page, address, known, range, filters, busy: RwSignal::new(0) };
+
+    let set_effective = Callback::new(move |(effective, gesture): (Effective, Gesture)| {
+        address.set(Vec::from(effective.changes()), gesture.step());
+    });
+    let set_known = Callback::new(move |(known, gesture): (KnownChoice, Gesture)| {
+        address.set(vec![("known", known.parameter())], gesture.step());
+    });
+    let return_to_now = Callback::new(move |()| set_known.run((KnownChoice::NOW, Gesture::Choice)));
+    let facts = Signal::derive(move || first.get().map(|first| (time::day_of(first), today.get())));
+    let busy = Signal::derive(move || context.busy.get() > 0);
+    let tiles = dashboard.tiles.iter().map(|definition| tile(Arc::new(definition.clone()), context)).collect_view();
+    let description = dashboard.description.clone();
+    view! {
+        {changing(move || list.problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
+        {changing(move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> }))}
+        <KnownBanner known hidden=Signal::derive(String::new) return_to_now />
+        <p class="quiet">{description}</p>
+        <TimePlane
+            live
+            effective=EffectiveAxis { choice: effective, facts, set: set_effective }
+            marks=vec![KnownMark { name: "Known", sign: "", testid: "known", choice: known_choice, known, set: set_known }]
+            known_first=first
+            busy
+        />
+        {changing(move || filter_row(context))}
+        <div class="dashboard">{tiles}</div>
+        <VersionsDialog context list />
+    }
+    .whole()
+}
+
+/// The range in microseconds. *All* has to have ends somewhere: well before anything was known, and a month from today.
+fn range_of(days: Days, first_known: Option<i64>, today: i64) -> (i64, i64) {
+    let first = time::day_of(first_known.unwrap_or(today * DAY_MICROS)) - DAYS_BEFORE_FIRST;
+    let from = days.from.unwrap_or(first);
+    let to = days.to.map_or((today + DAYS_AHEAD).max(from), |to| to) + 1;
+    (from * DAY_MICROS, to * DAY_MICROS)
+}
+
+/// What the page is narrowed down to, each with a way back.
+fn filter_row(context: Context) -> Option<WholeView> {
+    let filters = context.filters.get();
+    if filters.0.is_empty() {
+        return None;
+    }
+    let chip = |filter: &Filter| {
+        let value = |value: &FilterValue| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let values = filter.values.iter().map(value).collect::<Vec<_>>().join(", ");
+        let (column, without) = (filter.column.clone(), filters.without(&filter.column));
+        let label = format!("Show all again: {column}");
+        view! {
+            <li class="filter-chip">
+                <span>{column} ": " <strong>{values}</strong></span>
+                <button type="button" aria-label=label on:click=move |_| context.show_only(&without)>
+                    "✕"
+                </button>
+            </li>
+        }
+        .whole()
+    };
+    let chips = filters.0.iter().map(chip).collect_view();
+    Some(
+        view! {
+            <div class="filter-row" data-testid="filters" role="group" aria-label="Shown only">
+                <span class="quiet">"Only"</span>
+                <ul>{chips}</ul>
+                <button type="button" on:click=move |_| context.show_only(&Filters::default())>
+                    "Show all"
+                </button>
+            </div>
+        }
+        .whole(),
+    )
+}
+
+impl Context {
+    fn show_only(self, filters: &Filters) {
+        self.address.set(vec![("only", filters.parameter())], Step::Push);
+    }
+
+    /// What `system_time` of a request is at the page's known time.
+    fn system_time(self) -> Option<String> {
+        match self.known.get() {
+            Known::Now => None,
+            Known::At(micros) => Some(time::iso(micros)),
+            Known::First => Some("first-published".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_half_open_and_all_of_time_has_ends() {
+        let days = |from, to| Days { from, to };
+        assert_eq!(range_of(days(Some(10), Some(20)), None, 100), (10 * DAY_MICROS, 21 * DAY_MICROS));
+        assert_eq!(range_of(days(Some(10), None), None, 100), (10 * DAY_MICROS, 132 * DAY_MICROS));
+        assert_eq!(range_of(days(None, None), Some(1_000 * DAY_MICROS), 1_300).0, 600 * DAY_MICROS);
+    }
+}

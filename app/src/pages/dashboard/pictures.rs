@@ -1,0 +1,207 @@
+//! From an answer to what a tile shows, by the tile's definition.
+
+use std::sync::Arc;
+
+use crate::{
+    arrow::Table,
+    browser,
+    charts::{Channel, ChartSpec, Data, Mark},
+    components::{
+        chart::Picture,
+        data_grid::{GridColumn, GridData},
+        kpi::Figure,
+    },
+    dashboards::PictureDefinition,
+    format::number,
+};
+
+/// What a tile shows.
+#[derive(Debug, Clone)]
+pub enum TilePicture {
+    /// A chart.
+    Chart(Arc<Picture>),
+    /// A table.
+    Grid(Arc<GridData>),
+    /// A figure, and the line of all figures before it.
+    Kpi(Figure, Arc<Data>),
+}
+
+/// Makes the picture, or says why there is none.
+pub fn picture_of(definition: &PictureDefinition, table: &Arc<Table>) -> Result<Result<TilePicture, String>, String> {
+    if table.rows() == 0 {
+        let why = "No row holds in this range. Choose a longer one, another known time, or fewer filters.";
+        return Ok(Err(why.to_owned()));
+    }
+    match definition {
+        PictureDefinition::Chart(chart) => {
+            let bind = || Data::new(Arc::new(ChartSpec::clone(chart)), table.clone());
+            let data = browser::timed("tidemark:bind", bind)?;
+            if data.is_empty() {
+                return Ok(Err("There are rows, but none of them has a value to draw.".to_owned()));
+            }
+            Ok(Ok(TilePicture::Chart(Arc::new(Picture::new(data)))))
+        }
+        PictureDefinition::Grid { columns } if columns.is_empty() => {
+            Ok(Ok(TilePicture::Grid(Arc::new(GridData::of_all(table.clone())))))
+        }
+        PictureDefinition::Grid { columns } => {
+            Ok(Ok(TilePicture::Grid(Arc::new(GridData::of_answer(table.clone(), columns.clone())?))))
+        }
+        PictureDefinition::Kpi { value, at } => {
+            let spec = ChartSpec::new(value.name(), Mark::Line, at.clone(), vec![value.clone()]);
+            let data = Data::new(Arc::new(spec), table.clone())?;
+            match figure(&data) {
+                Some(figure) => Ok(Ok(TilePicture::Kpi(figure, Arc::new(data)))),
+                None => Ok(Err("There is no value in this range.".to_owned())),
+            }
+        }
+        PictureDefinition::Pivot { rows, columns, value } => {
+            Ok(Ok(TilePicture::Grid(Arc::new(pivot(table, rows, columns, value)?))))
+        }
+    }
+}
+
+/// The last value, with its change on the one before.
+fn figure(data: &Data) -> Option<Figure> {
+    let mut last: [Option<(f64, usize)>; 2] = [None, None];
+    data.visit(|spot| {
+        if spot.y.is_finite() {
+            last = [Some((spot.y, spot.row)), last[0]];
+        }
+    });
+    let [Some((value, row)), before] = last else { return None };
+    let at = data.x_text(row);
+    let mut figure = Figure::new(data.value_text(0, row), at.clone());
+    let Some((before, _)) = before.filter(|(before, _)| *before != 0.0) else { return Some(figure) };
+    let change = value - before;
+    let (sign, direction) = match () {
+        () if change > 0.0 => ("▲ ", "up"),
+        () if change < 0.0 => ("▼ ", "down"),
+        () => ("", ""),
+    };
+    figure.note = format!("{sign}{} %, {at}", number::change_text(change / before.abs() * 100.0, 2));
+    figure.direction = direction;
+    Some(figure)
+}
+
+/// Sums by row and column, with the sums of both.
+fn pivot(table: &Table, rows: &Channel, columns: &Channel, value: &Channel) -> Result<GridData, String> {
+    let [by_row, by_column, values] = table.columns([&rows.column, &columns.column, &value.column])?;
+    if !values.is_number() {
+        return Err(format!("column '{}' holds no numbers, so it cannot be added up", value.column));
+    }
+    let (mut row_names, mut column_names) = (Names::default(), Names::default());
+    let mut cells: Vec<Vec<Cell>> = Vec::new();
+    for row in 0..table.rows() {
+        let place =
+            (row_names.place(rows.cell_text(by_row, row)), column_names.place(columns.cell_text(by_column, row)));
+        let Some(number) = values.number(row) else { continue };
+        let (row_place, column_place) = place;
+        if cells.len() <= row_place {
+            cells.resize_with(row_place + 1, Vec::new);
+        }
+        let line = &mut cells[row_place];
+        if line.len() <= column_place {
+            line.resize_with(column_place + 1, Cell::default);
+        }
+        let cell = &mut line[column_place];
+        *cell = Cell { sum: cell.sum + number, rows: cell.rows + 1, text: value.cell_text(values, row) };
+    }
+    // What is one row keeps every digit; sums are written with as many decimals as their parts.
+    let cell_at = |(row, column): &(usize, usize)| cells.get(*row)?.get(*column).filter(|cell| cell.rows > 0);
+    let decimals = cells.iter().flatten().map(|cell| decimals_of(&cell.text)).max().unwrap_or(0);
+    let sum_text = |sum: f64| match value.format {
+        crate::charts::ValueFormat::Plain => number::fixed_text(sum, decimals),
+        format => format.number_text(sum),
+    };
+    let line = |name: &str, places: &dyn Fn(usize) -> Vec<(usize, usize)>| {
+        let of = |column: usize| {
+            let found: Vec<&Cell> = places(column).iter().filter_map(cell_at).collect();
+            match &found[..] {
+                [] => String::new(),
+                [one] if one.rows == 1 => one.text.clone(),
+                several => sum_text(several.iter().map(|cell| cell.sum).sum()),
+            }
+        };
+        let all: Vec<(usize, usize)> = (0..column_names.0.len()).flat_map(places).collect();
+        let total = sum_text(all.iter().filter_map(cell_at).map(|cell| cell.sum).sum());
+        let cells = (0..column_names.0.len()).map(of);
+        std::iter::once(name.to_owned()).chain(cells).chain([total]).collect::<Vec<String>>()
+    };
+    let mut lines: Vec<Vec<String>> =
+        row_names.0.iter().enumerate().map(|(row, name)| line(name, &|column| vec![(row, column)])).collect();
+    let every_row = row_names.0.len();
+    lines.push(line("All", &|column| (0..every_row).map(|row| (row, column)).collect()));
+    let heads = std::iter::once(GridColumn::text(rows.name()));
+    let heads = heads.chain(column_names.0.iter().map(|name| GridColumn::number(name)));
+    Ok(GridData::written(heads.chain([GridColumn::number("All")]).collect(), lines))
+}
+
+/// What stands in a cell of a pivot table.
+#[derive(Debug, Clone, Default)]
+struct Cell {
+    sum: f64,
+    rows: usize,
+    text: String,
+}
+
+/// Names in the order in which they came first.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl Names {
+    fn place(&mut self, name: String) -> usize {
+        self.0.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.0.push(name);
+            self.0.len() - 1
+        })
+    }
+}
+
+/// Digits behind the last mark that is no digit, where it stands for decimals.
+fn decimals_of(text: &str) -> usize {
+    let decimal = crate::format::style::with_style(|style| style.locale.decimal);
+    text.rsplit_once(decimal).map_or(0, |(_, digits)| digits.chars().take_while(char::is_ascii_digit).count())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Date32Array, Float64Array, Int64Array, StringArray};
+
+    use super::*;
+    use crate::arrow::tests::table;
+
+    #[test]
+    fn a_figure_is_the_last_value_with_its_change() {
+        let rows = table(vec![
+            ("day", Arc::new(Date32Array::from(vec![20_542, 20_543, 20_544]))),
+            ("v", Arc::new(Float64Array::from(vec![Some(8.0), Some(10.0), None]))),
+        ]);
+        let definition = PictureDefinition::Kpi { value: Channel::of("v"), at: Channel::of("day") };
+        let Ok(Ok(TilePicture::Kpi(figure, _))) = picture_of(&definition, &Arc::new(rows)) else { panic!("no figure") };
+        assert_eq!((figure.value.as_str(), figure.note.as_str()), ("10", "▲ +25.00 %, 31 Mar 2026"));
+        assert_eq!(figure.direction, "up");
+    }
+
+    #[test]
+    fn a_pivot_adds_up_both_ways() {
+        let rows = table(vec![
+            ("sector", Arc::new(StringArray::from(vec!["Energy", "Energy", "Utilities", "Energy"]))),
+            ("currency", Arc::new(StringArray::from(vec!["EUR", "USD", "EUR", "EUR"]))),
+            ("n", Arc::new(Int64Array::from(vec![1, 2, 3, 4]))),
+        ]);
+        let channels = ["sector", "currency", "n"].map(Channel::of);
+        let grid = pivot(&rows, &channels[0], &channels[1], &channels[2]).unwrap();
+        let line = |row: usize| (0..grid.columns.len()).map(|column| grid.cell(row, column)).collect::<Vec<_>>();
+        assert_eq!(line(0), ["Energy", "5", "2", "7"]);
+        assert_eq!(line(1), ["Utilities", "3", "", "3"]);
+        assert_eq!(line(2), ["All", "8", "2", "10"]);
+    }
+
+    #[test]
+    fn no_rows_say_why() {
+        let rows = table(vec![("v", Arc::new(Float64Array::from(Vec::<f64>::new())))]);
+        let empty = picture_of(&PictureDefinition::Grid { columns: Vec::new() }, &Arc::new(rows)).unwrap();
+        assert!(empty.unwrap_err().starts_with("No row holds"));
+    }
+}

@@ -1,0 +1,208 @@
+//! The versions of one key on the plane of both times, over the page: values on hover, two of them compared, and the same as
+//! a list.
+
+use std::{fmt::Write, sync::Arc};
+
+use leptos::prelude::*;
+use model::{DatasetDefinition, DatasetSummary};
+
+use super::Context;
+use crate::{
+    arrow::Table,
+    charts::{Channel, ChartSpec, Data, Mark, ValueFormat},
+    components::{
+        chart::{ChartView, Pick, Picture},
+        data_grid::{DataGrid, GridColumn, GridData},
+        dialog::Dialog,
+        tile::TileFrame,
+        whole::Whole,
+    },
+    dashboards::{Filter, FilterValue, Filters},
+    queries::client::{About, Request},
+    state::{address::Step, datasets::DatasetList, tile::use_tile},
+};
+
+/// Versions that are shown at most.
+const VERSIONS_MOST: usize = 2_000;
+
+/// The address parameter with the key whose versions are shown: `prices:GALD`.
+const PARAMETER: &str = "versions";
+
+impl Context {
+    /// Shows the versions of a key.
+    pub(super) fn open_versions(self, dataset: &str, key: &[FilterValue]) {
+        let key = Filter { column: dataset.to_owned(), values: key.to_vec() };
+        self.address.set(vec![(PARAMETER, Filters(vec![key]).parameter())], Step::Push);
+    }
+}
+
+/// The dialog; closed while the address names no key.
+#[component]
+pub(super) fn VersionsDialog(context: Context, list: DatasetList) -> impl IntoView {
+    let key = Memo::new(move |_| Filters::parse(context.address.get(PARAMETER).as_deref()).0.into_iter().next());
+    let open = RwSignal::new(false);
+    Effect::new(move |_| open.set(key.with(Option::is_some)));
+    // Closed by hand, the address follows.
+    Effect::new(move |was: Option<bool>| {
+        let is = open.get();
+        if was == Some(true) && !is && key.with_untracked(Option::is_some) {
+            context.address.set(vec![(PARAMETER, None)], Step::Push);
+        }
+        is
+    });
+    let dataset = Memo::new(move |_| {
+        let name = key.get()?.column;
+        list.all.with(|all| all.iter().find(|dataset| dataset.name == name).cloned())
+    });
+    let content = move || {
+        let (Some(key), Some(dataset)) = (key.get(), dataset.get()) else {
+            return view! { <p class="quiet">"There is no such dataset."</p> }.whole();
+        };
+        view! { <Versions context key dataset /> }.whole()
+    };
+    view! {
+        <Dialog class="versions" label="Versions" testid="versions" open>
+            {content}
+            <button type="button" on:click=move |_| open.set(false)>
+                "Close"
+            </button>
+        </Dialog>
+    }
+    .whole()
+}
+
+#[component]
+fn Versions(context: Context, key: Filter, dataset: DatasetSummary) -> impl IntoView {
+    let definition = Arc::new(dataset.definition.clone());
+    let columns: Vec<String> = definition.value_columns().map(|column| column.name.clone()).collect();
+    let shown = RwSignal::new(columns.first().cloned().unwrap_or_default());
+    let name = key.values.iter().map(|value| value.clone().unwrap_or_default()).collect::<Vec<_>>().join(", ");
+    let read = {
+        let (definition, key) = (definition.clone(), key.clone());
+        use_tile(
+            Some(context.page),
+            move || Some(request(context, &key, &definition)),
+            |table, _| {
+                if table.rows() == 0 {
+                    Ok(Err("Nothing was ever known of this key.".to_owned()))
+                } else {
+                    Ok(Ok(table.clone()))
+                }
+            },
+        )
+    };
+    let table = move || read.data.get().map(|table| (*table).clone());
+    let picture = Signal::derive(move || plane(&table()?, &shown.get()).map(Arc::new));
+    let listed = {
+        let columns = columns.clone();
+        Signal::derive(move || list_of(table()?, &columns).map(Arc::new))
+    };
+    let pair = RwSignal::new(Vec::<usize>::new());
+    let pick = Callback::new(move |pick: Pick| {
+        pair.update(|pair| {
+            if pair.len() == 2 {
+                pair.clear();
+            }
+            pair.push(pick.row);
+        });
+    });
+    let compared = {
+        let columns = columns.clone();
+        Signal::derive(move || comparison(&table()?, &columns, &pair.get()).map(Arc::new))
+    };
+    let choice = |column: String| {
+        let value = column.clone();
+        view! { <option value=value>{column}</option> }.whole()
+    };
+    let choices = columns.iter().cloned().map(choice).collect_view();
+    let hint = move || match pair.with(Vec::len) {
+        0 => "Choose two rectangles to compare them.",
+        1 => "A is chosen. Choose B.",
+        _ => "A and B are compared below. Choose another to begin again.",
+    };
+    view! {
+        <TileFrame title=format!("{name} in {}", key.column) testid="tile-versions" status=read.status>
+            <div class="grid-tools">
+                <label>
+                    "Value "
+                    <select data-testid="versions-value" on:change:target=move |event| shown.set(event.target().value())>
+                        {choices}
+                    </select>
+                </label>
+                <p class="quiet" role="status">{hint}</p>
+            </div>
+            <ChartView testid="chart-versions" table_testid="table-plane" picture pick />
+            <Show when=move || compared.with(Option::is_some)>
+                <DataGrid label=Signal::derive(|| "A and B".to_owned()) testid="table-compared" data=compared />
+            </Show>
+            <DataGrid label=Signal::derive(|| "All versions".to_owned()) testid="table-versions" data=listed />
+        </TileFrame>
+    }
+    .whole()
+}
+
+/// Every rectangle of the key, under the page's snapshot; tracked.
+fn request(context: Context, key: &Filter, definition: &DatasetDefinition) -> Request {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let (mut columns, mut conditions, mut parameters) = (String::new(), String::new(), Vec::new());
+    for column in definition.value_columns() {
+        let _ = write!(columns, ", {}", quoted(&column.name));
+    }
+    for (index, (column, value)) in definition.key_columns().zip(&key.values).enumerate() {
+        let joint = if index == 0 { "WHERE" } else { "AND" };
+        let _ = match value {
+            Some(_) => write!(conditions, " {joint} {} = $key{index}", quoted(&column.name)),
+            None => write!(conditions, " {joint} {} IS NULL", quoted(&column.name)),
+        };
+        parameters.extend(value.clone().map(|value| (format!("key{index}"), value)));
+    }
+    let sql = format!(
+        "SELECT valid_from, valid_to, system_from, system_to{columns} FROM history({}){conditions} \
+         ORDER BY valid_from, system_from LIMIT {VERSIONS_MOST}",
+        quoted(&key.column)
+    );
+    Request { parameters: parameters.into_iter().collect(), ..context.page.request(sql, About::default()) }
+}
+
+fn plane(table: &Arc<Table>, value: &str) -> Option<Picture> {
+    let effective = Channel::of("valid_from").until("valid_to").called("Effective", "").written(ValueFormat::Day);
+    let known = Channel::of("system_from").until("system_to").called("Known", "");
+    let spec = ChartSpec {
+        color: Some(Channel::of(value)),
+        ..ChartSpec::new("Versions", Mark::Plane, effective, vec![known])
+    };
+    Data::new(Arc::new(spec), table.clone()).ok().map(Picture::new)
+}
+
+fn time_channels() -> [Channel; 4] {
+    [
+        Channel::of("valid_from").called("Effective from", ""),
+        Channel::of("valid_to").called("until", ""),
+        Channel::of("system_from").called("Known from", ""),
+        Channel::of("system_to").called("until", ""),
+    ]
+}
+
+fn list_of(table: Arc<Table>, columns: &[String]) -> Option<GridData> {
+    let channels = time_channels().into_iter().chain(columns.iter().map(|name| Channel::of(name)));
+    GridData::of_answer(table, channels.collect()).ok()
+}
+
+/// Two versions side by side: a row for each of their times and values.
+fn comparison(table: &Arc<Table>, columns: &[String], pair: &[usize]) -> Option<GridData> {
+    let [a, b] = pair else { return None };
+    let channels = time_channels().into_iter().chain(columns.iter().map(|name| Channel::of(name)));
+    let line = |channel: Channel| {
+        let cells = table.column(&channel.column).ok()?;
+        let difference = match (cells.is_number(), cells.number(*a), cells.number(*b)) {
+            (true, Some(a), Some(b)) => crate::format::number::change_text(b - a, DIFFERENCE_DECIMALS),
+            _ => String::new(),
+        };
+        Some(vec![channel.name().to_owned(), channel.cell_text(cells, *a), channel.cell_text(cells, *b), difference])
+    };
+    let heads = ["", "A", "B", "B − A"].map(GridColumn::number).to_vec();
+    Some(GridData::written(heads, channels.filter_map(line).collect()))
+}
+
+/// Decimals of a difference.
+const DIFFERENCE_DECIMALS: usize = 4;

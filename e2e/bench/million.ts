@@ -1,0 +1,97 @@
+// From the bytes of an Arrow stream of a million rows to a drawn line: Tidemark's page beside apache-arrow (npm) decoding and
+// uPlot (npm) drawing the same bytes, in the same browser.   npm run bench:million
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { chromium } from "@playwright/test";
+import type { Page } from "@playwright/test";
+import { chromiumOptions } from "../chromium";
+import { startDemo } from "../server";
+
+const RUNS = Number(process.env.RUNS ?? 7);
+const require = createRequire(import.meta.url);
+const packageFile = (name: string, file: string) => join(dirname(require.resolve(`${name}/package.json`)), file);
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+
+const SQL =
+  "SELECT instant AS at, sin(extract(epoch FROM instant) / 20000) * 10 AS a, cos(extract(epoch FROM instant) / 31000) * 8 AS b " +
+  "FROM instants(TIMESTAMP '2026-01-01', TIMESTAMP '2026-01-12 13:46:40', INTERVAL '1 second')";
+
+/** Spans of Tidemark's page for the chart of a million rows, in milliseconds. */
+async function tidemark(page: Page, url: string): Promise<Record<string, number>> {
+  await page.goto(`${url}/dashboards/gallery`);
+  await page.waitForFunction(() => document.querySelector("[data-testid=tile-million]")?.getAttribute("data-state") === "ready", undefined, { timeout: 60_000 });
+  return page.evaluate(() => {
+    const longest = (name: string) => Math.max(0, ...performance.getEntriesByName(name).map((entry) => entry.duration));
+    const names = ["decode", "bind", "place", "draw"];
+    return Object.fromEntries(names.map((name) => [name, longest(`tidemark:${name}`)]));
+  });
+}
+
+/** The same by apache-arrow and uPlot, on a canvas of the same size. */
+async function rivals(page: Page, url: string, width: number, height: number): Promise<{ decode: number; draw: number }> {
+  await page.goto(`${url}/healthz`);
+  await page.setContent(`<style>${readFileSync(packageFile("uplot", "dist/uPlot.min.css"), "utf8")}</style><div id="chart"></div>`);
+  await page.addScriptTag({ path: packageFile("apache-arrow", "Arrow.es2015.min.js") });
+  await page.addScriptTag({ path: packageFile("uplot", "dist/uPlot.iife.min.js") });
+  return page.evaluate(
+    async ({ sql, width, height, url }) => {
+      const { Arrow, uPlot } = window as unknown as { Arrow: any; uPlot: any };
+      const answer = await fetch(`${url}/api/v1/sql`, {
+        method: "POST",
+        headers: { "content-type": "application/json", accept: "application/vnd.apache.arrow.stream" },
+        body: JSON.stringify({ sql }),
+      });
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const began = performance.now();
+      const table = Arrow.tableFromIPC(bytes);
+      // uPlot takes arrays of numbers: times as seconds.
+      const column = (name: string) => table.getChild(name).toArray();
+      const micros = column("at") as BigInt64Array;
+      const at = new Float64Array(micros.length);
+      for (let row = 0; row < micros.length; row += 1) at[row] = Number(micros[row]) / 1e6;
+      const data = [at, column("a"), column("b")];
+      const decoded = performance.now();
+      const series = [{}, { stroke: "#0072b2" }, { stroke: "#c75300" }];
+      new uPlot({ width, height, series }, data, document.getElementById("chart"));
+      // It draws in a microtask.
+      await Promise.resolve();
+      return { decode: decoded - began, draw: performance.now() - decoded };
+    },
+    { sql: SQL, width, height, url },
+  );
+}
+
+const server = await startDemo();
+const browser = await chromium.launch(chromiumOptions);
+try {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, bypassCSP: true });
+  const page = await context.newPage();
+  const ours: Record<string, number>[] = [];
+  const theirs: { decode: number; draw: number }[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    ours.push(await tidemark(page, server.url));
+    theirs.push(await rivals(page, server.url, 1200, 320));
+  }
+  const parts = (name: string) => median(ours.map((run) => run[name] ?? NaN));
+  const total = median(ours.map((run) => Object.values(run).reduce((sum, part) => sum + part, 0)));
+  const rival = median(theirs.map((run) => run.decode + run.draw));
+  console.log(
+    JSON.stringify({
+      benchmark: "million",
+      runs: RUNS,
+      tidemark_millis: total,
+      decode_millis: parts("decode"),
+      bind_millis: parts("bind"),
+      place_millis: parts("place"),
+      draw_millis: parts("draw"),
+      arrow_and_uplot_millis: rival,
+      arrow_millis: median(theirs.map((run) => run.decode)),
+      uplot_millis: median(theirs.map((run) => run.draw)),
+      ratio: total / rival,
+    }),
+  );
+} finally {
+  await browser.close();
+  await server.stop();
+}

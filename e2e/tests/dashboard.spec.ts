@@ -1,0 +1,128 @@
+import type { Page, Request } from "@playwright/test";
+import { expect, number, open, PAGES, pixels, settled, shows, sql, table, test, textOf } from "./support";
+
+const DAY_MS = 86_400_000;
+const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
+/** A settled past: two months, seen from noon of the day after its end. */
+const past = { from: daysAgo(100), to: daysAgo(40), known: `${daysAgo(39)}T12:00:00Z` };
+const address = `${PAGES.market}?from=${past.from}&to=${past.to}&known=${past.known}`;
+const range = `valid_from >= TIMESTAMP '${past.from}' AND valid_from < TIMESTAMP '${daysAgo(39)}'`;
+const then = { system_time: past.known };
+
+/** The table of a chart. */
+async function twin(page: Page, id: string): Promise<string[][]> {
+  await page.getByTestId(`chart-${id}-toggle`).click();
+  const shown = page.getByTestId(`table-${id}`);
+  await expect(shown).toBeVisible();
+  return (await table(shown)).rows;
+}
+
+test("figures, charts and tables say what SQL says at the same coordinates", async ({ page, request }) => {
+  await open(page, address);
+  const [sums] = await sql(
+    request,
+    `SELECT sum(close * volume) AS traded FROM prices WHERE ${range} GROUP BY valid_from ORDER BY valid_from DESC LIMIT 1`,
+    then,
+  );
+  expect(shows(await textOf(page.getByTestId("kpi-traded")), Number(sums!.traded))).toBe(true);
+  const [latest] = await sql(
+    request,
+    `SELECT instrument_id, close FROM prices WHERE ${range} ORDER BY valid_from DESC, instrument_id LIMIT 1`,
+    then,
+  );
+  const [first] = (await table(page.getByTestId("table-latest"))).rows;
+  expect(first![0]).toBe(latest!.instrument_id);
+  expect(number(first![3]!)).toBe(Number(latest!.close));
+  const { coloured } = await pixels(page.getByTestId("chart-prices").locator("canvas").first(), "--series-1");
+  expect(coloured, "pixels of the first series").toBeGreaterThan(50);
+});
+
+test("all tiles of a page read under one snapshot", async ({ page }) => {
+  const snapshots = new Set<string>();
+  let asked = 0;
+  const look = (request: Request): void => {
+    if (!request.url().includes("/api/v1/sql")) return;
+    const named = request.method() === "GET"
+      ? new URL(request.url()).searchParams.get("snapshot")
+      : (JSON.parse(request.postData() ?? "{}") as { snapshot?: string }).snapshot;
+    snapshots.add(named ?? "none");
+    asked += 1;
+  };
+  page.on("request", look);
+  await open(page, address);
+  expect(asked).toBeGreaterThanOrEqual(12);
+  expect([...snapshots]).toHaveLength(1);
+});
+
+test("a choice on one tile narrows down all others, and back returns", async ({ page, request }) => {
+  await open(page, address);
+  const before = (await textOf(page.getByTestId("kpi-traded")));
+  await page.getByTestId("chart-weights").focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/only=sector/);
+  await settled(page);
+  const sector = await textOf(page.getByTestId("filters").locator("strong"));
+  const rows = await sql(request, "SELECT DISTINCT instrument_id FROM instruments WHERE sector = $sector", {
+    ...then,
+    parameters: { sector },
+  });
+  const members = new Set(rows.map((row) => row.instrument_id));
+  await expect
+    .poll(async () => (await table(page.getByTestId("table-latest"))).rows.every(([instrument]) => members.has(instrument)))
+    .toBe(true);
+  await page.goBack();
+  await expect(page).not.toHaveURL(/only=/);
+  await settled(page);
+  await expect(page.getByTestId("kpi-traded")).toHaveText(before);
+});
+
+test("a row opens its versions, two of which are compared; Escape closes them", async ({ page, request }) => {
+  await open(page, address);
+  const box = page.getByRole("region", { name: "Latest prices" });
+  await box.focus();
+  await page.keyboard.press("ArrowDown");
+  const [[instrument]] = (await table(page.getByTestId("table-latest"))).rows as [string[]];
+  await page.keyboard.press("Enter");
+  const dialog = page.getByTestId("versions");
+  await expect(dialog).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`versions=prices:${instrument}`));
+  await settled(page);
+  const [count] = await sql(
+    request,
+    `SELECT count(*) AS versions FROM prices FOR SYSTEM_TIME ALL WHERE instrument_id = '${instrument}' AND ${range}`,
+  );
+  expect(Number(count!.versions)).toBeGreaterThan(0);
+  const shown = await page.getByTestId("table-versions").locator("tbody tr:not(.spacer)").count();
+  expect(shown).toBeGreaterThan(0);
+  await page.getByTestId("chart-versions").focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("table-compared")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+  await expect(page).not.toHaveURL(/versions=/);
+});
+
+test("every type of tile shows its rows, and what cannot be shown says why", async ({ page }) => {
+  await open(page, "/dashboards/gallery");
+  await expect(page.getByTestId("tile-failing")).toHaveAttribute("data-state", "error");
+  await expect(page.getByTestId("tile-failing")).toContainText("there_is_no_such_dataset");
+  await expect(page.getByTestId("tile-empty")).toHaveAttribute("data-state", "empty");
+  const kinds = ["line", "area", "stacked-area", "bar", "stacked-bar", "histogram", "scatter", "fan", "names", "odd", "million"];
+  for (const kind of kinds) {
+    const { coloured } = await pixels(page.getByTestId(`chart-${kind}`).locator("canvas").first(), "--series-1");
+    expect(coloured, kind).toBeGreaterThan(3);
+  }
+  expect(await twin(page, "waterfall")).toEqual([
+    ["Published", "104.8"],
+    ["Late", "12.0"],
+    ["Corrected", "−9.1"],
+    ["Withdrawn", "−5.4"],
+  ]);
+  const { header, rows } = await table(page.getByTestId("table-pivot"));
+  expect(header).toEqual(["Sector", "EUR", "USD", "JPY", "All"]);
+  expect(rows.at(-1)).toEqual(["All", "7", "14", "2", "23"]);
+});
