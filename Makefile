@@ -56,7 +56,7 @@ wasm: $(wasm) ## Build the pages' WebAssembly into target/site
 
 $(wasm): $(front_sources)
 	@$(use_tools) LEPTOS_SITE_ROOT='$(site)' LEPTOS_WASM_OPT_FEATURES='$(wasm_opt_flags)' \
-	    cargo leptos build --release --frontend-only --cargo-locked
+	    cargo leptos build --release --split --frontend-only --cargo-locked
 	@touch '$@'
 
 fmt: ## Format the Rust sources
@@ -75,7 +75,7 @@ test-rust: ## Unit, property, SQL, architecture and integration tests
 	@$(use_tools) cargo fetch --quiet --locked --target wasm32-unknown-unknown && cargo test $(native) --no-fail-fast
 
 test-wasm-size: wasm ## Print what the browser downloads; fail above the limit
-	@node .ci/wasm-size.mjs '$(wasm)'
+	@node .ci/wasm-size.mjs '$(dir $(wasm))'
 
 test-e2e: wasm build ## Browser tests (ARGS='home.spec.ts' for some)
 	@cd e2e && node_modules/.bin/tsc --noEmit

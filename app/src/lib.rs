@@ -23,4 +23,6 @@ pub mod state;
 pub mod tokens;
 
 pub use root::App;
+#[cfg(feature = "hydrate")]
+pub use root::hydrate;
 pub use shell::{content_security_policy, shell};

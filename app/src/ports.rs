@@ -1,7 +1,7 @@
 //! What the pages need from the server while it renders them. The server provides both through Leptos context; the browser
 //! never sees them.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use leptos::prelude::use_context;
 use model::{CommitAnnouncement, DatasetSummary};
@@ -17,6 +17,10 @@ pub trait LakeInfo: Send + Sync {
     /// The last commit; `None` before the first.
     fn head(&self) -> Option<CommitAnnouncement>;
 }
+
+/// Names of the files, without their ending, that hold the code of single pages, by the name of the code. Provide by value.
+#[derive(Debug, Clone, Default)]
+pub struct CodeFiles(pub Arc<HashMap<String, Vec<String>>>);
 
 /// Who is asking. Provide as `Arc<dyn Access>`; made anew for each request.
 pub trait Access: Send + Sync {

@@ -16,10 +16,7 @@ use crate::{
     },
     format::style::track_style,
     live::Live,
-    pages::{
-        benchmark_index::BenchmarkIndex, dashboard::DashboardPage, docs::Docs, home::Home, not_found::NotFound,
-        pipeline::Pipeline, restatements::Restatements,
-    },
+    pages::{dashboard::DashboardPage, docs::Docs, home::Home, lazy::LazyPage, not_found::NotFound},
     queries::datasets::datasets,
     state::display::Display,
 };
@@ -43,17 +40,17 @@ pub fn App() -> impl IntoView {
                     <Route path=StaticSegment("") view=Home ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("benchmark-index"))
-                        view=BenchmarkIndex
+                        view=|| LazyPage::BenchmarkIndex.view()
                         ssr=SsrMode::Async
                     />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("restatements"))
-                        view=Restatements
+                        view=|| LazyPage::Restatements.view()
                         ssr=SsrMode::Async
                     />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("pipeline"))
-                        view=Pipeline
+                        view=|| LazyPage::Pipeline.view()
                         ssr=SsrMode::Async
                     />
                     <Route path=StaticSegment("design") view=Docs ssr=SsrMode::Async />
@@ -71,6 +68,15 @@ pub fn App() -> impl IntoView {
             </Chrome>
         </Router>
     }
+}
+
+/// Takes over the page that the server rendered, once its code is there.
+#[cfg(feature = "hydrate")]
+pub fn hydrate() {
+    wasm_bindgen_futures::spawn_local(async {
+        crate::pages::lazy::load_code_of_page().await;
+        leptos::mount::hydrate_body(App);
+    });
 }
 
 /// Shows a page once the list of datasets is there; the server waits for it, the browser already has it. Where the list

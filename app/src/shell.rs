@@ -56,13 +56,30 @@ fn hydration(options: &LeptosOptions) -> impl IntoView + use<> {
     let script = format!(
         "import start, {{ hydrate }} from {code:?};\nstart({{ module_or_path: {wasm:?} }}).then(() => hydrate());"
     );
+    let own = code_files_of_page().into_iter().map(|file| {
+        let address = format!("/{}/{file}.wasm", options.site_pkg_dir);
+        view! { <link rel="preload" href=address r#as="fetch" r#type="application/wasm" crossorigin="" /> }
+    });
     view! {
         <link rel="modulepreload" href=code />
         <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="" />
+        {own.collect_view()}
         <script type="module" nonce=use_nonce()>
             {script}
         </script>
     }
+}
+
+/// The files that the page loads beside what all pages have, so that they come at once.
+fn code_files_of_page() -> Vec<String> {
+    #[cfg(feature = "ssr")]
+    if let (Some(files), Some(request)) =
+        (use_context::<crate::ports::CodeFiles>(), use_context::<axum::http::request::Parts>())
+    {
+        let page = crate::pages::lazy::LazyPage::at(request.uri.path());
+        return page.and_then(|page| files.0.get(page.code()).cloned()).unwrap_or_default();
+    }
+    Vec::new()
 }
 
 /// The whole document. The server hands it to Leptos; the response's nonce, where it has one, is on every script.

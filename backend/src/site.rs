@@ -1,12 +1,12 @@
 //! The pages: server-side rendering, the browser's code, style sheets, and the headers that keep them safe.
 
-use std::{net::SocketAddr, pin::Pin, sync::Arc};
+use std::{collections::HashMap, fs, net::SocketAddr, path::Path, pin::Pin, sync::Arc};
 
-use app::ports::{Access as PageAccess, Answer, LakeInfo};
+use app::ports::{Access as PageAccess, Answer, CodeFiles, LakeInfo};
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -30,7 +30,9 @@ pub fn router(settings: &Settings, address: SocketAddr, state: ApiState) -> Rout
         .site_addr(address)
         .build();
     let page_state = state.clone();
+    let code_files = code_files(&settings.site);
     let context = move || {
+        provide_context(code_files.clone());
         provide_context::<Arc<dyn LakeInfo>>(Arc::new(Info(page_state.clone())));
         // The middleware has let the request in; here it may read what pages show.
         provide_context::<Arc<dyn PageAccess>>(Arc::new(Admitted));
@@ -50,13 +52,25 @@ pub fn router(settings: &Settings, address: SocketAddr, state: ApiState) -> Rout
         .layer(CompressionLayer::new())
 }
 
+/// What the build of the pages has written of the files that single pages load. Pages without are served before they are
+/// built, as tests of the API do.
+fn code_files(site: &Path) -> CodeFiles {
+    let written = fs::read(site.join("pkg/__wasm_split_manifest.json")).unwrap_or_default();
+    CodeFiles(Arc::new(serde_json::from_slice::<HashMap<_, _>>(&written).unwrap_or_default()))
+}
+
 async fn admit(state: ApiState, request: Request, next: Next) -> Result<Response> {
     state.access.authorise_page(request.headers(), request.method())?;
     Ok(next.run(request).await)
 }
 
 async fn safe_headers(request: Request, next: Next) -> impl IntoResponse {
+    // Files of one build belong together: a browser asks whether what it kept is still the one.
+    let is_code = request.uri().path().starts_with("/pkg/");
     let mut response = next.run(request).await;
+    if is_code {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
     let headers = response.headers_mut();
     for (name, value) in [
         ("x-content-type-options", "nosniff"),

@@ -14,6 +14,7 @@ use super::{
     whole::{Whole, WholeChildren, WholeView, changing},
 };
 use crate::{
+    dashboards,
     format::time,
     live::{Connection, Live},
     pages::{docs, restatements::choice_of},
@@ -30,6 +31,8 @@ pub const PAGES: [(&str, &str, &str, &str); 6] = [
     (DOCS, "Documentation", "Docs", icon::BOOK),
 ];
 
+/// What the addresses of dashboards begin with.
+const DASHBOARDS: &str = "/dashboards/";
 /// Address of the dashboard *Benchmark index*.
 pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
 /// Address of the dashboard *Market*.
@@ -60,6 +63,7 @@ fn title_of(path: &str) -> &'static str {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     let title = PAGES.iter().find(|page| page.0 == path).map(|page| page.1);
     let title = title.or_else(|| (path == DESIGN).then_some("Design"));
+    let title = title.or_else(|| dashboards::title_of(path.strip_prefix(DASHBOARDS)?));
     title.or_else(|| docs::title_of(path)).unwrap_or("Page not found")
 }
 
@@ -69,7 +73,13 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
     let get = |name: &str| query.get(name);
     let today = time::day_of(now);
     match path.trim_end_matches('/') {
-        BENCHMARK_INDEX | MARKET => {
+        RESTATEMENTS => {
+            let choice = choice_of(get, today);
+            let [a, b] = [choice.a, choice.b].map(|known| known.at(now, last_commit).text());
+            Coordinates { effective: choice.effective.days(today).text(), known: format!("{a} → {b}"), past: false }
+        }
+        PIPELINE => Coordinates { effective: "last 5 minutes".to_owned(), known: "now".to_owned(), past: false },
+        path if path.starts_with(DASHBOARDS) => {
             let choice = Choice::read(get).0;
             let known = choice.known.at(now, last_commit);
             Coordinates {
@@ -78,12 +88,6 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
                 past: known != Known::Now,
             }
         }
-        RESTATEMENTS => {
-            let choice = choice_of(get, today);
-            let [a, b] = [choice.a, choice.b].map(|known| known.at(now, last_commit).text());
-            Coordinates { effective: choice.effective.days(today).text(), known: format!("{a} → {b}"), past: false }
-        }
-        PIPELINE => Coordinates { effective: "last 5 minutes".to_owned(), known: "now".to_owned(), past: false },
         _ => Coordinates { effective: "all".to_owned(), known: "now".to_owned(), past: false },
     }
 }

@@ -133,12 +133,20 @@ fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
     })
 }
 
-const BUILT_IN: [(&str, &str); 2] =
-    [("market", include_str!("built_in/market.json")), ("gallery", include_str!("built_in/gallery.json"))];
+/// Name, title, definition.
+const BUILT_IN: [(&str, &str, &str); 2] = [
+    ("market", "Market", include_str!("built_in/market.json")),
+    ("gallery", "Gallery of tiles", include_str!("built_in/gallery.json")),
+];
+
+/// The title of a dashboard that comes with Tidemark.
+pub fn title_of(name: &str) -> Option<&'static str> {
+    BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, title, _)| *title)
+}
 
 /// A dashboard that comes with Tidemark.
 pub fn built_in(name: &str) -> Option<Dashboard> {
-    let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+    let (.., text) = BUILT_IN.iter().find(|(known, ..)| *known == name)?;
     // That it can be read is tested.
     serde_json::from_str(text).ok()
 }
@@ -149,9 +157,9 @@ mod tests {
 
     #[test]
     fn every_dashboard_that_comes_along_can_be_read_and_says_the_same_again() {
-        for (name, text) in BUILT_IN {
+        for (name, title, text) in BUILT_IN {
             let dashboard: Dashboard = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!(dashboard.name, name);
+            assert_eq!((dashboard.name.as_str(), dashboard.title.as_str()), (name, title));
             let again: Dashboard = serde_json::from_str(&serde_json::to_string(&dashboard).unwrap()).unwrap();
             assert_eq!(again, dashboard);
             for tile in &dashboard.tiles {

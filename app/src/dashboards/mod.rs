@@ -3,5 +3,5 @@
 mod definition;
 mod filters;
 
-pub use definition::{Dashboard, OnPick, PictureDefinition, TileDefinition, built_in};
+pub use definition::{Dashboard, OnPick, PictureDefinition, TileDefinition, built_in, title_of};
 pub use filters::{Filter, FilterValue, Filters};

@@ -1,12 +1,13 @@
 //! One module per page: what it asks for, what it makes of the answers, how it is put together.
 
-pub mod benchmark_index;
+mod benchmark_index;
 mod change_cells;
 pub mod dashboard;
 #[cfg(feature = "ssr")]
 pub mod design;
 pub mod docs;
 pub mod home;
+pub mod lazy;
 pub mod not_found;
-pub mod pipeline;
+mod pipeline;
 pub mod restatements;
