@@ -4,7 +4,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 
+// For a dashboard; other pages may come to somewhat more with their own part.
 const LIMIT_BYTES = 450_000;
+const OTHER_LIMIT_BYTES = 500_000;
+const DASHBOARDS = ["benchmark_index", "pipeline"];
 
 const folder = process.argv[2];
 const kb = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
@@ -15,15 +18,18 @@ const sizeOf = (name) => {
 };
 
 const common = sizeOf("tidemark");
-console.log(`all pages: ${kb(common)} with brotli; the limit for a page is ${kb(LIMIT_BYTES)}`);
+console.log(`all pages: ${kb(common)} with brotli; the limit for a dashboard is ${kb(LIMIT_BYTES)}`);
 const own = JSON.parse(readFileSync(join(folder, "__wasm_split_manifest.json"), "utf8"));
-let most = common;
+let failed = false;
+const check = (page, size, limit) => {
+  if (size <= limit) return;
+  console.error(`${page} needs ${kb(size)}, which is ${kb(size - limit)} over the limit of ${kb(limit)}`);
+  failed = true;
+};
+check("every page", common, LIMIT_BYTES);
 for (const [page, files] of Object.entries(own)) {
   const more = files.map(sizeOf).reduce((sum, size) => sum + size, 0);
   console.log(`${page}: ${kb(more)} more`);
-  most = Math.max(most, common + more);
+  check(page, common + more, DASHBOARDS.includes(page) ? LIMIT_BYTES : OTHER_LIMIT_BYTES);
 }
-if (most > LIMIT_BYTES) {
-  console.error(`a page needs ${kb(most)}, which is ${kb(most - LIMIT_BYTES)} over the limit`);
-  process.exit(1);
-}
+process.exit(failed ? 1 : 0);

@@ -5,7 +5,7 @@ export const PAGES = {
   home: "/",
   "benchmark-index": "/dashboards/benchmark-index",
   market: "/dashboards/market",
-  restatements: "/dashboards/restatements",
+  diff: "/diff",
   pipeline: "/dashboards/pipeline",
   docs: "/docs",
   "docs-semantics": "/docs/semantics",
@@ -18,7 +18,7 @@ export const PAGES = {
   design: "/design",
 } as const;
 
-export const DASHBOARDS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/dashboards/"));
+export const DASHBOARDS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/dashboards/") || path === "/diff");
 /** The written pages of the documentation. */
 export const DOCS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/docs") && !path.includes("?"));
 export const THEMES = ["light", "dark"] as const;

@@ -18,6 +18,15 @@ pub trait LakeInfo: Send + Sync {
     fn head(&self) -> Option<CommitAnnouncement>;
 }
 
+/// The definitions of dashboards. Provide as `Arc<dyn DashboardStore>`.
+pub trait DashboardStore: Send + Sync {
+    /// Name and title of each.
+    fn titles(&self) -> Vec<(String, String)>;
+
+    /// The definition of that name, in JSON.
+    fn definition(&self, name: &str) -> Option<String>;
+}
+
 /// Names of the files, without their ending, that hold the code of single pages, by the name of the code. Provide by value.
 #[derive(Debug, Clone, Default)]
 pub struct CodeFiles(pub Arc<HashMap<String, Vec<String>>>);
@@ -32,6 +41,12 @@ pub trait Access: Send + Sync {
 pub fn authorise_read() -> Result<(), String> {
     let access = use_context::<Arc<dyn Access>>().ok_or("this page was rendered without access to the lake")?;
     access.may_read()
+}
+
+/// The dashboards, for a request that may read.
+pub fn dashboards() -> Result<Arc<dyn DashboardStore>, String> {
+    authorise_read()?;
+    use_context::<Arc<dyn DashboardStore>>().ok_or_else(|| "this page was rendered without dashboards".to_owned())
 }
 
 /// The lake, for a request that may read.

@@ -1,5 +1,7 @@
 //! The application: what all pages share, and which page an address is.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
@@ -24,6 +26,22 @@ use crate::{
 /// The datasets as they were when the page was rendered.
 pub type Datasets = Resource<Result<Vec<DatasetSummary>, String>>;
 
+/// Name and title of each dashboard with a definition, as the page was rendered.
+#[derive(Debug, Clone, Default)]
+pub struct DashboardTitles(pub Vec<(String, String)>);
+
+#[cfg(feature = "ssr")]
+fn dashboard_titles() -> Vec<(String, String)> {
+    // Whoever may not read sees no page in which they could stand.
+    crate::ports::dashboards().map(|dashboards| dashboards.titles()).unwrap_or_default()
+}
+
+/// The browser finds them in the page.
+#[cfg(not(feature = "ssr"))]
+fn dashboard_titles() -> Vec<(String, String)> {
+    Vec::new()
+}
+
 /// The whole application.
 #[component]
 pub fn App() -> impl IntoView {
@@ -33,6 +51,7 @@ pub fn App() -> impl IntoView {
     Display::provide();
     let datasets: Datasets = Resource::new_blocking(|| (), |()| datasets());
     provide_context(datasets);
+    provide_context(DashboardTitles(SharedValue::new(dashboard_titles).into_inner()));
     view! {
         <Router>
             <Chrome>
@@ -43,11 +62,7 @@ pub fn App() -> impl IntoView {
                         view=|| LazyPage::BenchmarkIndex.view()
                         ssr=SsrMode::Async
                     />
-                    <Route
-                        path=(StaticSegment("dashboards"), StaticSegment("restatements"))
-                        view=|| LazyPage::Restatements.view()
-                        ssr=SsrMode::Async
-                    />
+                    <Route path=StaticSegment("diff") view=|| LazyPage::Diff.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("pipeline"))
                         view=|| LazyPage::Pipeline.view()
@@ -82,11 +97,20 @@ pub fn hydrate() {
 /// Shows a page once the list of datasets is there; the server waits for it, the browser already has it. Where the list
 /// could not be read, the page gets an empty one and the reason. Pages keep what they wrote, so they are made anew when the
 /// reader wants it written in another way.
-pub fn with_datasets(page: fn(Vec<DatasetSummary>, Option<String>) -> WholeView) -> WholeView {
+pub fn with_datasets(
+    page: impl Fn(Vec<DatasetSummary>, Option<String>) -> WholeView + Send + Sync + 'static,
+) -> WholeView {
+    with_datasets_of(Arc::new(page))
+}
+
+type Page = Arc<dyn Fn(Vec<DatasetSummary>, Option<String>) -> WholeView + Send + Sync>;
+
+fn with_datasets_of(page: Page) -> WholeView {
     let datasets = use_context::<Datasets>();
     view! {
         <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>
             {move || {
+                let page = page.clone();
                 Suspend::new(async move {
                     let read = match datasets {
                         Some(datasets) => datasets.await,

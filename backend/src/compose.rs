@@ -21,6 +21,7 @@ use crate::{
     api::{self, Access, ApiState},
     backup::{self, Backups},
     config::{ServeArguments, Settings},
+    dashboards::Dashboards,
     demo_runner,
     error::{Error, ErrorKind, Result},
     ingest::Ingest,
@@ -134,6 +135,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         sql_writes: Arc::default(),
         live: parts.live.clone(),
         progress: parts.progress.clone(),
+        dashboards: Arc::new(Dashboards::load(settings.dashboards.as_deref())?),
         upkeep: parts.upkeep.clone(),
         backups: parts.backups.clone(),
     };

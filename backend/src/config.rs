@@ -44,6 +44,9 @@ pub struct ServeArguments {
     /// Folder of the style sheets. Default: style
     #[arg(long, env = "TIDEMARK_STYLE")]
     pub style: Option<PathBuf>,
+    /// Folder of further dashboards, one definition in JSON a file. Default: none
+    #[arg(long, env = "TIDEMARK_DASHBOARDS")]
+    pub dashboards: Option<PathBuf>,
     /// Parallel workers of the pipeline. Default: 2
     #[arg(long)]
     pub slots: Option<u16>,
@@ -79,6 +82,7 @@ struct SettingsFile {
     listen: Option<SocketAddr>,
     site: Option<PathBuf>,
     style: Option<PathBuf>,
+    dashboards: Option<PathBuf>,
     slots: Option<u16>,
     epoch_interval_ms: Option<u64>,
     epoch_max_records: Option<u64>,
@@ -104,6 +108,8 @@ pub struct Settings {
     pub site: PathBuf,
     /// Folder of the style sheets.
     pub style: PathBuf,
+    /// Folder of further dashboards.
+    pub dashboards: Option<PathBuf>,
     /// How the pipeline runs.
     pub pipeline: PipelineOptions,
     /// Memory of the state.
@@ -126,6 +132,7 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             site: PathBuf::from("target/site"),
             style: PathBuf::from("style"),
+            dashboards: None,
             pipeline: PipelineOptions::default(),
             state: adapters::StateOptions::default(),
             query_memory_bytes: QUERY_MEMORY_BYTES,
@@ -177,6 +184,7 @@ impl Settings {
             listen,
             site: arguments.site.or(file.site).unwrap_or_else(|| PathBuf::from("target/site")),
             style: arguments.style.or(file.style).unwrap_or_else(|| PathBuf::from("style")),
+            dashboards: arguments.dashboards.or(file.dashboards),
             pipeline: PipelineOptions {
                 slots,
                 epoch_interval: file.epoch_interval_ms.map_or(defaults.epoch_interval, Duration::from_millis),

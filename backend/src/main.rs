@@ -10,6 +10,7 @@ mod bench;
 mod cli;
 mod compose;
 mod config;
+mod dashboards;
 mod demo;
 mod demo_runner;
 mod error;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs, net::SocketAddr, path::Path, pin::Pin, sync::Arc};
 
-use app::ports::{Access as PageAccess, Answer, CodeFiles, LakeInfo};
+use app::ports::{Access as PageAccess, Answer, CodeFiles, DashboardStore, LakeInfo};
 use axum::{
     Router,
     extract::Request,
@@ -33,6 +33,7 @@ pub fn router(settings: &Settings, address: SocketAddr, state: ApiState) -> Rout
     let code_files = code_files(&settings.site);
     let context = move || {
         provide_context(code_files.clone());
+        provide_context::<Arc<dyn DashboardStore>>(page_state.dashboards.clone());
         provide_context::<Arc<dyn LakeInfo>>(Arc::new(Info(page_state.clone())));
         // The middleware has let the request in; here it may read what pages show.
         provide_context::<Arc<dyn PageAccess>>(Arc::new(Admitted));

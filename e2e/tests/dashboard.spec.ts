@@ -79,7 +79,7 @@ test("a choice on one tile narrows down all others, and back returns", async ({ 
 
 test("a row opens its versions, two of which are compared; Escape closes them", async ({ page, request }) => {
   await open(page, address);
-  const box = page.getByRole("region", { name: "Latest prices" });
+  const box = page.getByRole("region", { name: "Latest prices: table" });
   await box.focus();
   await page.keyboard.press("ArrowDown");
   const [[instrument]] = (await table(page.getByTestId("table-latest"))).rows as [string[]];

@@ -29,7 +29,7 @@ test("the zone is in sight, and every moment says its own", async ({ page }) => 
 
 test("moments move with the zone over a change of clocks, and days do not", async ({ page }) => {
   await keep(page, { "tidemark-zone": "Europe/Zurich" });
-  await open(page, `${PAGES.restatements}?dataset=reports&from=2026-03-29&to=2026-03-31&a=2026-03-29T00:30:00Z&b=2026-03-29T01:30:00Z`);
+  await open(page, `${PAGES.diff}?dataset=reports&from=2026-03-29&to=2026-03-31&a=2026-03-29T00:30:00Z&b=2026-03-29T01:30:00Z`);
   await expect(zone(page)).toHaveText("Zurich");
   await expect(page.getByTestId("coordinate-known")).toHaveText("29 Mar 2026, 01:30 UTC+1 → 29 Mar 2026, 03:30 UTC+2");
   await expect(page.getByTestId("coordinate-effective")).toHaveText("29 Mar – 31 Mar 2026");

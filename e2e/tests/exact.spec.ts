@@ -32,7 +32,7 @@ test("what was corrected in the last digit shows both values whole", async ({ pa
     const answer = await request.post(`${api}/events?wait=committed`, { data: Buffer.from(event) });
     times.push(((await answer.json()) as { system_time: string }).system_time);
   }
-  await open(page, `${PAGES.restatements}?dataset=exact_in_the_browser&from=first&a=${times[0]}&b=${times[1]}`);
+  await open(page, `${PAGES.diff}?dataset=exact_in_the_browser&from=first&a=${times[0]}&b=${times[1]}`);
   const row = page.getByTestId("table-changes").locator("tbody tr[data-kind=changed]");
   await expect(row).toHaveCount(1);
   const shown = ((await row.textContent()) ?? "").replaceAll(/[,\s\u2009\u202f]/g, "").replaceAll("−", "-");

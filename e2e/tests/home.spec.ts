@@ -32,6 +32,6 @@ test("home lists the datasets with what SQL finds in them", async ({ page, reque
 test("a dataset leads to what changed in it", async ({ page }) => {
   await open(page, PAGES.home);
   await page.getByTestId("table-datasets").getByRole("link", { name: "reports" }).click();
-  await expect(page).toHaveURL(/\/dashboards\/restatements\?dataset=reports/);
+  await expect(page).toHaveURL(/\/diff\?dataset=reports/);
   await expect(page.getByTestId("dataset-select")).toHaveValue("reports");
 });

@@ -57,7 +57,7 @@ test("a dataset leads to what there is to see of it", async ({ page }) => {
   await open(page, PAGES.home);
   await find(page, "rep", "reports");
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/\/dashboards\/restatements\?dataset=reports$/);
+  await expect(page).toHaveURL(/\/diff\?dataset=reports$/);
   await expect(page.getByTestId("dataset-select")).toHaveValue("reports");
 });
 
@@ -107,14 +107,14 @@ test("Escape closes the palette and leaves the known time where it is", async ({
 
 test("what was chosen last comes first, also after a reload", async ({ page }) => {
   await open(page, PAGES.home);
-  await find(page, "restat", "Restatements");
+  await find(page, "diff", "Diff");
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(new RegExp(PAGES.restatements));
+  await expect(page).toHaveURL(new RegExp(PAGES.diff));
   await page.reload();
   await settled(page);
   await openPalette(page);
-  await expect(options(page).first()).toContainText("Restatements");
-  await expect(options(page).filter({ hasText: /^Restatements/ })).toHaveCount(1);
+  await expect(options(page).first()).toContainText("Diff");
+  await expect(options(page).filter({ hasText: /^Diff/ })).toHaveCount(1);
 });
 
 test("nothing of that name says so", async ({ page }) => {

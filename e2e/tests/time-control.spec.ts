@@ -305,7 +305,7 @@ test.describe("with less motion", () => {
 });
 
 test("two known times on one strip: A and B move by themselves", async ({ page }) => {
-  await open(page, `${PAGES.restatements}?dataset=reports&from=first&a=${day(100)}T12:00:00Z&b=${day(5)}`);
+  await open(page, `${PAGES.diff}?dataset=reports&from=first&a=${day(100)}T12:00:00Z&b=${day(5)}`);
   const [a, b] = [page.getByTestId("known-a-slider"), page.getByTestId("known-b-slider")];
   await expect(a).toHaveAttribute("aria-valuetext", `${dayText(day(100))}, 12:00 UTC`);
   await a.focus();

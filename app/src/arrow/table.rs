@@ -2,6 +2,9 @@
 
 use super::{Column, decode};
 
+/// The column in which the server says how many categories it has put together in a row.
+const OTHERS: &str = "others";
+
 /// An answer, decoded.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -51,6 +54,11 @@ impl Table {
     pub fn column(&self, name: &str) -> Result<&Column, String> {
         let position = self.names.iter().position(|known| known == name);
         position.map(|position| &self.columns[position]).ok_or_else(|| format!("the answer has no column '{name}'"))
+    }
+
+    /// How many categories a row stands for, where the server has put them together as one.
+    pub fn others(&self, row: usize) -> Option<u64> {
+        self.column(OTHERS).ok()?.count(row)
     }
 
     /// Several columns, in the order asked for.

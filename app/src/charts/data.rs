@@ -191,12 +191,11 @@ impl Data {
 
     /// What stands on the x axis for a row, as it is written.
     pub fn x_text(&self, row: usize) -> String {
-        let text = |name: &str| {
-            self.table.column(name).map_or_else(|_| String::new(), |column| self.spec.x.cell_text(column, row))
-        };
-        match &self.spec.x.end {
-            Some(end) => format!("{} – {}", text(&self.spec.x.column), text(end)),
-            None => text(&self.spec.x.column),
+        let channel = &self.spec.x;
+        let first = channel.text_of(&self.table, row);
+        match channel.end.as_ref().and_then(|end| self.table.column(end).ok()) {
+            Some(end) => format!("{first} – {}", channel.cell_text(end, row)),
+            None => first,
         }
     }
 
@@ -218,6 +217,15 @@ impl Data {
 }
 
 impl Channel {
+    /// A row's cell of this channel as it is written. What stands for several categories says for how many.
+    pub fn text_of(&self, table: &Table, row: usize) -> String {
+        let Ok(column) = table.column(&self.column) else { return String::new() };
+        match table.others(row).filter(|_| column.plain_text(row).is_none()) {
+            Some(others) => format!("{} others", crate::format::number::count_text(others)),
+            None => self.cell_text(column, row),
+        }
+    }
+
     /// A cell of this channel's column as it is written; a dash for null.
     pub fn cell_text(&self, column: &Column, row: usize) -> String {
         let text = match self.format {
@@ -254,7 +262,7 @@ fn series_of(spec: &ChartSpec, table: &Table) -> Result<(Vec<SeriesInfo>, Option
     for row in 0..table.rows() {
         let place = match column.text(row) {
             Some(text) => place_of(text, &mut places, &mut names),
-            None => place_of(&column.display_or_dash(row), &mut places, &mut names),
+            None => place_of(&Channel::of(by).text_of(table, row), &mut places, &mut names),
         };
         of_row.push(place);
         if names.len() > SERIES_LIMIT {
@@ -320,7 +328,7 @@ impl Places {
             bounds: None,
         };
         if kind == PlaceKind::Category {
-            places.categorise(column, channel, table.rows())?;
+            places.categorise(table, column, channel)?;
         }
         Ok(places)
     }
@@ -334,13 +342,14 @@ impl Places {
         Err(format!("column '{}' holds no numbers, so it cannot be drawn as a value", channel.column))
     }
 
-    fn categorise(&mut self, column: &Column, channel: &Channel, rows: usize) -> Result<(), String> {
+    fn categorise(&mut self, table: &Table, column: &Column, channel: &Channel) -> Result<(), String> {
+        let rows = table.rows();
         let (mut places, mut labels) = (HashMap::new(), Vec::new());
         let mut of_row = Vec::with_capacity(rows);
         for row in 0..rows {
             of_row.push(match column.text(row) {
                 Some(text) => place_of(text, &mut places, &mut labels),
-                None => place_of(&channel.cell_text(column, row), &mut places, &mut labels),
+                None => place_of(&channel.text_of(table, row), &mut places, &mut labels),
             });
             if labels.len() > CATEGORY_LIMIT {
                 let name = channel.name();

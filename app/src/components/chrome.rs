@@ -14,11 +14,14 @@ use super::{
     whole::{Whole, WholeChildren, WholeView, changing},
 };
 use crate::{
-    dashboards,
     format::time,
     live::{Connection, Live},
-    pages::{docs, restatements::choice_of},
-    state::coordinates::{Coordinates as Choice, Known},
+    pages::docs,
+    root::DashboardTitles,
+    state::{
+        coordinates::{Coordinates as Choice, Known},
+        diff::DiffChoice,
+    },
 };
 
 /// A page of the navigation: address, title, word, icon.
@@ -26,7 +29,7 @@ pub const PAGES: [(&str, &str, &str, &str); 6] = [
     ("/", "Home", "Home", icon::HOME),
     (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
     (MARKET, "Market", "Market", icon::TILES),
-    (RESTATEMENTS, "Restatements", "Restatements", icon::SWAP),
+    (DIFF, "Diff", "Diff", icon::SWAP),
     (PIPELINE, "Pipeline", "Pipeline", icon::PULSE),
     (DOCS, "Documentation", "Docs", icon::BOOK),
 ];
@@ -37,8 +40,8 @@ const DASHBOARDS: &str = "/dashboards/";
 pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
 /// Address of the dashboard *Market*.
 pub const MARKET: &str = "/dashboards/market";
-/// Address of the dashboard *Restatements*.
-pub const RESTATEMENTS: &str = "/dashboards/restatements";
+/// Address of what differs between two coordinates.
+pub const DIFF: &str = "/diff";
 /// Address of the dashboard *Pipeline*.
 pub const PIPELINE: &str = "/dashboards/pipeline";
 /// Address of the documentation; its pages are below.
@@ -48,7 +51,7 @@ pub const DESIGN: &str = "/design";
 
 /// Address of what there is to see of a dataset.
 pub fn dataset_address(name: &str) -> String {
-    format!("{RESTATEMENTS}?dataset={name}")
+    format!("{DIFF}?dataset={name}")
 }
 
 /// The coordinates of a page in words.
@@ -59,12 +62,15 @@ struct Coordinates {
     past: bool,
 }
 
-fn title_of(path: &str) -> &'static str {
+fn title_of(path: &str, dashboards: &DashboardTitles) -> String {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     let title = PAGES.iter().find(|page| page.0 == path).map(|page| page.1);
     let title = title.or_else(|| (path == DESIGN).then_some("Design"));
-    let title = title.or_else(|| dashboards::title_of(path.strip_prefix(DASHBOARDS)?));
-    title.or_else(|| docs::title_of(path)).unwrap_or("Page not found")
+    let title = title.or_else(|| {
+        let name = path.strip_prefix(DASHBOARDS)?;
+        dashboards.0.iter().find(|(known, _)| known == name).map(|(_, title)| title.as_str())
+    });
+    title.or_else(|| docs::title_of(path)).unwrap_or("Page not found").to_owned()
 }
 
 /// The coordinates that an address names, seen from a moment and a last commit, both in microseconds. From the address alone, so
@@ -73,10 +79,12 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
     let get = |name: &str| query.get(name);
     let today = time::day_of(now);
     match path.trim_end_matches('/') {
-        RESTATEMENTS => {
-            let choice = choice_of(get, today);
+        DIFF => {
+            let choice = DiffChoice::read(get, today);
             let [a, b] = [choice.a, choice.b].map(|known| known.at(now, last_commit).text());
-            Coordinates { effective: choice.effective.days(today).text(), known: format!("{a} → {b}"), past: false }
+            let (from, days) = (choice.a_day.map(time::day_text), choice.effective.days(today).text());
+            let effective = from.map_or_else(|| days.clone(), |from| format!("{from} → {days}"));
+            Coordinates { effective, known: format!("{a} → {b}"), past: false }
         }
         PIPELINE => Coordinates { effective: "last 5 minutes".to_owned(), known: "now".to_owned(), past: false },
         path if path.starts_with(DASHBOARDS) => {
@@ -102,10 +110,11 @@ pub fn Chrome(children: WholeChildren) -> impl IntoView {
         let (now, last_commit) = (live.now.get(), live.head_micros());
         path.with(|path| query.with(|query| coordinates_of(path, query, now, last_commit)))
     });
-    let title = move || path.with(|path| title_of(path));
+    let dashboards = use_context::<DashboardTitles>().unwrap_or_default();
+    let title = Memo::new(move |_| path.with(|path| title_of(path, &dashboards)));
     // The server writes the head when the page's values may be gone already; then what was true at first still is.
-    let first_title = path.with_untracked(|path| title_of(path));
-    let head_title = move || format!("{} · Tidemark", path.try_with(|path| title_of(path)).unwrap_or(first_title));
+    let first_title = title.get_untracked();
+    let head_title = move || format!("{} · Tidemark", title.try_get().unwrap_or_else(|| first_title.clone()));
     let page = move || if coordinates.get().past { "past" } else { "now" };
     view! {
         <Title text=head_title />
@@ -214,9 +223,11 @@ mod tests {
         assert_eq!(coordinates.known, "31 Mar 2026, 18:00 UTC");
         assert!(coordinates.past);
         assert_eq!(coordinates_of("/", &ParamsMap::new(), now, None).known, "now");
-        assert_eq!(title_of("/dashboards/pipeline/"), "Pipeline");
-        assert_eq!(title_of("/docs/grammar"), "Grammar");
-        assert_eq!(title_of(DESIGN), "Design");
-        assert_eq!(title_of("/elsewhere"), "Page not found");
+        let title = |path| title_of(path, &DashboardTitles(vec![("desk".to_owned(), "Bond desk".to_owned())]));
+        assert_eq!(title("/dashboards/pipeline/"), "Pipeline");
+        assert_eq!(title("/dashboards/desk"), "Bond desk");
+        assert_eq!(title("/docs/grammar"), "Grammar");
+        assert_eq!(title(DESIGN), "Design");
+        assert_eq!(title("/dashboards/elsewhere"), "Page not found");
     }
 }

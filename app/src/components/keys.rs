@@ -4,7 +4,7 @@ use leptos::{ev, prelude::*};
 use leptos_router::hooks::use_location;
 
 use super::{
-    chrome::{BENCHMARK_INDEX, DOCS},
+    chrome::{DIFF, DOCS, PIPELINE},
     dialog::Dialog,
     whole::{Whole, changing},
 };
@@ -21,16 +21,23 @@ const EVERYWHERE: Keys = &[
 const ON_CHARTS: Keys = &[
     ("← →", "On a chart: from point to point, ten with Shift"),
     ("Home End", "On a chart: to the first and to the last point"),
+    ("+ − 0", "On a chart of times: zoom in and out around the point, show all again"),
+    ("Enter", "On a chart or a row that leads further: choose it"),
 ];
-const ON_THE_INDEX: Keys =
-    &[("↑ ↓", "On the known slider: by an hour, ten with Shift"), ("Escape", "Return known to now")];
+const ON_THE_TIMES: Keys = &[
+    ("← →", "On the effective range or one of its ends: by a day, ten with Shift"),
+    ("↑ ↓", "On the known time: by an hour, ten with Shift"),
+    ("Escape", "Return known to now"),
+];
+const IN_TABLES: Keys = &[("↑ ↓ Home End", "In a table: from row to row, ten with Shift")];
 const IN_THE_DOCUMENTATION: Keys = &[("/", "To the search field of the documentation")];
 
 /// The keys of the page at a path, those of the page first.
 fn keys_of(path: &str) -> Vec<(&'static str, &'static str)> {
     let own: &[Keys] = match path.trim_end_matches('/') {
-        BENCHMARK_INDEX => &[ON_THE_INDEX, ON_CHARTS],
-        path if path.starts_with("/dashboards/") => &[ON_CHARTS],
+        PIPELINE => &[ON_CHARTS, IN_TABLES],
+        DIFF => &[ON_THE_TIMES, ON_CHARTS, IN_TABLES],
+        path if path.starts_with("/dashboards/") => &[ON_THE_TIMES, ON_CHARTS, IN_TABLES],
         path if path.starts_with(DOCS) => &[IN_THE_DOCUMENTATION],
         _ => &[],
     };
@@ -83,7 +90,7 @@ mod tests {
     fn each_page_tells_its_own_keys_before_those_of_all() {
         assert_eq!(keys_of("/")[0].0, "Ctrl K");
         assert_eq!(keys_of("/docs/grammar")[0].0, "/");
-        assert_eq!(keys_of("/dashboards/benchmark-index/")[1], ("Escape", "Return known to now"));
+        assert_eq!(keys_of("/dashboards/benchmark-index/")[2], ("Escape", "Return known to now"));
         assert!(keys_of("/dashboards/pipeline").iter().all(|key| key.1 != "Return known to now"));
     }
 }

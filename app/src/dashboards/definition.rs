@@ -133,23 +133,12 @@ fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
     })
 }
 
-/// Name, title, definition.
-const BUILT_IN: [(&str, &str, &str); 2] = [
-    ("market", "Market", include_str!("built_in/market.json")),
-    ("gallery", "Gallery of tiles", include_str!("built_in/gallery.json")),
+/// The dashboards that come with Tidemark: file and definition.
+#[cfg(feature = "ssr")]
+pub const BUILT_IN: [(&str, &str); 2] = [
+    ("built_in/market.json", include_str!("built_in/market.json")),
+    ("built_in/gallery.json", include_str!("built_in/gallery.json")),
 ];
-
-/// The title of a dashboard that comes with Tidemark.
-pub fn title_of(name: &str) -> Option<&'static str> {
-    BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, title, _)| *title)
-}
-
-/// A dashboard that comes with Tidemark.
-pub fn built_in(name: &str) -> Option<Dashboard> {
-    let (.., text) = BUILT_IN.iter().find(|(known, ..)| *known == name)?;
-    // That it can be read is tested.
-    serde_json::from_str(text).ok()
-}
 
 #[cfg(test)]
 mod tests {
@@ -157,9 +146,10 @@ mod tests {
 
     #[test]
     fn every_dashboard_that_comes_along_can_be_read_and_says_the_same_again() {
-        for (name, title, text) in BUILT_IN {
-            let dashboard: Dashboard = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!((dashboard.name.as_str(), dashboard.title.as_str()), (name, title));
+        for (file, text) in BUILT_IN {
+            let dashboard: Dashboard = serde_json::from_str(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let name = &dashboard.name;
+            assert_eq!(format!("built_in/{name}.json"), file);
             let again: Dashboard = serde_json::from_str(&serde_json::to_string(&dashboard).unwrap()).unwrap();
             assert_eq!(again, dashboard);
             for tile in &dashboard.tiles {
@@ -172,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_line_asks_for_no_more_than_its_pixels_show() {
-        let market = built_in("market").unwrap();
+        let market: Dashboard = serde_json::from_str(BUILT_IN[0].1).unwrap();
         let line = market.tiles.iter().find(|tile| tile.id == "prices").unwrap();
         assert!(matches!(&line.reductions()[..], [Reduction::M4 { columns: REDUCED_COLUMNS, .. }]));
     }

@@ -3,5 +3,7 @@
 mod definition;
 mod filters;
 
-pub use definition::{Dashboard, OnPick, PictureDefinition, TileDefinition, built_in, title_of};
+#[cfg(feature = "ssr")]
+pub use definition::BUILT_IN;
+pub use definition::{Dashboard, OnPick, PictureDefinition, TileDefinition};
 pub use filters::{Filter, FilterValue, Filters};

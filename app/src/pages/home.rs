@@ -5,7 +5,7 @@ use model::{DatasetSummary, Mode};
 
 use crate::{
     components::{
-        chrome::{BENCHMARK_INDEX, PIPELINE, RESTATEMENTS, dataset_address},
+        chrome::{BENCHMARK_INDEX, DIFF, MARKET, PIPELINE, dataset_address},
         icon::{self, icon},
         kpi::{Figure, Kpi},
         whole::{Whole, WholeView, changing},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A dashboard: address, title, what it answers, icon.
-const DASHBOARDS: [(&str, &str, &str, &str); 3] = [
+const DASHBOARDS: [(&str, &str, &str, &str); 4] = [
     (
         BENCHMARK_INDEX,
         "Benchmark index",
@@ -25,9 +25,15 @@ const DASHBOARDS: [(&str, &str, &str, &str); 3] = [
         icon::LINE,
     ),
     (
-        RESTATEMENTS,
-        "Restatements",
-        "What changed in a dataset between two known times: rows added, removed and changed, before and after.",
+        MARKET,
+        "Market",
+        "Prices, turnover, weights and corrections on twelve tiles under one snapshot. Choose on one to narrow down all.",
+        icon::TILES,
+    ),
+    (
+        DIFF,
+        "Diff",
+        "What differs in a dataset between two known times or days: rows added, removed and changed, before and after.",
         icon::SWAP,
     ),
     (

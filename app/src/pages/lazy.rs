@@ -4,7 +4,7 @@
 //! A page that the server has rendered is taken over in one go, so its code has to be there before that: see `load_code_of_page`.
 
 use crate::components::{
-    chrome::{BENCHMARK_INDEX, PIPELINE, RESTATEMENTS},
+    chrome::{BENCHMARK_INDEX, DIFF, PIPELINE},
     whole::WholeView,
 };
 
@@ -13,8 +13,8 @@ use crate::components::{
 pub enum LazyPage {
     /// The level of an index.
     BenchmarkIndex,
-    /// What changed between two known times.
-    Restatements,
+    /// What differs between two coordinates.
+    Diff,
     /// How the pipeline runs.
     Pipeline,
 }
@@ -24,7 +24,7 @@ impl LazyPage {
     pub fn at(path: &str) -> Option<LazyPage> {
         match path.trim_end_matches('/') {
             BENCHMARK_INDEX => Some(LazyPage::BenchmarkIndex),
-            RESTATEMENTS => Some(LazyPage::Restatements),
+            DIFF => Some(LazyPage::Diff),
             PIPELINE => Some(LazyPage::Pipeline),
             _ => None,
         }
@@ -35,7 +35,7 @@ impl LazyPage {
     pub fn code(self) -> &'static str {
         match self {
             LazyPage::BenchmarkIndex => "benchmark_index",
-            LazyPage::Restatements => "restatements",
+            LazyPage::Diff => "diff_page",
             LazyPage::Pipeline => "pipeline",
         }
     }
@@ -54,7 +54,7 @@ mod code {
     pub(super) fn view(page: LazyPage) -> WholeView {
         match page {
             LazyPage::BenchmarkIndex => benchmark_index::BenchmarkIndex().whole(),
-            LazyPage::Restatements => restatements::Restatements().whole(),
+            LazyPage::Diff => diff::Diff().whole(),
             LazyPage::Pipeline => pipeline::Pipeline().whole(),
         }
     }
@@ -95,9 +95,9 @@ mod code {
         Ok(|| benchmark_index::BenchmarkIndex().whole())
     }
 
-    #[wasm_split(restatements, wasm_split_path = ::leptos::wasm_split, fallible)]
-    fn restatements() -> Loaded {
-        Ok(|| restatements::Restatements().whole())
+    #[wasm_split(diff_page, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn diff_page() -> Loaded {
+        Ok(|| diff::Diff().whole())
     }
 
     #[wasm_split(pipeline, wasm_split_path = ::leptos::wasm_split, fallible)]
@@ -108,7 +108,7 @@ mod code {
     async fn load(page: LazyPage) -> Result<(), SplitLoaderError> {
         let make = match page {
             LazyPage::BenchmarkIndex => benchmark_index().await?,
-            LazyPage::Restatements => restatements().await?,
+            LazyPage::Diff => diff_page().await?,
             LazyPage::Pipeline => pipeline().await?,
         };
         let mut all = MAKE.get();

@@ -1,13 +1,14 @@
 //! One module per page: what it asks for, what it makes of the answers, how it is put together.
 
 mod benchmark_index;
-mod change_cells;
 pub mod dashboard;
 #[cfg(feature = "ssr")]
 pub mod design;
+mod diff;
 pub mod docs;
+mod filters;
 pub mod home;
 pub mod lazy;
 pub mod not_found;
 mod pipeline;
-pub mod restatements;
+mod versions;

@@ -14,6 +14,7 @@ use crate::{
     state::coordinates::{Compared, Known},
 };
 
+const NOT_FOUND: u16 = 404;
 const SQL_ADDRESS: &str = "/api/v1/sql";
 /// Longer addresses are not sure to arrive.
 const ADDRESS_BYTES: usize = 6_000;
@@ -189,13 +190,21 @@ pub async fn ask(request: &Request) -> Result<Answer, String> {
     Ok(Answer { table: Arc::new(table), snapshot })
 }
 
-/// Fetches a JSON document of this server.
-pub async fn fetch_json<T: for<'a> Deserialize<'a>>(address: &str) -> Result<T, String> {
+/// Fetches a JSON document of this server, as text; `None` where there is none at that address.
+pub async fn fetch_text(address: &str) -> Result<Option<String>, String> {
     let response = HttpRequest::get(address).header("Accept", "application/json").send().await.map_err(unreachable)?;
+    if response.status() == NOT_FOUND {
+        return Ok(None);
+    }
     if !response.ok() {
         return Err(refusal(&response).await);
     }
-    let text = response.text().await.map_err(unreachable)?;
+    response.text().await.map(Some).map_err(unreachable)
+}
+
+/// Fetches a JSON document of this server.
+pub async fn fetch_json<T: for<'a> Deserialize<'a>>(address: &str) -> Result<T, String> {
+    let text = fetch_text(address).await?.ok_or_else(|| format!("there is nothing at {address}"))?;
     serde_json::from_str(&text).map_err(|error| format!("the answer could not be read: {error}"))
 }
 

@@ -2,8 +2,9 @@
 //! the client sends it.
 
 pub mod client;
+pub mod dashboards;
 pub mod datasets;
+pub mod diff;
 pub mod docs;
 pub mod index;
 pub mod pipeline;
-pub mod restatements;

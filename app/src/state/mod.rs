@@ -5,5 +5,6 @@ pub mod address;
 pub mod commands;
 pub mod coordinates;
 pub mod datasets;
+pub mod diff;
 pub mod display;
 pub mod tile;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use leptos::{prelude::*, task::spawn_local};
+use model::SnapshotToken;
 
 use crate::{
     arrow::Table,
@@ -84,6 +85,12 @@ impl PageRead {
     /// A statement under this page's snapshot; tracked.
     pub fn request(&self, sql: String, about: About) -> Request {
         Request::new(sql, self.snapshot.get(), about)
+    }
+
+    /// The moment of the snapshot, in microseconds: what *now* means under it. Tracked.
+    pub fn moment(&self) -> Option<i64> {
+        let token: SnapshotToken = self.snapshot.get()?.parse().ok()?;
+        Some(token.system_time.micros())
     }
 
     /// When nothing was committed while the page rendered, the first answer's snapshot becomes the page's.

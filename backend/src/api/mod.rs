@@ -12,10 +12,11 @@ use engine::Progress;
 use lake::Lake;
 use query::QueryEngine;
 
-use crate::{backup::Backups, ingest::Ingest, live::Live, upkeep::Upkeep};
+use crate::{backup::Backups, dashboards::Dashboards, ingest::Ingest, live::Live, upkeep::Upkeep};
 
 pub mod access;
 pub mod backups;
+mod dashboards;
 pub mod datasets;
 mod encode;
 mod events;
@@ -53,6 +54,8 @@ pub struct ApiState {
     pub live: Arc<Live>,
     /// How the pipeline fares.
     pub progress: Arc<Progress>,
+    /// What dashboards there are.
+    pub dashboards: Arc<Dashboards>,
     /// Keeps the lake quick and small.
     pub upkeep: Arc<Upkeep>,
     /// Takes backups.
@@ -71,6 +74,8 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets/{name}/upkeep", get(upkeep::plan).post(upkeep::carry_out))
         .route("/api/v1/upkeep", get(upkeep::past))
         .route("/api/v1/backups", get(backups::list).post(backups::take))
+        .route("/api/v1/dashboards", get(dashboards::list))
+        .route("/api/v1/dashboards/{name}", get(dashboards::show))
         .route("/api/v1/transactions", post(events::transaction))
         .route("/api/v1/sql", post(sql::post).get(sql::get))
         .route("/api/v1/live", get(live::stream))

@@ -7,7 +7,10 @@ use crate::{
     charts::{Channel, Data, Mark},
     format::style::with_style,
     order,
+    state::diff::Kind,
 };
+
+use super::change::CellChange;
 
 /// A chart told as a table has one column for each series up to so many; beyond, a row for each row of the answer.
 const PIVOTED_SERIES: usize = 12;
@@ -28,6 +31,26 @@ pub struct GridData {
     /// The columns; the first names the row.
     pub columns: Vec<GridColumn>,
     source: Source,
+    /// Where cells show a value before and after.
+    changes: Option<Arc<Changes>>,
+}
+
+/// A column of rows that changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairColumn {
+    /// Its value; that after the change where there is one before.
+    pub channel: Channel,
+    /// Its value before.
+    pub before: Option<Channel>,
+}
+
+/// What rows that changed were before.
+#[derive(Debug)]
+struct Changes {
+    /// What happened to each row.
+    kinds: Vec<Option<Kind>>,
+    /// By column, where it has one.
+    before: Vec<Option<Channel>>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,7 +76,7 @@ impl GridColumn {
 impl GridData {
     /// Rows that are written already.
     pub fn written(columns: Vec<GridColumn>, rows: Vec<Vec<String>>) -> GridData {
-        GridData { columns, source: Source::Written(rows) }
+        GridData { columns, source: Source::Written(rows), changes: None }
     }
 
     /// The rows of an answer: those columns of it that the channels name. Fails where it has no such column.
@@ -63,7 +86,20 @@ impl GridData {
             Ok(GridColumn { title: channel.header(), numeric })
         };
         let columns = channels.iter().map(column).collect::<Result<Vec<_>, String>>()?;
-        Ok(GridData { columns, source: Source::Answer { table, channels, rows: None } })
+        Ok(GridData { columns, source: Source::Answer { table, channels, rows: None }, changes: None })
+    }
+
+    /// Rows of an answer that changed: what happened to each by the word in a column, and their values before and after.
+    pub fn of_changes(table: Arc<Table>, kind: &str, pairs: Vec<PairColumn>) -> Result<GridData, String> {
+        let words = table.column(kind)?;
+        let kinds = (0..table.rows()).map(|row| words.text(row).and_then(Kind::parse)).collect();
+        let (mut channels, mut before): (Vec<Channel>, _) = (vec![Channel::of(kind).called("Change", "")], vec![None]);
+        for pair in pairs {
+            channels.push(pair.channel);
+            before.push(pair.before);
+        }
+        let data = GridData::of_answer(table, channels)?;
+        Ok(GridData { changes: Some(Arc::new(Changes { kinds, before })), ..data })
     }
 
     /// All columns of an answer under their own names.
@@ -76,6 +112,7 @@ impl GridData {
         GridData {
             columns: channels.iter().map(column).collect(),
             source: Source::Answer { table, channels, rows: None },
+            changes: None,
         }
     }
 
@@ -103,8 +140,8 @@ impl GridData {
         channels.extend(data.spec.color.clone());
         let rows = data.x_is_time().then(|| (0..data.table.rows() as u32).rev().collect());
         match GridData::of_answer(data.table.clone(), channels) {
-            Ok(GridData { columns, source: Source::Answer { table, channels, .. } }) => {
-                GridData { columns, source: Source::Answer { table, channels, rows } }
+            Ok(GridData { columns, source: Source::Answer { table, channels, .. }, changes }) => {
+                GridData { columns, source: Source::Answer { table, channels, rows }, changes }
             }
             Ok(other) => other,
             Err(reason) => GridData::written(vec![GridColumn::text(&reason)], Vec::new()),
@@ -163,13 +200,30 @@ impl GridData {
         }
     }
 
+    /// What happened to a row, where rows are changes.
+    pub fn kind(&self, row: usize) -> Option<Kind> {
+        *self.changes.as_ref()?.kinds.get(self.answer_row(row))?
+    }
+
+    /// A cell's value before and after, where it has both.
+    pub fn change(&self, row: usize, column: usize) -> Option<CellChange> {
+        let before = self.changes.as_ref()?.before.get(column)?.as_ref()?;
+        let Source::Answer { table, channels, .. } = &self.source else { return None };
+        let (kind, row) = (self.kind(row)?, self.answer_row(row));
+        let text = |channel: &Channel| Some(channel.cell_text(table.column(&channel.column).ok()?, row));
+        Some(CellChange { kind, before: text(before)?, after: text(channels.get(column)?)? })
+    }
+
     /// A cell as it is shown.
     pub fn cell(&self, row: usize, column: usize) -> String {
+        if let Some(change) = self.change(row, column) {
+            return change.text();
+        }
         match &self.source {
             Source::Answer { table, channels, .. } => {
                 let Some(channel) = channels.get(column) else { return String::new() };
                 let row = self.answer_row(row);
-                table.column(&channel.column).map_or_else(|_| String::new(), |cells| channel.cell_text(cells, row))
+                channel.text_of(table, row)
             }
             Source::Written(rows) => rows.get(row).and_then(|row| row.get(column)).cloned().unwrap_or_default(),
         }

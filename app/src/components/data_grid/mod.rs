@@ -3,6 +3,7 @@
 //!
 //! Keys in the box: up and down move the active row (with Shift by ten), Home and End go to the ends, Enter chooses it.
 
+mod change;
 mod data;
 mod sight;
 
@@ -10,11 +11,15 @@ use std::sync::Arc;
 
 use leptos::{ev::KeyboardEvent, html, prelude::*};
 
-pub use data::{Filter, GridColumn, GridData, Order};
+pub use data::{Filter, GridColumn, GridData, Order, PairColumn};
 use sight::Sight;
 
 use super::whole::{Whole, WholeView, changing};
-use crate::{browser, format::number, state::display::Display};
+use crate::{
+    browser,
+    format::number,
+    state::{diff::Kind, display::Display},
+};
 
 /// Height of a row in CSS pixels where there is no stylesheet to ask.
 const USUAL_ROW_PX: f64 = 38.0;
@@ -108,6 +113,8 @@ pub fn DataGrid(
         let text = |count: usize| number::count_text(count as u64);
         if shown == all { format!("{} rows", text(all)) } else { format!("{} of {} rows", text(shown), text(all)) }
     };
+    // The tile around it is a region of the same name.
+    let region = move || format!("{}: table", label.get());
     let spoken = move || {
         let (Some(place), Some(data)) = (parts.active.get(), data.get()) else { return String::new() };
         let row = parts.rows.with(|rows| rows.get(place).copied()).map(|row| row as usize);
@@ -120,7 +127,7 @@ pub fn DataGrid(
             <div
                 class="table-box"
                 role="region"
-                aria-label=label
+                aria-label=region
                 tabindex="0"
                 node_ref=parts.scroll
                 on:scroll=move |_| parts.scrolled()
@@ -236,11 +243,11 @@ fn body(parts: Parts, sight: Sight) -> Vec<WholeView> {
     let row = |place: usize| {
         let row = *rows.get(place)? as usize;
         let cells = columns.iter().map(|column| {
-            let (text, class) = (data.cell(row, *column), class(data.columns[*column].numeric));
-            if *column == 0 {
-                view! { <th scope="row" class=class>{text}</th> }.whole()
-            } else {
-                view! { <td class=class>{text}</td> }.whole()
+            let class = class(data.columns[*column].numeric);
+            match (*column, data.change(row, *column)) {
+                (0, _) => view! { <th scope="row" class=class>{first_cell(&data, row)}</th> }.whole(),
+                (_, Some(change)) => view! { <td class=class>{change.view()}</td> }.whole(),
+                (column, None) => view! { <td class=class>{data.cell(row, column)}</td> }.whole(),
             }
         });
         let answer_row = data.answer_row(row);
@@ -249,6 +256,7 @@ fn body(parts: Parts, sight: Sight) -> Vec<WholeView> {
             view! {
                 <tr
                     aria-rowindex=(place + 2).to_string()
+                    data-kind=data.kind(row).map(Kind::word)
                     data-active=move || active().then_some("true")
                     data-picks=parts.pick.is_some().then_some("true")
                     on:click=move |_| parts.choose(answer_row)
@@ -260,6 +268,18 @@ fn body(parts: Parts, sight: Sight) -> Vec<WholeView> {
         )
     };
     (sight.first..sight.end).filter_map(row).collect()
+}
+
+/// What names a row; of a row that changed what happened to it, by a sign beside the word.
+fn first_cell(data: &GridData, row: usize) -> WholeView {
+    let Some(kind) = data.kind(row) else { return data.cell(row, 0).whole() };
+    view! {
+        <span class="change-kind">
+            <span aria-hidden="true">{kind.sign()} " "</span>
+            {kind.word()}
+        </span>
+    }
+    .whole()
 }
 
 impl Parts {

@@ -3,7 +3,6 @@
 
 mod pictures;
 mod tile;
-mod versions;
 
 use std::sync::Arc;
 
@@ -18,20 +17,24 @@ use crate::{
         time_plane::{EffectiveAxis, Gesture, KnownMark, TimePlane},
         whole::{Whole, WholeView, changing},
     },
-    dashboards::{Dashboard, Filter, FilterValue, Filters, built_in},
+    dashboards::{Dashboard, Filters},
     format::time::{self, DAY_MICROS},
     live::Live,
-    pages::not_found::NotFound,
+    pages::{
+        filters::FilterRow,
+        not_found::NotFound,
+        versions::{Versions, VersionsDialog},
+    },
+    queries::dashboards::definition,
     root::with_datasets,
     state::{
-        address::{Address, Step},
+        address::Address,
         coordinates::{Coordinates, Days, Effective, Known, KnownChoice},
         datasets::{DatasetList, is_unsettled},
         tile::PageRead,
     },
 };
 use tile::tile;
-use versions::VersionsDialog;
 
 /// Days before the first commit that *all* of effective time reaches back on a page: what was known then may have begun long
 /// before.
@@ -44,6 +47,7 @@ const DAYS_AHEAD: i64 = 31;
 pub(super) struct Context {
     page: PageRead,
     address: Address,
+    versions: Versions,
     known: Memo<Known>,
     /// The effective range as `$from` and `$to`, half-open.
     range: Memo<(i64, i64)>,
@@ -57,17 +61,31 @@ pub(super) struct Context {
 pub fn DashboardPage() -> impl IntoView {
     let params = use_params_map();
     let name = move || params.with(|params| params.get("dashboard")).unwrap_or_default();
-    let page = move || match built_in(&name()) {
-        Some(dashboard) => {
-            provide_context(Arc::new(dashboard));
-            with_datasets(|datasets, problem| {
-                let dashboard = expect_context::<Arc<Dashboard>>();
+    let read = Resource::new_blocking(name, definition);
+    view! {
+        <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>
+            {move || Suspend::new(async move { of_definition(read.await) })}
+        </Suspense>
+    }
+    .whole()
+}
+
+fn of_definition(read: Result<Option<String>, String>) -> WholeView {
+    let parsed = read.and_then(|text| {
+        let parse = |text: String| serde_json::from_str::<Dashboard>(&text);
+        text.map(parse).transpose().map_err(|error| format!("The definition of this dashboard is not right: {error}."))
+    });
+    match parsed {
+        Ok(Some(dashboard)) => {
+            let dashboard = Arc::new(dashboard);
+            with_datasets(move |datasets, problem| {
+                let dashboard = dashboard.clone();
                 view! { <Tiles dashboard datasets problem /> }.whole()
             })
         }
-        None => view! { <NotFound /> }.whole(),
-    };
-    page.whole()
+        Ok(None) => view! { <NotFound /> }.whole(),
+        Err(reason) => view! { <p class="notice" role="alert">{reason}</p> }.whole(),
+    }
 }
 
 #[component]
@@ -91,7 +109,8 @@ fn Tiles(dashboard: Arc<Dashboard>, datasets: Vec<DatasetSummary>, problem: Opti
     let range = Memo::new(move |_| range_of(effective.get().days(today.get()), first.get(), today.get()));
     let key = move || (known.get(), range.get(), filters.get());
     let page = PageRead::new(live, move || known.get() == Known::Now, key);
-    let context = Context { page, address, known, range, filters, busy: RwSignal::new(0) };
+    let versions = Versions { page, address };
+    let context = Context { page, address, versions, known, range, filters, busy: RwSignal::new(0) };
 
     let set_effective = Callback::new(move |(effective, gesture): (Effective, Gesture)| {
         address.set(Vec::from(effective.changes()), gesture.step());
@@ -116,9 +135,9 @@ fn Tiles(dashboard: Arc<Dashboard>, datasets: Vec<DatasetSummary>, problem: Opti
             known_first=first
             busy
         />
-        {changing(move || filter_row(context))}
+        <FilterRow filters address />
         <div class="dashboard">{tiles}</div>
-        <VersionsDialog context list />
+        <VersionsDialog versions=context.versions list />
     }
     .whole()
 }
@@ -131,47 +150,7 @@ fn range_of(days: Days, first_known: Option<i64>, today: i64) -> (i64, i64) {
     (from * DAY_MICROS, to * DAY_MICROS)
 }
 
-/// What the page is narrowed down to, each with a way back.
-fn filter_row(context: Context) -> Option<WholeView> {
-    let filters = context.filters.get();
-    if filters.0.is_empty() {
-        return None;
-    }
-    let chip = |filter: &Filter| {
-        let value = |value: &FilterValue| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        let values = filter.values.iter().map(value).collect::<Vec<_>>().join(", ");
-        let (column, without) = (filter.column.clone(), filters.without(&filter.column));
-        let label = format!("Show all again: {column}");
-        view! {
-            <li class="filter-chip">
-                <span>{column} ": " <strong>{values}</strong></span>
-                <button type="button" aria-label=label on:click=move |_| context.show_only(&without)>
-                    "✕"
-                </button>
-            </li>
-        }
-        .whole()
-    };
-    let chips = filters.0.iter().map(chip).collect_view();
-    Some(
-        view! {
-            <div class="filter-row" data-testid="filters" role="group" aria-label="Shown only">
-                <span class="quiet">"Only"</span>
-                <ul>{chips}</ul>
-                <button type="button" on:click=move |_| context.show_only(&Filters::default())>
-                    "Show all"
-                </button>
-            </div>
-        }
-        .whole(),
-    )
-}
-
 impl Context {
-    fn show_only(self, filters: &Filters) {
-        self.address.set(vec![("only", filters.parameter())], Step::Push);
-    }
-
     /// What `system_time` of a request is at the page's known time.
     fn system_time(self) -> Option<String> {
         match self.known.get() {

@@ -19,6 +19,7 @@ use crate::{
     },
     dashboards::{OnPick, PictureDefinition, TileDefinition},
     format::time,
+    pages::filters::show_only,
     queries::client::{About, Request},
     state::tile::{Phase, Tile, use_tile},
 };
@@ -154,7 +155,9 @@ fn picture_view(
             let picks = definition.on_pick.is_some();
             let definition = definition.clone();
             let pick = Callback::new(move |pick: Pick| {
-                if let Some(picture) = picture.get_untracked() {
+                if let Some(picture) = picture.get_untracked()
+                    && picture.data.table.others(pick.row).is_none()
+                {
                     context.act(&definition, |column| {
                         picture.data.table.column(column).ok().and_then(|cells| cells.plain_text(pick.row))
                     });
@@ -202,12 +205,12 @@ fn kpi_view(read: Tile<TilePicture>, unit: String, id: &str) -> WholeView {
         _ => None,
     };
     let testid = format!("kpi-{id}");
+    let unit = (!unit.is_empty()).then(|| view! { <span class="kpi-unit">" " {unit}</span> });
     view! {
         <div class="kpi-tile">
             <p class="kpi-value" data-testid=testid data-direction=move || figure.get().direction>
                 {changing(move || figure.get().value)}
-                " "
-                <span class="kpi-unit">{unit}</span>
+                {unit}
             </p>
             <p class="kpi-note">{changing(move || figure.get().note)}</p>
             {line}
@@ -222,11 +225,11 @@ impl Context {
         match &definition.on_pick {
             Some(OnPick::Filter { column }) => {
                 let filters = self.filters.get_untracked().toggled(column, cell(column));
-                self.show_only(&filters);
+                show_only(self.address, &filters);
             }
             Some(OnPick::Versions { dataset, key }) => {
                 let key: Vec<Option<String>> = key.iter().map(|column| cell(column)).collect();
-                self.open_versions(dataset, &key);
+                self.versions.open(dataset, &key);
             }
             None => {}
         }

@@ -6,7 +6,6 @@ use std::{fmt::Write, sync::Arc};
 use leptos::prelude::*;
 use model::{DatasetDefinition, DatasetSummary};
 
-use super::Context;
 use crate::{
     arrow::Table,
     charts::{Channel, ChartSpec, Data, Mark, ValueFormat},
@@ -18,8 +17,15 @@ use crate::{
         whole::Whole,
     },
     dashboards::{Filter, FilterValue, Filters},
-    queries::client::{About, Request},
-    state::{address::Step, datasets::DatasetList, tile::use_tile},
+    queries::{
+        client::{About, Request},
+        diff::quoted,
+    },
+    state::{
+        address::{Address, Step},
+        datasets::DatasetList,
+        tile::{PageRead, use_tile},
+    },
 };
 
 /// Versions that are shown at most.
@@ -28,9 +34,18 @@ const VERSIONS_MOST: usize = 2_000;
 /// The address parameter with the key whose versions are shown: `prices:GALD`.
 const PARAMETER: &str = "versions";
 
-impl Context {
+/// Where versions are shown: under a page's snapshot, with the key in its address.
+#[derive(Clone, Copy)]
+pub struct Versions {
+    /// The snapshot.
+    pub page: PageRead,
+    /// The address.
+    pub address: Address,
+}
+
+impl Versions {
     /// Shows the versions of a key.
-    pub(super) fn open_versions(self, dataset: &str, key: &[FilterValue]) {
+    pub fn open(self, dataset: &str, key: &[FilterValue]) {
         let key = Filter { column: dataset.to_owned(), values: key.to_vec() };
         self.address.set(vec![(PARAMETER, Filters(vec![key]).parameter())], Step::Push);
     }
@@ -38,15 +53,15 @@ impl Context {
 
 /// The dialog; closed while the address names no key.
 #[component]
-pub(super) fn VersionsDialog(context: Context, list: DatasetList) -> impl IntoView {
-    let key = Memo::new(move |_| Filters::parse(context.address.get(PARAMETER).as_deref()).0.into_iter().next());
+pub fn VersionsDialog(versions: Versions, list: DatasetList) -> impl IntoView {
+    let key = Memo::new(move |_| Filters::parse(versions.address.get(PARAMETER).as_deref()).0.into_iter().next());
     let open = RwSignal::new(false);
     Effect::new(move |_| open.set(key.with(Option::is_some)));
     // Closed by hand, the address follows.
     Effect::new(move |was: Option<bool>| {
         let is = open.get();
         if was == Some(true) && !is && key.with_untracked(Option::is_some) {
-            context.address.set(vec![(PARAMETER, None)], Step::Push);
+            versions.address.set(vec![(PARAMETER, None)], Step::Push);
         }
         is
     });
@@ -58,7 +73,7 @@ pub(super) fn VersionsDialog(context: Context, list: DatasetList) -> impl IntoVi
         let (Some(key), Some(dataset)) = (key.get(), dataset.get()) else {
             return view! { <p class="quiet">"There is no such dataset."</p> }.whole();
         };
-        view! { <Versions context key dataset /> }.whole()
+        view! { <OfKey page=versions.page key dataset /> }.whole()
     };
     view! {
         <Dialog class="versions" label="Versions" testid="versions" open>
@@ -72,7 +87,7 @@ pub(super) fn VersionsDialog(context: Context, list: DatasetList) -> impl IntoVi
 }
 
 #[component]
-fn Versions(context: Context, key: Filter, dataset: DatasetSummary) -> impl IntoView {
+fn OfKey(page: PageRead, key: Filter, dataset: DatasetSummary) -> impl IntoView {
     let definition = Arc::new(dataset.definition.clone());
     let columns: Vec<String> = definition.value_columns().map(|column| column.name.clone()).collect();
     let shown = RwSignal::new(columns.first().cloned().unwrap_or_default());
@@ -80,8 +95,8 @@ fn Versions(context: Context, key: Filter, dataset: DatasetSummary) -> impl Into
     let read = {
         let (definition, key) = (definition.clone(), key.clone());
         use_tile(
-            Some(context.page),
-            move || Some(request(context, &key, &definition)),
+            Some(page),
+            move || Some(request(page, &key, &definition)),
             |table, _| {
                 if table.rows() == 0 {
                     Ok(Err("Nothing was ever known of this key.".to_owned()))
@@ -142,8 +157,7 @@ fn Versions(context: Context, key: Filter, dataset: DatasetSummary) -> impl Into
 }
 
 /// Every rectangle of the key, under the page's snapshot; tracked.
-fn request(context: Context, key: &Filter, definition: &DatasetDefinition) -> Request {
-    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+fn request(page: PageRead, key: &Filter, definition: &DatasetDefinition) -> Request {
     let (mut columns, mut conditions, mut parameters) = (String::new(), String::new(), Vec::new());
     for column in definition.value_columns() {
         let _ = write!(columns, ", {}", quoted(&column.name));
@@ -161,7 +175,7 @@ fn request(context: Context, key: &Filter, definition: &DatasetDefinition) -> Re
          ORDER BY valid_from, system_from LIMIT {VERSIONS_MOST}",
         quoted(&key.column)
     );
-    Request { parameters: parameters.into_iter().collect(), ..context.page.request(sql, About::default()) }
+    Request { parameters: parameters.into_iter().collect(), ..page.request(sql, About::default()) }
 }
 
 fn plane(table: &Arc<Table>, value: &str) -> Option<Picture> {

@@ -1,0 +1,17 @@
+//! Definitions of dashboards: from the server itself while it renders, over HTTP in the browser.
+
+#[cfg(not(feature = "ssr"))]
+use leptos::__reexports::send_wrapper::SendWrapper;
+
+/// The definition of that name, in JSON; `None` where there is none. The error is a sentence for the user.
+#[cfg(feature = "ssr")]
+pub async fn definition(name: String) -> Result<Option<String>, String> {
+    Ok(crate::ports::dashboards()?.definition(&name))
+}
+
+/// The definition of that name, in JSON; `None` where there is none. The error is a sentence for the user.
+#[cfg(not(feature = "ssr"))]
+pub async fn definition(name: String) -> Result<Option<String>, String> {
+    // A browser has one thread; the wrapper states that to those who ask for more.
+    SendWrapper::new(async move { super::client::fetch_text(&format!("/api/v1/dashboards/{name}")).await }).await
+}
