@@ -18,7 +18,8 @@ export interface DemoServer {
   stop(): Promise<void>;
 }
 
-export async function startDemo(): Promise<DemoServer> {
+/** `settings` are further arguments of `tidemark serve`, `data` a folder to serve instead of a demo of its own. */
+export async function startDemo(settings: string[] = [], kept?: string): Promise<DemoServer> {
   const running = process.env.TIDEMARK_URL;
   if (running) return { url: running.replace(/\/$/, ""), stop: async () => {} };
 
@@ -28,7 +29,8 @@ export async function startDemo(): Promise<DemoServer> {
   const binary = process.env.TIDEMARK_BIN ?? join(root, "target/release/tidemark");
   const site = process.env.TIDEMARK_SITE ?? join(root, "target/site");
   const style = process.env.TIDEMARK_STYLE ?? join(root, "style");
-  const options = ["serve", "--demo", "--data", join(data, "lake"), "--listen", address, "--site", site, "--style", style];
+  const what = kept ? ["--data", kept] : ["--demo", "--data", join(data, "lake")];
+  const options = ["serve", ...what, "--listen", address, "--site", site, "--style", style, ...settings];
   const out = openSync(log, "a");
   const server = spawn(binary, options, { stdio: ["ignore", out, out] });
   closeSync(out);
