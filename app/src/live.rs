@@ -34,6 +34,10 @@ pub struct Live {
     pub connection: RwSignal<Connection>,
     /// The moment the page is seen from, in microseconds: the server's while it renders, the browser's from the first news on.
     pub now: RwSignal<i64>,
+    /// Whether the reader has asked for pages to stand still. News that arrive meanwhile are shown when they go on.
+    pub paused: RwSignal<bool>,
+    /// The last commit that arrived while they stood still.
+    held: StoredValue<Option<CommitAnnouncement>>,
 }
 
 /// What the server knew while it rendered; the browser starts from the same.
@@ -56,6 +60,8 @@ impl Live {
             sample: RwSignal::new(None),
             connection: RwSignal::new(Connection::Connecting),
             now: RwSignal::new(start.now),
+            paused: RwSignal::new(false),
+            held: StoredValue::new(None),
         };
         provide_context(live);
         Effect::new(move |_| live.listen());
@@ -80,7 +86,7 @@ impl Live {
         on(&source, "open", move |_| self.connection.set(Connection::Live));
         on(&source, "commit", move |event| self.commit(&event));
         on(&source, "sample", move |event| {
-            if let Some(sample) = parse(&event) {
+            if let Some(sample) = parse(&event).filter(|_| !self.paused.get_untracked()) {
                 self.sample.set(Some(sample));
             }
         });
@@ -96,6 +102,23 @@ impl Live {
 
     fn commit(self, event: &MessageEvent) {
         let Some(commit) = parse::<CommitAnnouncement>(event) else { return };
+        if self.paused.get_untracked() {
+            self.held.set_value(Some(commit));
+        } else {
+            self.show(commit);
+        }
+    }
+
+    /// Lets pages stand still, or go on from the last commit.
+    pub fn toggle_pause(self) {
+        self.paused.update(|paused| *paused = !*paused);
+        let held = self.held.try_update_value(Option::take).flatten();
+        if let Some(commit) = held {
+            self.show(commit);
+        }
+    }
+
+    fn show(self, commit: CommitAnnouncement) {
         let newer = self.head.with_untracked(|head| head.as_ref().is_none_or(|head| head.epoch < commit.epoch));
         if newer {
             self.now.set(browser::now_micros());

@@ -18,7 +18,7 @@ use crate::{
     },
     format::style::track_style,
     live::Live,
-    pages::{dashboard::DashboardPage, docs::Docs, home::Home, lazy::LazyPage, not_found::NotFound},
+    pages::{dashboard::DashboardPage, docs::Docs, home::Home, lazy::LazyPart, not_found::NotFound},
     queries::datasets::datasets,
     state::display::Display,
 };
@@ -59,13 +59,13 @@ pub fn App() -> impl IntoView {
                     <Route path=StaticSegment("") view=Home ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("benchmark-index"))
-                        view=|| LazyPage::BenchmarkIndex.view()
+                        view=|| LazyPart::BenchmarkIndex.view()
                         ssr=SsrMode::Async
                     />
-                    <Route path=StaticSegment("diff") view=|| LazyPage::Diff.view() ssr=SsrMode::Async />
+                    <Route path=StaticSegment("diff") view=|| LazyPart::Diff.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("pipeline"))
-                        view=|| LazyPage::Pipeline.view()
+                        view=|| LazyPart::Pipeline.view()
                         ssr=SsrMode::Async
                     />
                     <Route path=StaticSegment("design") view=Docs ssr=SsrMode::Async />

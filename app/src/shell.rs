@@ -76,8 +76,8 @@ fn code_files_of_page() -> Vec<String> {
     if let (Some(files), Some(request)) =
         (use_context::<crate::ports::CodeFiles>(), use_context::<axum::http::request::Parts>())
     {
-        let page = crate::pages::lazy::LazyPage::at(request.uri.path());
-        return page.and_then(|page| files.0.get(page.code()).cloned()).unwrap_or_default();
+        let parts = crate::pages::lazy::LazyPart::of_page(request.uri.path(), request.uri.query().unwrap_or_default());
+        return parts.filter_map(|part| files.0.get(part.code()).cloned()).flatten().collect();
     }
     Vec::new()
 }

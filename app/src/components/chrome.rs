@@ -183,16 +183,18 @@ fn nav_item(
 /// Whether news arrive, and the exact time of the last commit. Not announced: it changes every second.
 #[component]
 fn LiveStatus(live: Live) -> impl IntoView {
-    let word = move || match live.connection.get() {
+    let connection = move || match live.connection.get() {
         Connection::Connecting => "connecting",
         Connection::Live => "live",
         Connection::Reconnecting => "reconnecting",
     };
+    let paused = move || live.paused.get();
+    let word = move || if paused() { "paused" } else { connection() };
     let epoch = move || live.head.with(|head| head.as_ref().map_or(0, |head| head.epoch)).to_string();
     let day = move || live.head_micros().map(|micros| time::moment_day_text(micros) + ", ");
     let clock = move || live.head_micros().map_or_else(|| "no commit yet".to_owned(), time::clock_seconds_text);
     view! {
-        <p class="live" data-testid="live-status" data-connection=word data-epoch=epoch title="Time of the last commit">
+        <p class="live" data-testid="live-status" data-connection=connection data-paused=move || paused().then_some("true") data-epoch=epoch title="Time of the last commit">
             <span class="live-dot" aria-hidden="true"></span>
             <span class="live-word">{word}</span>
             <span class="live-time">
@@ -200,6 +202,17 @@ fn LiveStatus(live: Live) -> impl IntoView {
                 {clock}
             </span>
         </p>
+        <button
+            type="button"
+            class="live-pause"
+            data-testid="pause"
+            aria-pressed=move || paused().to_string()
+            aria-label="Pause live updates"
+            title=move || if paused() { "Go on with live updates" } else { "Pause live updates" }
+            on:click=move |_| live.toggle_pause()
+        >
+            <span aria-hidden="true">{move || if paused() { "▶" } else { "❚❚" }}</span>
+        </button>
     }
     .whole()
 }

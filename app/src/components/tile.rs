@@ -3,7 +3,13 @@
 use leptos::prelude::*;
 
 use super::whole::{Whole, WholeChildren, WholeView};
-use crate::state::tile::{Phase, TileStatus};
+use crate::{
+    format::time,
+    state::{
+        coordinates::Known,
+        tile::{Phase, TileStatus},
+    },
+};
 
 /// A framed part of a page. `note` stands beside the title, `testid` names the tile for tests.
 #[component]
@@ -25,6 +31,16 @@ pub fn TileFrame(
         Phase::Ready => String::new(),
         Phase::Empty(why) | Phase::Error(why) => format!("{loading}: {why}"),
     };
+    // As known then, or of the commit that is shown.
+    let fresh = move || match status.read.get() {
+        Some((Known::At(micros), _)) => format!("↕ {}", time::moment_text(micros)),
+        Some((_, commit)) => time::clock_seconds_text(commit),
+        None => String::new(),
+    };
+    let fresh_title = move || {
+        let read = status.read.get();
+        read.map(|(_, commit)| format!("Read as of the commit of {}", time::moment_seconds_text(commit)))
+    };
     let trouble = move || match phase.get() {
         Phase::Error(why) => Some(trouble_view(why, status)),
         Phase::Empty(why) => Some(view! { <p class="tile-empty">{why}</p> }.whole()),
@@ -35,6 +51,9 @@ pub fn TileFrame(
             <header class="tile-header">
                 <h2 id=heading>{title}</h2>
                 {note.map(|note| view! { <p class="tile-note">{note}</p> })}
+                <p class="tile-fresh" title=fresh_title>
+                    {fresh}
+                </p>
             </header>
             <div class="tile-progress" aria-hidden="true"></div>
             <p class="visually-hidden" role="status">{announcement}</p>

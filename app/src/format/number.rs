@@ -52,9 +52,13 @@ pub fn change_text(value: f64, decimals: usize) -> String {
     if positive { format!("+{text}") } else { text }
 }
 
-/// A double as short as it reads back, grouped; `NaN` and `inf` by their names.
+/// A double as short as it reads back, grouped; what is no finite number by its sign or in words.
 pub fn float_text(value: f64) -> String {
-    if value.is_finite() { text(Format::Plain, Number::Float(value)) } else { value.to_string() }
+    match value {
+        value if value.is_finite() => text(Format::Plain, Number::Float(value)),
+        value if value.is_nan() => "not a number".to_owned(),
+        value => if value > 0.0 { "∞" } else { "−∞" }.to_owned(),
+    }
 }
 
 /// Bytes in the largest binary unit that leaves a whole part: `12.4 MiB`.
@@ -80,7 +84,7 @@ mod tests {
         assert_eq!(change_text(-0.001, 2), "0.00");
         assert_eq!(change_text(0.42, 2), "+0.42");
         assert_eq!(change_text(-1204.3, 1), "−1,204.3");
-        assert_eq!(float_text(f64::INFINITY), "inf");
+        assert_eq!([f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(float_text), ["∞", "−∞", "not a number"]);
     }
 
     #[test]

@@ -183,7 +183,7 @@ fn figures() -> WholeView {
 
 /// A tile that stays as it is.
 fn status(phase: Phase) -> TileStatus {
-    TileStatus { phase: RwSignal::new(phase), retries: RwSignal::new(0) }
+    TileStatus { phase: RwSignal::new(phase), retries: RwSignal::new(0), read: RwSignal::new(None) }
 }
 
 fn tiles() -> WholeView {

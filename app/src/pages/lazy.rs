@@ -1,42 +1,49 @@
-//! Pages whose code a browser loads only when it comes to them. Nothing else may name them, or their code would be part of
-//! what every visitor loads.
+//! Pages and parts of pages whose code a browser loads only when it comes to them. Nothing else may name them, or their code
+//! would be part of what every visitor loads.
 //!
 //! A page that the server has rendered is taken over in one go, so its code has to be there before that: see `load_code_of_page`.
 
+use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::components::{
     chrome::{BENCHMARK_INDEX, DIFF, PIPELINE},
     whole::WholeView,
 };
 
-/// A page with code of its own.
+/// A page, or a part of one, with code of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LazyPage {
+pub enum LazyPart {
     /// The level of an index.
     BenchmarkIndex,
     /// What differs between two coordinates.
     Diff,
     /// How the pipeline runs.
     Pipeline,
+    /// The versions of a key, over a page.
+    Versions,
 }
 
-impl LazyPage {
-    /// The page at an address, if it is one of these.
-    pub fn at(path: &str) -> Option<LazyPage> {
-        match path.trim_end_matches('/') {
-            BENCHMARK_INDEX => Some(LazyPage::BenchmarkIndex),
-            DIFF => Some(LazyPage::Diff),
-            PIPELINE => Some(LazyPage::Pipeline),
+impl LazyPart {
+    /// Those of these that a page consists of as its address says, path and query.
+    pub fn of_page(path: &str, query: &str) -> impl Iterator<Item = LazyPart> {
+        let page = match path.trim_end_matches('/') {
+            BENCHMARK_INDEX => Some(LazyPart::BenchmarkIndex),
+            DIFF => Some(LazyPart::Diff),
+            PIPELINE => Some(LazyPart::Pipeline),
             _ => None,
-        }
+        };
+        let mut parameters = query.trim_start_matches('?').split('&');
+        let versions = parameters.any(|parameter| parameter.split('=').next() == Some(VERSIONS_PARAMETER));
+        page.into_iter().chain(versions.then_some(LazyPart::Versions))
     }
 
     /// The name of its code.
     #[cfg(feature = "ssr")]
     pub fn code(self) -> &'static str {
         match self {
-            LazyPage::BenchmarkIndex => "benchmark_index",
-            LazyPage::Diff => "diff_page",
-            LazyPage::Pipeline => "pipeline",
+            LazyPart::BenchmarkIndex => "benchmark_index",
+            LazyPart::Diff => "diff_page",
+            LazyPart::Pipeline => "pipeline",
+            LazyPart::Versions => "versions_of_key",
         }
     }
 
@@ -48,14 +55,15 @@ impl LazyPage {
 
 #[cfg(not(feature = "hydrate"))]
 mod code {
-    use super::{super::*, LazyPage};
+    use super::{super::*, LazyPart};
     use crate::components::whole::{Whole, WholeView};
 
-    pub(super) fn view(page: LazyPage) -> WholeView {
-        match page {
-            LazyPage::BenchmarkIndex => benchmark_index::BenchmarkIndex().whole(),
-            LazyPage::Diff => diff::Diff().whole(),
-            LazyPage::Pipeline => pipeline::Pipeline().whole(),
+    pub(super) fn view(part: LazyPart) -> WholeView {
+        match part {
+            LazyPart::BenchmarkIndex => benchmark_index::BenchmarkIndex().whole(),
+            LazyPart::Diff => diff::Diff().whole(),
+            LazyPart::Pipeline => pipeline::Pipeline().whole(),
+            LazyPart::Versions => versions::of_key(),
         }
     }
 }
@@ -74,7 +82,7 @@ mod code {
     };
     use wasm_bindgen_futures::JsFuture;
 
-    use super::{super::*, LazyPage};
+    use super::{super::*, LazyPart};
     use crate::components::whole::{Whole, WholeView, changing};
 
     type Make = fn() -> WholeView;
@@ -84,8 +92,8 @@ mod code {
     const AGAIN_AFTER_MS: i32 = 2_000;
 
     thread_local! {
-        /// What makes each page, once its code is there.
-        static MAKE: Cell<[Option<Make>; 3]> = const { Cell::new([None; 3]) };
+        /// What makes each part, once its code is there.
+        static MAKE: Cell<[Option<Make>; 4]> = const { Cell::new([None; 4]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
@@ -105,11 +113,17 @@ mod code {
         Ok(|| pipeline::Pipeline().whole())
     }
 
-    async fn load(page: LazyPage) -> Result<(), SplitLoaderError> {
+    #[wasm_split(versions_of_key, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn versions_of_key() -> Loaded {
+        Ok(versions::of_key)
+    }
+
+    async fn load(page: LazyPart) -> Result<(), SplitLoaderError> {
         let make = match page {
-            LazyPage::BenchmarkIndex => benchmark_index().await?,
-            LazyPage::Diff => diff_page().await?,
-            LazyPage::Pipeline => pipeline().await?,
+            LazyPart::BenchmarkIndex => benchmark_index().await?,
+            LazyPart::Diff => diff_page().await?,
+            LazyPart::Pipeline => pipeline().await?,
+            LazyPart::Versions => versions_of_key().await?,
         };
         let mut all = MAKE.get();
         all[page as usize] = Some(make);
@@ -120,9 +134,12 @@ mod code {
     /// Loads the code of the page that is shown if it has some. To be waited for before the page is taken over; until the
     /// server can be reached it is left as the server wrote it.
     pub async fn load_code_of_page() {
-        let Some(page) = LazyPage::at(&window().location().pathname().unwrap_or_default()) else { return };
-        while load(page).await.is_err() {
-            wait(AGAIN_AFTER_MS).await;
+        let location = window().location();
+        let (path, query) = (location.pathname().unwrap_or_default(), location.search().unwrap_or_default());
+        for part in LazyPart::of_page(&path, &query) {
+            while load(part).await.is_err() {
+                wait(AGAIN_AFTER_MS).await;
+            }
         }
     }
 
@@ -134,8 +151,8 @@ mod code {
         let _ = JsFuture::from(later).await;
     }
 
-    pub(super) fn view(page: LazyPage) -> WholeView {
-        let made = move || MAKE.get()[page as usize].map(|make| make());
+    pub(super) fn view(part: LazyPart) -> WholeView {
+        let made = move || MAKE.get()[part as usize].map(|make| make());
         if let Some(view) = made() {
             return view;
         }
@@ -143,7 +160,7 @@ mod code {
         let fetch = move || {
             arrived.set(None);
             spawn_local(async move {
-                let loaded = load(page).await.is_ok();
+                let loaded = load(part).await.is_ok();
                 // The reader may be somewhere else by now.
                 arrived.try_set(Some(loaded));
             });
@@ -154,7 +171,7 @@ mod code {
             Some(true) => made().unwrap_or_else(|| ().whole()),
             Some(false) => view! {
                 <p class="notice" role="alert">
-                    "This page could not be loaded: the server could not be reached. "
+                    "This part of the page could not be loaded: the server could not be reached. "
                     <button type="button" on:click=move |_| fetch()>
                         "Try again"
                     </button>
@@ -171,9 +188,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_with_code_of_their_own_are_known_by_their_address() {
-        assert_eq!(LazyPage::at("/dashboards/pipeline/"), Some(LazyPage::Pipeline));
-        assert_eq!(LazyPage::at("/dashboards/market"), None);
-        assert_eq!(LazyPage::at("/"), None);
+    fn what_a_page_loads_is_known_by_its_address() {
+        let of = |path, query| LazyPart::of_page(path, query).collect::<Vec<_>>();
+        assert_eq!(of("/dashboards/pipeline/", ""), [LazyPart::Pipeline]);
+        assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
+        assert_eq!(of("/dashboards/market", "only=versions:a"), []);
+        assert_eq!(of("/", ""), []);
     }
 }

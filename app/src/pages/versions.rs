@@ -6,6 +6,7 @@ use std::{fmt::Write, sync::Arc};
 use leptos::prelude::*;
 use model::{DatasetDefinition, DatasetSummary};
 
+use super::lazy::LazyPart;
 use crate::{
     arrow::Table,
     charts::{Channel, ChartSpec, Data, Mark, ValueFormat},
@@ -14,7 +15,7 @@ use crate::{
         data_grid::{DataGrid, GridColumn, GridData},
         dialog::Dialog,
         tile::TileFrame,
-        whole::Whole,
+        whole::{Whole, WholeView},
     },
     dashboards::{Filter, FilterValue, Filters},
     queries::{
@@ -32,7 +33,7 @@ use crate::{
 const VERSIONS_MOST: usize = 2_000;
 
 /// The address parameter with the key whose versions are shown: `prices:GALD`.
-const PARAMETER: &str = "versions";
+pub const PARAMETER: &str = "versions";
 
 /// Where versions are shown: under a page's snapshot, with the key in its address.
 #[derive(Clone, Copy)]
@@ -73,7 +74,8 @@ pub fn VersionsDialog(versions: Versions, list: DatasetList) -> impl IntoView {
         let (Some(key), Some(dataset)) = (key.get(), dataset.get()) else {
             return view! { <p class="quiet">"There is no such dataset."</p> }.whole();
         };
-        view! { <OfKey page=versions.page key dataset /> }.whole()
+        provide_context(Chosen { page: versions.page, key, dataset });
+        LazyPart::Versions.view()
     };
     view! {
         <Dialog class="versions" label="Versions" testid="versions" open>
@@ -86,8 +88,17 @@ pub fn VersionsDialog(versions: Versions, list: DatasetList) -> impl IntoView {
     .whole()
 }
 
-#[component]
-fn OfKey(page: PageRead, key: Filter, dataset: DatasetSummary) -> impl IntoView {
+/// Whose versions are shown.
+#[derive(Clone)]
+struct Chosen {
+    page: PageRead,
+    key: Filter,
+    dataset: DatasetSummary,
+}
+
+/// The versions of the key that the dialog provides.
+pub fn of_key() -> WholeView {
+    let Chosen { page, key, dataset } = expect_context();
     let definition = Arc::new(dataset.definition.clone());
     let columns: Vec<String> = definition.value_columns().map(|column| column.name.clone()).collect();
     let shown = RwSignal::new(columns.first().cloned().unwrap_or_default());

@@ -172,22 +172,29 @@ struct Problem {
 
 /// Asks the lake. The error is a sentence for the user: what the server said, or that it could not be reached.
 pub async fn ask(request: &Request) -> Result<Answer, String> {
-    let request = match request.address() {
-        Some(address) => HttpRequest::get(&address).header("Accept", ARROW_STREAM).build(),
-        None => {
-            let body = serde_json::to_string(request).map_err(|error| error.to_string())?;
-            let post = HttpRequest::post(SQL_ADDRESS).header("Content-Type", "application/json");
-            post.header("Accept", ARROW_STREAM).body(body)
-        }
-    };
-    let response = request.map_err(unreachable)?.send().await.map_err(unreachable)?;
+    let kept = request.address().map(|address| HttpRequest::get(&address));
+    if let Some(get) = kept
+        && let Ok(response) = get.header("Accept", ARROW_STREAM).send().await
+        && let Ok(answer) = answer_of(response).await
+    {
+        return answer;
+    }
+    // A browser may fail at what it wanted to keep, such as an answer of many megabytes. What it does not keep comes through.
+    let body = serde_json::to_string(request).map_err(|error| error.to_string())?;
+    let post = HttpRequest::post(SQL_ADDRESS).header("Content-Type", "application/json");
+    let post = post.header("Accept", ARROW_STREAM).body(body).map_err(unreachable)?;
+    answer_of(post.send().await.map_err(unreachable)?).await?
+}
+
+/// What the server answered. Fails where the answer did not arrive whole.
+async fn answer_of(response: Response) -> Result<Result<Answer, String>, String> {
     if !response.ok() {
-        return Err(refusal(&response).await);
+        return Ok(Err(refusal(&response).await));
     }
     let snapshot = response.headers().get("tidemark-snapshot");
     let buffer = arrived(response).await?;
-    let table = browser::timed("tidemark:decode", || Table::decode(js_sys::Uint8Array::new(&buffer).to_vec()))?;
-    Ok(Answer { table: Arc::new(table), snapshot })
+    let table = browser::timed("tidemark:decode", || Table::decode(js_sys::Uint8Array::new(&buffer).to_vec()));
+    Ok(table.map(|table| Answer { table: Arc::new(table), snapshot }))
 }
 
 /// Fetches a JSON document of this server, as text; `None` where there is none at that address.

@@ -12,6 +12,7 @@ use crate::{
     arrow::Table,
     live::{Connection, Live},
     queries::client::{self, About, Request},
+    state::coordinates::Known,
 };
 
 /// How a tile stands.
@@ -124,6 +125,8 @@ pub struct TileStatus {
     pub phase: RwSignal<Phase>,
     /// Counts up to read again by hand.
     pub retries: RwSignal<u32>,
+    /// What is shown was read at this known time, under the commit of this moment, in microseconds.
+    pub read: RwSignal<Option<(Known, i64)>>,
 }
 
 type Apply = Box<dyn Fn(&Arc<Table>, &About) -> Result<Phase, String> + Send + Sync>;
@@ -164,7 +167,8 @@ pub fn use_tile<T: Send + Sync + 'static>(
 }
 
 fn read_into(page: Option<PageRead>, wanted: Memo<Option<Request>>, apply: Apply) -> TileStatus {
-    let status = TileStatus { phase: RwSignal::new(Phase::Loading), retries: RwSignal::new(0) };
+    let status =
+        TileStatus { phase: RwSignal::new(Phase::Loading), retries: RwSignal::new(0), read: RwSignal::new(None) };
     let reader = Reader {
         status,
         wanted,
@@ -198,9 +202,12 @@ impl Reader {
         }
         let Some(request) = self.wanted.get_untracked() else { return };
         self.reading.set_value(true);
-        self.retried.set_value(self.status.retries.get_untracked());
+        let retries = self.status.retries.get_untracked();
+        let by_hand = self.retried.get_value() != retries;
+        self.retried.set_value(retries);
         let same = self.last.with_value(|last| last.as_ref().is_some_and(|last| same_question(last, &request)));
-        if !same || self.status.phase.with_untracked(|phase| matches!(phase, Phase::Error(_))) {
+        // What failed is asked again with every commit; that is no news before it succeeds.
+        if !same || by_hand {
             self.last.set_value(Some(request.clone()));
             self.set_phase(Phase::Loading);
         }
@@ -223,6 +230,8 @@ impl Reader {
         let coordinates_moved = outdated
             && self.wanted.try_get_untracked().flatten().is_some_and(|wanted| !same_question(&wanted, request));
         let phase = answer.and_then(|answer| {
+            let token = answer.snapshot.as_deref().and_then(|token| token.parse::<SnapshotToken>().ok());
+            self.status.read.try_set(token.map(|token| (request.about.known, token.system_time.micros())));
             if let Some(page) = self.page {
                 page.adopt(answer.snapshot);
             }

@@ -335,6 +335,8 @@ impl Parts {
             "Enter" => {
                 let row = active.and_then(|place| self.rows.with_untracked(|rows| rows.get(place).copied()));
                 let row = row.zip(self.data.get_untracked()).map(|(row, data)| data.answer_row(row as usize));
+                // What opens may take the focus, and the key that opened it is not meant for it.
+                event.prevent_default();
                 return row.map_or((), |row| self.choose(row));
             }
             _ => return,

@@ -142,11 +142,13 @@ fn Tiles(dashboard: Arc<Dashboard>, datasets: Vec<DatasetSummary>, problem: Opti
     .whole()
 }
 
-/// The range in microseconds. *All* has to have ends somewhere: well before anything was known, and a month from today.
+/// The range in microseconds. What is open ends with today, but *all* has to have ends somewhere: well before anything was
+/// known, and a month from today.
 fn range_of(days: Days, first_known: Option<i64>, today: i64) -> (i64, i64) {
     let first = time::day_of(first_known.unwrap_or(today * DAY_MICROS)) - DAYS_BEFORE_FIRST;
     let from = days.from.unwrap_or(first);
-    let to = days.to.map_or((today + DAYS_AHEAD).max(from), |to| to) + 1;
+    let ahead = if days.from.is_none() { DAYS_AHEAD } else { 0 };
+    let to = days.to.unwrap_or((today + ahead).max(from)) + 1;
     (from * DAY_MICROS, to * DAY_MICROS)
 }
 
@@ -169,7 +171,7 @@ mod tests {
     fn a_range_is_half_open_and_all_of_time_has_ends() {
         let days = |from, to| Days { from, to };
         assert_eq!(range_of(days(Some(10), Some(20)), None, 100), (10 * DAY_MICROS, 21 * DAY_MICROS));
-        assert_eq!(range_of(days(Some(10), None), None, 100), (10 * DAY_MICROS, 132 * DAY_MICROS));
-        assert_eq!(range_of(days(None, None), Some(1_000 * DAY_MICROS), 1_300).0, 600 * DAY_MICROS);
+        assert_eq!(range_of(days(Some(10), None), None, 100), (10 * DAY_MICROS, 101 * DAY_MICROS));
+        assert_eq!(range_of(days(None, None), Some(1_000 * DAY_MICROS), 1_300), (600 * DAY_MICROS, 1_332 * DAY_MICROS));
     }
 }
