@@ -14,3 +14,6 @@ export const chromiumOptions: LaunchOptions = {
     "--disable-sync",
   ],
 };
+
+/** To be run in pages first where scripts are run by tsx: it gives functions their names by this, which a page lacks. */
+export const namesOfFunctions = { content: "globalThis.__name ??= (f) => f" };

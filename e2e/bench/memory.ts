@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "@playwright/test";
-import { chromiumOptions } from "../chromium";
+import { chromiumOptions, namesOfFunctions } from "../chromium";
 import { startDemo } from "../server";
 
 const COMMITS = Number(process.env.COMMITS ?? 3_600);
@@ -16,6 +16,7 @@ const server = await startDemo(["--config", settings, "--demo-rate", "400"]);
 const browser = await chromium.launch(chromiumOptions);
 try {
   const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
+  await page.addInitScript(namesOfFunctions);
   const session = await page.context().newCDPSession(page);
   const epoch = async (): Promise<number> => Number(await page.getByTestId("live-status").getAttribute("data-epoch"));
   const memory = async (): Promise<{ heap: number; wasm: number; nodes: number }> => {

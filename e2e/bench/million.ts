@@ -1,16 +1,16 @@
 // From the bytes of an Arrow stream of a million rows to a drawn line: Tidemark's page beside apache-arrow (npm) decoding and
 // uPlot (npm) drawing the same bytes, in the same browser.   npm run bench:million
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "@playwright/test";
 import type { Page } from "@playwright/test";
-import { chromiumOptions } from "../chromium";
+import { chromiumOptions, namesOfFunctions } from "../chromium";
 import { startDemo } from "../server";
 
 const RUNS = Number(process.env.RUNS ?? 7);
-const require = createRequire(import.meta.url);
-const packageFile = (name: string, file: string) => join(dirname(require.resolve(`${name}/package.json`)), file);
+const packages = join(fileURLToPath(import.meta.url), "../../node_modules");
+const packageFile = (name: string, file: string) => join(packages, name, file);
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
 const SQL =
@@ -66,6 +66,7 @@ const server = await startDemo();
 const browser = await chromium.launch(chromiumOptions);
 try {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, bypassCSP: true });
+  await context.addInitScript(namesOfFunctions);
   const page = await context.newPage();
   const ours: Record<string, number>[] = [];
   const theirs: { decode: number; draw: number }[] = [];

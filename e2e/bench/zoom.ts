@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "@playwright/test";
-import { chromiumOptions } from "../chromium";
+import { chromiumOptions, namesOfFunctions } from "../chromium";
 import { startDemo } from "../server";
 
 const SECONDS = Number(process.env.SECONDS ?? 10);
@@ -12,6 +12,7 @@ const server = await startDemo(["--dashboards", dashboards]);
 const browser = await chromium.launch(chromiumOptions);
 try {
   const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
+  await page.addInitScript(namesOfFunctions);
   let answers = 0;
   page.on("response", (response) => {
     if (response.url().includes("/api/v1/sql") && response.ok()) answers += 1;
