@@ -100,18 +100,32 @@ pub fn hydrate() {
 pub fn with_datasets(
     page: impl Fn(Vec<DatasetSummary>, Option<String>) -> WholeView + Send + Sync + 'static,
 ) -> WholeView {
-    with_datasets_of(Arc::new(page))
+    once_read(None, Arc::new(move |_, datasets, problem| page(datasets, problem)))
 }
 
-type Page = Arc<dyn Fn(Vec<DatasetSummary>, Option<String>) -> WholeView + Send + Sync>;
+/// The same for a page that needs something else of the server beside the list.
+pub fn with_datasets_and(
+    other: Resource<Text>,
+    page: impl Fn(Text, Vec<DatasetSummary>, Option<String>) -> WholeView + Send + Sync + 'static,
+) -> WholeView {
+    once_read(Some(other), Arc::new(page))
+}
 
-fn with_datasets_of(page: Page) -> WholeView {
+/// A document of the server, if there is one, or why it could not be read.
+pub type Text = Result<Option<String>, String>;
+type Page = Arc<dyn Fn(Text, Vec<DatasetSummary>, Option<String>) -> WholeView + Send + Sync>;
+
+fn once_read(other: Option<Resource<Text>>, page: Page) -> WholeView {
     let datasets = use_context::<Datasets>();
     view! {
         <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>
             {move || {
                 let page = page.clone();
                 Suspend::new(async move {
+                    let other = match other {
+                        Some(other) => other.await,
+                        None => Ok(None),
+                    };
                     let read = match datasets {
                         Some(datasets) => datasets.await,
                         None => Ok(Vec::new()),
@@ -120,7 +134,7 @@ fn with_datasets_of(page: Page) -> WholeView {
                     // Inside what is waited for: while that was awaited again, the old page would go on without its values.
                     move || {
                         track_style();
-                        page(datasets.clone(), problem.clone())
+                        page(other.clone(), datasets.clone(), problem.clone())
                     }
                 })
             }}

@@ -35,18 +35,24 @@ try {
   const end = Date.now() + SECONDS * 1000;
   await page.mouse.move(x, y);
   for (let turn = 0; Date.now() < end; turn += 1) {
-    // In for a while, sideways for a while, out again.
+    // In for a while (the wheel with Control), sideways for a while (a drag with Shift), out again.
     const phase = turn % 60;
-    if (phase < 20) await page.mouse.wheel(0, -60);
-    else if (phase < 40) {
-      if (phase === 20) await page.mouse.down();
-      await page.mouse.move(x - (phase - 20) * 12, y);
-      if (phase === 39) await page.mouse.up();
-    } else {
-      if (phase === 40) await page.mouse.move(x, y);
-      await page.mouse.wheel(0, 60);
+    if (phase === 0) await page.keyboard.down("Control");
+    if (phase === 20) {
+      await page.keyboard.up("Control");
+      await page.keyboard.down("Shift");
+      await page.mouse.down();
     }
-    await page.waitForTimeout(16);
+    if (phase === 40) {
+      await page.mouse.up();
+      await page.keyboard.up("Shift");
+      await page.mouse.move(x, y);
+      await page.keyboard.down("Control");
+    }
+    if (phase >= 20 && phase < 40) await page.mouse.move(x - (phase - 20) * 12, y);
+    else await page.mouse.wheel(0, phase < 20 ? -60 : 60);
+    if (phase === 59) await page.keyboard.up("Control");
+    await page.waitForTimeout(8);
   }
   const frames = await page.evaluate(() => (window as unknown as { frames: number[] }).frames);
   const gaps = frames.slice(1).map((at, index) => at - frames[index]!);

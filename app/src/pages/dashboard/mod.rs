@@ -26,7 +26,7 @@ use crate::{
         versions::{Versions, VersionsDialog},
     },
     queries::dashboards::definition,
-    root::with_datasets,
+    root::{Text, with_datasets_and},
     state::{
         address::Address,
         coordinates::{Coordinates, Days, Effective, Known, KnownChoice},
@@ -60,36 +60,26 @@ pub(super) struct Context {
 #[component]
 pub fn DashboardPage() -> impl IntoView {
     let params = use_params_map();
-    let name = move || params.with(|params| params.get("dashboard")).unwrap_or_default();
-    let read = Resource::new_blocking(name, definition);
-    view! {
-        <Suspense fallback=|| view! { <p class="quiet" role="status">"Loading"</p> }>
-            {move || Suspend::new(async move { of_definition(read.await) })}
-        </Suspense>
-    }
-    .whole()
+    // Once more after the page is left, when its parameters are gone already: then the name stays what it was.
+    let first = params.with_untracked(|params| params.get("dashboard")).unwrap_or_default();
+    let name = move || params.try_with(|params| params.get("dashboard")).flatten().unwrap_or_else(|| first.clone());
+    with_datasets_and(Resource::new_blocking(name, definition), of_definition)
 }
 
-fn of_definition(read: Result<Option<String>, String>) -> WholeView {
+fn of_definition(read: Text, datasets: Vec<DatasetSummary>, problem: Option<String>) -> WholeView {
     let parsed = read.and_then(|text| {
         let parse = |text: String| serde_json::from_str::<Dashboard>(&text);
         text.map(parse).transpose().map_err(|error| format!("The definition of this dashboard is not right: {error}."))
     });
     match parsed {
-        Ok(Some(dashboard)) => {
-            let dashboard = Arc::new(dashboard);
-            with_datasets(move |datasets, problem| {
-                let dashboard = dashboard.clone();
-                view! { <Tiles dashboard datasets problem /> }.whole()
-            })
-        }
+        Ok(Some(dashboard)) => view! { <Tiles dashboard datasets problem /> }.whole(),
         Ok(None) => view! { <NotFound /> }.whole(),
         Err(reason) => view! { <p class="notice" role="alert">{reason}</p> }.whole(),
     }
 }
 
 #[component]
-fn Tiles(dashboard: Arc<Dashboard>, datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl IntoView {
+fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl IntoView {
     let live = expect_context::<Live>();
     let address = Address::of_page();
     SharedCrosshair::provide();
@@ -120,7 +110,7 @@ fn Tiles(dashboard: Arc<Dashboard>, datasets: Vec<DatasetSummary>, problem: Opti
     });
     let return_to_now = Callback::new(move |()| set_known.run((KnownChoice::NOW, Gesture::Choice)));
     let facts = Signal::derive(move || first.get().map(|first| (time::day_of(first), today.get())));
-    let busy = Signal::derive(move || context.busy.get() > 0);
+    let busy = Signal::derive(move || context.busy.try_get().unwrap_or_default() > 0);
     let tiles = dashboard.tiles.iter().map(|definition| tile(Arc::new(definition.clone()), context)).collect_view();
     let description = dashboard.description.clone();
     view! {

@@ -136,7 +136,6 @@ fn count_as_busy(context: Context, read: Tile<TilePicture>) {
         }
     };
     Effect::new(move |_| count(read.status.phase.with(|phase| *phase == Phase::Loading)));
-    on_cleanup(move || count(false));
 }
 
 fn picture_view(
