@@ -96,15 +96,16 @@ impl Collector {
     }
 }
 
-/// Where a row is kept: chunk and row in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a row is kept: chunk and row in it. Later rows are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) chunk: u32,
     pub(crate) row: u32,
 }
 
 impl Place {
-    fn pair(self) -> (usize, usize) {
+    /// As interleaving takes it.
+    pub(crate) fn pair(self) -> (usize, usize) {
         (self.chunk as usize, self.row as usize)
     }
 }

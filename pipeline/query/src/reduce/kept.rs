@@ -8,7 +8,7 @@ use datafusion::{
     common::{Result, utils::memory::get_record_batch_memory_size},
 };
 
-use crate::rows::OUTPUT_ROWS;
+use crate::rows::{OUTPUT_ROWS, Place};
 
 use super::Batches;
 
@@ -18,19 +18,6 @@ const SPARSE: usize = 4;
 const ROWS_PER_USE: usize = 2;
 const ROWS_IN_ANY_CASE: usize = 1 << 14;
 const MOST_CHUNKS: usize = 1 << 12;
-
-/// Where a row is kept. Later rows are greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) chunk: u32,
-    pub(crate) row: u32,
-}
-
-impl Place {
-    fn pair(self) -> (usize, usize) {
-        (self.chunk as usize, self.row as usize)
-    }
-}
 
 /// Batches of which some rows are in use.
 #[derive(Default)]

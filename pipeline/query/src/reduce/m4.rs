@@ -14,12 +14,12 @@ use datafusion::{
     execution::memory_pool::MemoryReservation,
 };
 
-use crate::{Error, ErrorKind, error::external};
+use crate::{Error, ErrorKind, error::external, rows::Place};
 
 use super::{
     Batches, Fold, MOST_SERIES,
     groups::Groups,
-    kept::{Kept, Place},
+    kept::Kept,
     numbers::{Column, Kind, Number},
     scale::{Bucket, Chain, DecimalSteps, Scale},
     slots::{self, Slots},

@@ -1,6 +1,6 @@
 //! M4.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::{
     arrow::{
@@ -269,17 +269,14 @@ fn memory_is_bounded_by_what_is_drawn() {
     assert!(error.message().contains("more than 10000 series by 'series'"), "{error}");
 }
 
-/// Prints how long ten million rows take. Run with `--ignored --nocapture`.
 #[test]
-#[ignore = "measures, and asserts nothing about time"]
-#[allow(clippy::print_stdout)]
-fn ten_million_rows() {
-    let rows: i64 = 10_000_000;
+fn however_many_rows_come_and_in_whatever_order_a_few_for_each_stretch_are_kept() {
+    let rows: i64 = 200_000;
     let spread = |row: i64| row.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17).rem_euclid(rows);
-    for (order, series) in [("sorted", 1), ("spread", 1), ("sorted", 20)] {
+    for (in_order, series) in [(true, 1), (false, 1), (true, 20)] {
         let part = |start: i64| {
             let part = start..rows.min(start + 8_192);
-            let time = |row: i64| if order == "sorted" { row } else { spread(row) };
+            let time = |row: i64| if in_order { row } else { spread(row) };
             let x: TimestampMicrosecondArray = part.clone().map(|row| Some(time(row) * 250_000)).collect();
             let y: Float64Array = part.clone().map(|row| Some(spread(row) as f64 / 7.0)).collect();
             let name: StringArray = part.map(|row| Some(format!("series {}", row % series))).collect();
@@ -289,10 +286,8 @@ fn ten_million_rows() {
         let by = if series > 1 { names(&["series"]) } else { Vec::new() };
         let reduction = Reduction::M4 { x: "x".to_owned(), y: names(&["y"]), by, columns: 1_200 };
         let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
-        let started = Instant::now();
         let (_, batches) = fold(&reduction, parts[0].schema(), parts.iter().cloned(), &pool).unwrap();
         let given: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        println!("{order}, {series} series: {rows} rows to {given} in {:?}", started.elapsed());
-        assert!(given < 6_000 * series as usize);
+        assert!(given < 6_000 * series as usize, "{given} rows of {series} series");
     }
 }
