@@ -84,6 +84,21 @@ pub struct Spot {
     pub y: f64,
 }
 
+/// Rows of one series, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run<'a> {
+    /// The series they belong to.
+    pub(super) series: usize,
+    /// The row of the answer that is the first of them.
+    pub(super) first_row: usize,
+    /// Their places along x; NaN where a row has none.
+    pub(super) xs: &'a [f64],
+    /// Their values; NaN for null.
+    pub(super) ys: &'a [f64],
+    /// Whether every row has an x, none before the one before it.
+    pub(super) sorted: bool,
+}
+
 impl Data {
     /// Binds an answer. Fails with a sentence where a column is missing or of a type that cannot be drawn so.
     pub fn new(spec: Arc<ChartSpec>, table: Arc<Table>) -> Result<Data, String> {
@@ -109,18 +124,27 @@ impl Data {
         let mut x = Span::default();
         let mut y: Vec<Span> = vec![Span::default(); self.y.len()];
         let mut seen: Vec<Seen> = vec![Seen::default(); self.series.len()];
-        let by_series = self.series_of_row.is_some();
-        self.visit(|spot| {
-            x.take(spot.x);
-            if !spot.y.is_finite() {
-                return;
-            }
-            y[if by_series { 0 } else { spot.series }].take(spot.y);
+        let in_runs = self.visit_runs(|run| {
+            let mut here = Seen::default();
+            let span = here.take_run(&run);
+            x.take(span.low);
+            x.take(span.high);
+            y[run.series].take(here.low.0);
+            y[run.series].take(here.high.0);
             // High, low and close of a candlestick belong to the series of its open.
-            if let Some(seen) = seen.get_mut(spot.series) {
-                seen.take(&spot);
+            if let Some(seen) = seen.get_mut(run.series) {
+                seen.append(&here);
             }
         });
+        if !in_runs {
+            self.visit(|spot| {
+                x.take(spot.x);
+                if spot.y.is_finite() {
+                    y[0].take(spot.y);
+                    seen[spot.series].take(&spot);
+                }
+            });
+        }
         self.x.take_ends(&self.table, &mut x);
         for (places, span) in self.y.iter().zip(&mut y) {
             places.take_ends(&self.table, span);
@@ -132,6 +156,27 @@ impl Data {
         for (series, seen) in self.series.iter_mut().zip(seen) {
             seen.into_info(series);
         }
+    }
+
+    /// Goes through all rows batch by batch, where each column is a series: loops over what lies side by side are several times
+    /// as quick as a call for each row. False, and none is met, where a column tells series apart.
+    pub(super) fn visit_runs(&self, mut each: impl FnMut(Run<'_>)) -> bool {
+        if self.series_of_row.is_some() {
+            return false;
+        }
+        let (mut xs, mut ys) = (Vec::new(), Vec::new());
+        for batch in 0..self.table.batches() {
+            let first_row = self.table.batch_start(batch);
+            self.x.read(&self.table, batch, &mut xs);
+            let sorted = xs.first().is_none_or(|x| x.is_finite())
+                && xs.last().is_none_or(|x| x.is_finite())
+                && xs.windows(2).all(|pair| pair[0] <= pair[1]);
+            for (series, places) in self.y.iter().enumerate() {
+                places.read(&self.table, batch, &mut ys);
+                each(Run { series, first_row, xs: &xs, ys: &ys, sorted });
+            }
+        }
+        true
     }
 
     /// Goes through all rows that have an x, batch by batch. A row is met once for each series it belongs to.
@@ -463,6 +508,66 @@ impl Seen {
         }
         if spot.y > self.high.0 {
             self.high = (spot.y, spot.row);
+        }
+    }
+
+    /// Takes the rows of a run; gives what they span along x, values or none.
+    fn take_run(&mut self, run: &Run<'_>) -> Span {
+        let mut span = Span::default();
+        if !run.sorted {
+            for ((at, &x), &y) in run.xs.iter().enumerate().zip(run.ys) {
+                span.take(x);
+                if x.is_finite() && y.is_finite() {
+                    self.take(&Spot { series: run.series, row: run.first_row + at, x, y });
+                }
+            }
+            return span;
+        }
+        let finite = |y: &f64| y.is_finite();
+        if let (Some(first), Some(last)) = (run.xs.first(), run.xs.last()) {
+            span = Span { low: *first, high: *last };
+        }
+        let (Some(first), Some(last)) = (run.ys.iter().position(finite), run.ys.iter().rposition(finite)) else {
+            return span;
+        };
+        let (mut points, mut low, mut high) = (0, self.low, self.high);
+        for (at, &y) in run.ys.iter().enumerate() {
+            if y.is_finite() {
+                points += 1;
+                if y < low.0 {
+                    low = (y, run.first_row + at);
+                }
+                if y > high.0 {
+                    high = (y, run.first_row + at);
+                }
+            }
+        }
+        // Of rows at the first x the first counts, of those at the last the last.
+        self.first = (run.xs[first], run.first_row + first);
+        self.last = (run.xs[last], run.first_row + last);
+        (self.points, self.low, self.high, self.before) = (points, low, high, run.xs[last]);
+        span
+    }
+
+    /// Takes what was seen of the rows behind these.
+    fn append(&mut self, next: &Seen) {
+        if next.points == 0 {
+            return;
+        }
+        self.points += next.points;
+        self.sorted &= next.sorted && self.before <= next.first.0;
+        self.before = next.before;
+        if next.first.0 < self.first.0 {
+            self.first = next.first;
+        }
+        if next.last.0 >= self.last.0 {
+            self.last = next.last;
+        }
+        if next.low.0 < self.low.0 {
+            self.low = next.low;
+        }
+        if next.high.0 > self.high.0 {
+            self.high = next.high;
         }
     }
 

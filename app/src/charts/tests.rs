@@ -354,6 +354,40 @@ proptest! {
         prop_assert!(rising(&scene.layout.x_ticks) && rising(&scene.layout.y_ticks));
     }
 
+    /// Columns that are series are met in runs, series told apart by a column row by row.
+    #[test]
+    fn rows_in_runs_are_drawn_as_rows_one_by_one(
+        rows in prop::collection::vec((0_i64..3_000, prop::option::weighted(0.9, -10.0_f64..10.0)), 1..600),
+        in_order in any::<bool>(),
+        window in prop::option::of((0.0_f64..1.0, 0.01_f64..1.0)),
+    ) {
+        let mut rows = rows;
+        if in_order {
+            rows.sort_by_key(|row| row.0);
+        }
+        let odd = |(at, value): &(i64, Option<f64>)| match at % 97 {
+            0 => Some(f64::NAN),
+            1 => Some(f64::INFINITY),
+            _ => *value,
+        };
+        let columns = || vec![
+            ("t", times(rows.iter().map(|row| Some(row.0 * DAY)))),
+            ("v", numbers(rows.iter().map(odd))),
+            ("s", words(&vec!["v"; rows.len()])),
+        ];
+        let runs = data(line_spec(Mark::Line), table(columns()));
+        let one_by_one = data(ChartSpec { by: Some("s".to_owned()), ..line_spec(Mark::Line) }, table(columns()));
+        let seen = |data: &Data| data.series.iter().map(|s| (s.points, s.ends, s.extremes, s.sorted)).collect::<Vec<_>>();
+        prop_assert_eq!(seen(&runs), seen(&one_by_one));
+        let mut view = View::whole(240.0, 120.0);
+        if let Some(((from, to), (start, share))) = runs.x_bounds().zip(window) {
+            let from = from + (to - from) * start;
+            view.x = Some((from, from + (to - from).max(1.0) * share));
+        }
+        let told_of = |data: &Data| Scene::new(data, &view).map(|scene| told(&scene));
+        prop_assert_eq!(told_of(&runs), told_of(&one_by_one));
+    }
+
     #[test]
     fn no_extreme_is_lost_however_many_rows_share_a_pixel(values in prop::collection::vec(-1e6_f64..1e6, 2..4_000)) {
         let table = series_over_days(&values.iter().copied().map(Some).collect::<Vec<_>>());

@@ -5,6 +5,7 @@ use super::ink_of;
 use crate::{
     charts::{
         Data, Layout, Scale, View,
+        data::Run,
         scene::{Layer, Place},
     },
     order,
@@ -19,7 +20,10 @@ pub(super) fn lines(data: &Data, view: &View, layout: &Layout, ground: Option<f6
     let mut paths: Vec<Path> = data.series.iter().map(|_| Path::default()).collect();
     let place = Placer::new(layout);
     if data.series.iter().all(|series| series.sorted) {
-        data.visit(|spot| paths[spot.series].take(&place, spot.x, spot.y));
+        let in_runs = data.visit_runs(|run| paths[run.series].take_run(&place, &run));
+        if !in_runs {
+            data.visit(|spot| paths[spot.series].take(&place, spot.x, spot.y));
+        }
     } else {
         in_order(data, &place, &mut paths);
     }
@@ -132,6 +136,40 @@ struct Kept {
     last: (f64, f64),
 }
 
+impl Kept {
+    /// Takes rows of the same pixel column, in order.
+    fn take_values(&mut self, place: &Placer<'_>, xs: &[f64], ys: &[f64]) {
+        let (mut least, mut greatest) = ((self.least.1, None), (self.greatest.1, None));
+        for (at, &y) in ys.iter().enumerate() {
+            if y < least.0 {
+                least = (y, Some(at));
+            }
+            if y > greatest.0 {
+                greatest = (y, Some(at));
+            }
+        }
+        if let (y, Some(at)) = least {
+            self.least = (place.x(xs[at]), y);
+        }
+        if let (y, Some(at)) = greatest {
+            self.greatest = (place.x(xs[at]), y);
+        }
+        if let (Some(x), Some(y)) = (xs.last(), ys.last()) {
+            self.last = (place.x(*x), *y);
+        }
+    }
+}
+
+/// How many of these, which are in order, come before the first for which it does not hold. Quick where they are few.
+fn reach(xs: &[f64], holds: impl Fn(f64) -> bool) -> usize {
+    let mut step = 1;
+    while step < xs.len() && holds(xs[step]) {
+        step *= 2;
+    }
+    let (from, to) = (step / 2, step.min(xs.len()));
+    from + xs[from..to].partition_point(|x| holds(*x))
+}
+
 impl Path {
     fn take(&mut self, place: &Placer<'_>, x: f64, y: f64) {
         if self.ended {
@@ -177,6 +215,35 @@ impl Path {
                 self.column = column;
                 self.kept = Some(Kept { first: here, least: here, greatest: here, last: here });
             }
+        }
+    }
+
+    /// The same for rows one after the other. Of sorted ones those of a pixel column lie side by side: only their ends are
+    /// looked for, and their values looked through.
+    fn take_run(&mut self, place: &Placer<'_>, run: &Run<'_>) {
+        let (xs, ys) = (run.xs, run.ys);
+        let frame = place.layout.frame;
+        let direct = run.sorted && place.x.is_some() && place.y.is_some();
+        let mut at = 0;
+        while at < xs.len() && !self.ended {
+            self.take_with_x(place, xs[at], ys[at]);
+            at += 1;
+            let Some(column) = self.kept.map(|_| self.column).filter(|_| direct) else { continue };
+            let next_column = frame.left + (column + 1) as f64;
+            let right = next_column.min(frame.left + frame.width);
+            let end = at + reach(&xs[at..], |x| place.x(x) < right);
+            let end = at + ys[at..end].iter().take_while(|y| y.is_finite()).count();
+            if let Some(kept) = &mut self.kept {
+                kept.take_values(place, &xs[at..end], &ys[at..end]);
+                at = end;
+            }
+        }
+    }
+
+    /// Rows without a place are none.
+    fn take_with_x(&mut self, place: &Placer<'_>, x: f64, y: f64) {
+        if x.is_finite() {
+            self.take(place, x, y);
         }
     }
 
