@@ -100,6 +100,9 @@ pub(crate) async fn run(shared: &Shared, commit: EpochCommit) -> Result<EpochRec
             return Err(error);
         }
     }
+    if commit.datasets.iter().any(|dataset| !dataset.files.is_empty()) {
+        shared.progress.committed();
+    }
     let dropped = advance(shared, &state, &commit, prepared);
     tokio::task::spawn_blocking(move || remove(&dropped));
     Ok(commit.record)

@@ -70,9 +70,9 @@ pub(crate) fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("create a folder", path, e))
 }
 
-/// Priority of background work, of 0 to 99: niceness 10 on Linux, which leaves it a tenth of what a busy thread of the
+/// Priority of background work, of 0 to 99: niceness 15 on Linux, which leaves it a thirtieth of what a busy thread of the
 /// pipeline gets.
-const BACKGROUND_PRIORITY: u8 = 21;
+const BACKGROUND_PRIORITY: u8 = 10;
 
 /// Runs long work of the background on a thread of its own, behind all others. A panic in it becomes an error.
 pub(crate) async fn on_own_thread<T: Send + 'static>(
