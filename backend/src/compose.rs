@@ -58,6 +58,7 @@ impl Parts {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // RocksDB's lock comes first: it keeps a second process away from the whole folder.
         let stream = EmbeddedStream::open(&data.join(backup::STREAM), clock).map_err(|e| cannot_open(data, e))?;
+        let stream = stream.keeping(settings.stream_kept_bytes);
         let state = RocksDbState::open(&data.join(backup::STATE), settings.state).map_err(|e| cannot_open(data, e))?;
         let objects = object_store();
         let options = LakeOptions { archive: settings.archive.clone(), objects: Some(objects.clone()) };

@@ -20,6 +20,7 @@ use crate::{
 /// Memory of all queries together unless the settings say otherwise.
 const QUERY_MEMORY_BYTES: usize = 2 << 30;
 /// How often upkeep looks whether something is due unless the settings say otherwise.
+const STREAM_KEPT_BYTES: u64 = 256 << 20;
 const UPKEEP_INTERVAL_SECS: u64 = 10;
 const UPKEEP_INTERVAL_SECS_MAX: u64 = 86_400;
 /// A hundred years.
@@ -88,6 +89,7 @@ struct SettingsFile {
     epoch_max_records: Option<u64>,
     epoch_max_bytes: Option<u64>,
     checkpoint_interval_secs: Option<u64>,
+    stream_kept_bytes: Option<u64>,
     state_block_cache_bytes: Option<usize>,
     state_write_buffer_bytes: Option<usize>,
     query_memory_bytes: Option<usize>,
@@ -118,6 +120,8 @@ pub struct Settings {
     pub query_memory_bytes: usize,
     /// How often upkeep looks whether something is due. Default 10 s; none where it does nothing by itself.
     pub upkeep_interval: Option<Duration>,
+    /// Bytes of committed records that the stream keeps, the newest.
+    pub stream_kept_bytes: u64,
     /// Where files of what is known no longer go, and when. Default: they stay.
     pub archive: Option<ArchiveOptions>,
     /// The demo feed, if wanted.
@@ -137,6 +141,7 @@ impl Settings {
             state: adapters::StateOptions::default(),
             query_memory_bytes: QUERY_MEMORY_BYTES,
             upkeep_interval: Some(Duration::from_secs(UPKEEP_INTERVAL_SECS)),
+            stream_kept_bytes: STREAM_KEPT_BYTES,
             archive: None,
             demo: None,
         }
@@ -202,6 +207,7 @@ impl Settings {
             },
             query_memory_bytes: file.query_memory_bytes.unwrap_or(QUERY_MEMORY_BYTES),
             upkeep_interval,
+            stream_kept_bytes: file.stream_kept_bytes.unwrap_or(STREAM_KEPT_BYTES),
             archive,
             demo,
         })

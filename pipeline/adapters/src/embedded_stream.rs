@@ -21,20 +21,20 @@ use engine::{
     Error, ErrorKind, Result,
     model::{Instant, key_encoding::write_varint},
     ports::{Clock, Cut, EpochLimits, Quarantined, Range, Retained, Source, SourceRecord, VisitRecord},
-    state_value::{key_group, partition_of, read_varint, take},
+    state_value::{read_varint, take},
 };
 use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::rocks::{self, io};
+use crate::{
+    retention::Retention,
+    rocks::{self, io},
+    stream_request::{Refused, Request, WAITING_KIB_MAX},
+};
 
 /// Partitions of a new stream.
 pub const PARTITIONS: u16 = 8;
-/// What may wait to be written, in KiB; then whoever appends waits.
-const WAITING_KIB_MAX: u32 = 256 << 10;
-/// What a request counts at least, so that there are never many.
-const REQUEST_KIB_MIN: u32 = 256;
 /// Bytes taken into one write.
 const WRITE_BYTES_MAX: usize = 32 << 20;
 
@@ -45,78 +45,6 @@ const META: &str = "meta";
 const NEXT_POSITION: &[u8] = b"next_position";
 const LAST_ARRIVAL: &[u8] = b"last_arrival";
 const RELEASED_UP_TO: &[u8] = b"released_up_to";
-
-/// Records of one request, sorted by partition, and what of it was refused.
-#[derive(Debug, Default)]
-pub struct Request {
-    chunks: BTreeMap<(u16, u32), Chunk>,
-    refused: Vec<Refused>,
-    seal: Option<u32>,
-    mark: bool,
-    counts: BTreeMap<u32, StreamCounts>,
-    records: u64,
-    bytes: u64,
-}
-
-#[derive(Debug, Default)]
-struct Chunk {
-    lines: u64,
-    bytes: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Refused {
-    dataset_id: u32,
-    line: u32,
-    reason: String,
-    raw: Vec<u8>,
-}
-
-impl Request {
-    /// A request of no records, whose position ends an epoch: what has to wait for the next epoch waits for this.
-    pub fn mark() -> Request {
-        Request { mark: true, ..Request::default() }
-    }
-
-    /// A request that seals a dataset's history import.
-    pub fn sealing(dataset_id: u32) -> Request {
-        Request { seal: Some(dataset_id), ..Request::default() }
-    }
-
-    /// Adds an accepted record: its line in the request (from 1), the hash of its (first) key, the events it makes.
-    pub fn accept(&mut self, dataset_id: u32, line: u32, key_hash: u64, events: u64, raw: &[u8]) {
-        let partition = partition_of(key_group(key_hash), PARTITIONS);
-        let chunk = self.chunks.entry((partition, dataset_id)).or_default();
-        chunk.lines += 1;
-        write_varint(&mut chunk.bytes, u64::from(line));
-        write_varint(&mut chunk.bytes, raw.len() as u64);
-        chunk.bytes.extend_from_slice(raw);
-        self.records += events;
-        self.bytes += raw.len() as u64;
-        self.counts.entry(dataset_id).or_default().received += events;
-    }
-
-    /// Adds a record that cannot be accepted; it goes to quarantine with the request.
-    pub fn refuse(&mut self, dataset_id: u32, line: u32, reason: String, raw: Vec<u8>) {
-        let counts = self.counts.entry(dataset_id).or_default();
-        counts.received += 1;
-        counts.refused += 1;
-        self.bytes += raw.len() as u64;
-        self.refused.push(Refused { dataset_id, line, reason, raw });
-    }
-
-    /// What it takes in memory, as it is counted while it waits.
-    fn kib(&self) -> u32 {
-        let refused: usize = self.refused.iter().map(|refused| refused.raw.len() + refused.reason.len()).sum();
-        let kib = (self.bytes + refused as u64) >> 10;
-        u32::try_from(kib).unwrap_or(u32::MAX).clamp(REQUEST_KIB_MIN, WAITING_KIB_MAX)
-    }
-
-    /// Whether it holds anything for the pipeline; what was refused alone is in quarantine once it is written.
-    pub fn has_content(&self) -> bool {
-        !self.chunks.is_empty() || self.seal.is_some() || self.mark
-    }
-}
 
 /// What the stream has counted of a dataset, ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +105,7 @@ pub struct EmbeddedStream {
     appends: Option<Sender<Waiting>>,
     room: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
+    retention: Mutex<Retention>,
 }
 
 impl Drop for EmbeddedStream {
@@ -197,6 +126,7 @@ struct Shared {
     last_position: Mutex<u64>,
     grown: Condvar,
     appended_records: AtomicU64,
+    appended_bytes: AtomicU64,
     counts: Mutex<BTreeMap<u32, StreamCounts>>,
 }
 
@@ -222,6 +152,7 @@ impl EmbeddedStream {
             last_position: Mutex::new(0),
             grown: Condvar::new(),
             appended_records: AtomicU64::new(0),
+            appended_bytes: AtomicU64::new(0),
             counts: Mutex::new(BTreeMap::new()),
         };
         shared.restore()?;
@@ -233,7 +164,14 @@ impl EmbeddedStream {
             .spawn(move || writing.write_all(&waiting))
             .map_err(|e| Error::new(ErrorKind::Io, "the stream's writer cannot be started").because(e))?;
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX as usize));
-        Ok(EmbeddedStream { shared, appends: Some(appends), room, writer: Some(writer) })
+        let retention = Mutex::new(Retention::new(*lock(&shared.last_position)));
+        Ok(EmbeddedStream { shared, appends: Some(appends), room, writer: Some(writer), retention })
+    }
+
+    /// Keeps about so many bytes of what is released, the newest, so that records can be looked at after they were committed.
+    pub fn keeping(self, kept_bytes: u64) -> EmbeddedStream {
+        lock(&self.retention).kept_bytes = kept_bytes;
+        self
     }
 
     /// Appends a request and returns once it is on disk. Waits when many others do.
@@ -253,12 +191,12 @@ impl EmbeddedStream {
 
     /// What the stream has counted, by dataset.
     pub fn counts(&self) -> BTreeMap<u32, StreamCounts> {
-        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.shared.counts).clone()
     }
 
     /// Position of the last request; 0 when there is none.
     pub fn last_position(&self) -> u64 {
-        *self.shared.last_position.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.shared.last_position)
     }
 
     /// Events behind a position.
@@ -313,10 +251,10 @@ impl Shared {
     fn restore(&self) -> Result<()> {
         let last = self.db.iterator_cf(self.family(INDEX)?, IteratorMode::End).next().transpose();
         if let Some((key, _)) = last.map_err(|e| io("the embedded stream cannot be read", e))? {
-            *self.last_position.lock().unwrap_or_else(PoisonError::into_inner) = position_of(&key)?;
+            *lock(&self.last_position) = position_of(&key)?;
         }
         let prefix = b"counts/";
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock(&self.counts);
         for entry in self.db.iterator_cf(self.family(META)?, IteratorMode::From(prefix, Direction::Forward)) {
             let (key, value) = entry.map_err(|e| io("the embedded stream cannot be read", e))?;
             let Some(id) = key.strip_prefix(prefix) else { break };
@@ -360,14 +298,15 @@ impl Shared {
         let mut position = self.meta_number(NEXT_POSITION)?.unwrap_or(1);
         let last_arrival = self.meta_number(LAST_ARRIVAL)?.map_or(i64::MIN, |micros| micros as i64);
         let arrival = self.clock.now().max(Instant(last_arrival));
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut counts = lock(&self.counts).clone();
         let mut appended = Vec::with_capacity(requests.len());
-        let (mut records, mut last_content) = (0, None);
+        let (mut records, mut bytes, mut last_content) = (0, 0, None);
         for request in requests {
             if request.has_content() {
                 last_content = Some(position);
             }
             records += request.records;
+            bytes += request.bytes;
             for (dataset_id, more) in &request.counts {
                 let total = counts.entry(*dataset_id).or_default();
                 total.received += more.received;
@@ -388,10 +327,11 @@ impl Shared {
         self.db
             .write_opt(batch, &options)
             .map_err(|e| io("the records cannot be written; nothing of the request was taken", e))?;
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        *lock(&self.counts) = counts;
         self.appended_records.fetch_add(records, Ordering::Relaxed);
+        self.appended_bytes.fetch_add(bytes, Ordering::Relaxed);
         if let Some(last) = last_content {
-            *self.last_position.lock().unwrap_or_else(PoisonError::into_inner) = last;
+            *lock(&self.last_position) = last;
             self.grown.notify_all();
         }
         Ok(appended)
@@ -447,7 +387,7 @@ impl Source for EmbeddedStream {
     }
 
     fn wait(&self, after: u64, timeout: Duration) -> bool {
-        let last = self.shared.last_position.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = lock(&self.shared.last_position);
         let waited = self.shared.grown.wait_timeout_while(last, timeout, |last| *last <= after);
         let (last, _) = waited.unwrap_or_else(PoisonError::into_inner);
         *last > after
@@ -513,6 +453,7 @@ impl Source for EmbeddedStream {
 
     fn release(&self, up_to: u64) -> Result<()> {
         let failed = |e| io("released records cannot be removed", e);
+        let up_to = lock(&self.retention).release(up_to, self.shared.appended_bytes.load(Ordering::Relaxed));
         if self.shared.released_up_to()? >= up_to {
             return Ok(());
         }
@@ -547,6 +488,11 @@ impl Source for EmbeddedStream {
         options.set_sync(true);
         self.shared.db.write_opt(batch, &options).map_err(|e| io("the quarantine cannot be written", e))
     }
+}
+
+/// Nothing that holds one of these locks can fail halfway.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn partition_name(partition: u16) -> String {

@@ -2,13 +2,16 @@
 
 pub mod embedded_stream;
 pub mod lake_sink;
+mod retention;
 mod rocks;
 pub mod rocksdb_state;
 pub mod s3;
+mod stream_request;
 pub mod system_clock;
 
-pub use embedded_stream::{Appended, EmbeddedStream, QuarantinedRecord, Request, StreamCounts};
+pub use embedded_stream::{Appended, EmbeddedStream, QuarantinedRecord, StreamCounts};
 pub use lake_sink::LakeSink;
 pub use rocksdb_state::{RocksDbState, StateOptions};
 pub use s3::S3Objects;
+pub use stream_request::Request;
 pub use system_clock::SystemClock;

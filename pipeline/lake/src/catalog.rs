@@ -205,6 +205,18 @@ impl Catalog {
         row.as_ref().map(epoch_record).transpose()
     }
 
+    /// The epoch with this system time, and the last position of the one before it.
+    pub(crate) async fn epoch_at(&self, system_time: Instant) -> Result<Option<(EpochRecord, u64)>> {
+        let rows =
+            sqlx::query("SELECT * FROM tidemark_epochs WHERE system_time <= ? ORDER BY system_time DESC LIMIT 2")
+                .bind(system_time.micros())
+                .fetch_all(&self.pool)
+                .await?;
+        let records = rows.iter().map(epoch_record).collect::<Result<Vec<EpochRecord>>>()?;
+        let before = records.get(1).map_or(0, |record| record.position);
+        Ok(records.into_iter().next().filter(|record| record.system_time == system_time).map(|record| (record, before)))
+    }
+
     /// The first epochs after one, ascending.
     pub(crate) async fn epochs_after(&self, epoch: u64, limit: u32) -> Result<Vec<EpochRecord>> {
         let rows = sqlx::query("SELECT * FROM tidemark_epochs WHERE epoch > ? ORDER BY epoch LIMIT ?")

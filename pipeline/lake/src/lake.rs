@@ -338,6 +338,11 @@ impl Lake {
         self.shared.announce.subscribe()
     }
 
+    /// The epoch with this system time, and the stream position behind which it begins.
+    pub async fn epoch_at(&self, system_time: Instant) -> Result<Option<(EpochRecord, u64)>> {
+        self.shared.catalog.epoch_at(system_time).await
+    }
+
     /// Up to `limit` epochs after one, ascending.
     pub async fn epochs_after(&self, epoch: u64, limit: u32) -> Result<Vec<EpochRecord>> {
         self.shared.catalog.epochs_after(epoch, limit).await
