@@ -44,6 +44,16 @@ pub(super) fn bit(bits: &[u8], row: usize) -> bool {
     bits.get(row / 8).is_some_and(|byte| byte & (1 << (row % 8)) != 0)
 }
 
+/// Bytes of a cell; 0 where cells have no width of their own.
+pub(super) fn width(kind: Kind) -> usize {
+    match kind {
+        Kind::Null | Kind::Bool | Kind::Text { .. } | Kind::TextView => 0,
+        Kind::Integer { bytes, .. } | Kind::Float { bytes } | Kind::Decimal { bytes, .. } => bytes,
+        Kind::Date => 4,
+        Kind::Instant { .. } => 8,
+    }
+}
+
 fn cell(values: &[u8], row: usize, bytes: usize) -> &[u8] {
     values.get(row * bytes..(row + 1) * bytes).unwrap_or_default()
 }
@@ -104,23 +114,14 @@ fn micros(value: i64, times: i64, per: i64) -> i64 {
     value.saturating_mul(times).div_euclid(per)
 }
 
-/// Adds the first `rows` cells as numbers for drawing. The loops are over cells of one width, so that they are quick.
+/// Adds the first `rows` cells as numbers for drawing.
 pub(super) fn numbers(kind: Kind, values: &[u8], rows: usize, into: &mut Vec<f64>) {
     match kind {
-        Kind::Float { bytes: 8 } => into.extend(fixed::<8>(values, rows).map(f64::from_le_bytes)),
-        Kind::Integer { bytes: 8, signed: true } => {
-            into.extend(fixed::<8>(values, rows).map(|cell| i64::from_le_bytes(cell) as f64));
-        }
-        Kind::Integer { bytes: 4, signed: true } => {
-            into.extend(fixed::<4>(values, rows).map(|cell| f64::from(i32::from_le_bytes(cell))));
-        }
+        Kind::Float { bytes: 8 } => columns::push_f64(first(values, rows, 8), into),
+        Kind::Integer { bytes: 8, signed: true } => columns::push_i64(first(values, rows, 8), into),
+        Kind::Integer { bytes: 4, signed: true } => columns::push_i32(first(values, rows, 4), 1, into),
         Kind::Decimal { bytes: 16, scale } => {
-            let factor = 10_f64.powi(i32::from(scale));
-            into.extend(fixed::<16>(values, rows).map(|cell| {
-                let value = i128::from_le_bytes(cell);
-                // Most decimals fit 64 bits, which are converted in one step.
-                i64::try_from(value).map_or(value as f64, |value| value as f64) / factor
-            }));
+            columns::push_i128(first(values, rows, 16), 10_f64.powi(i32::from(scale)), into);
         }
         _ => into.extend((0..rows).map(|row| number(kind, values, row).unwrap_or(f64::NAN))),
     }
@@ -129,19 +130,13 @@ pub(super) fn numbers(kind: Kind, values: &[u8], rows: usize, into: &mut Vec<f64
 /// Adds the first `rows` cells as instants for drawing, in microseconds.
 pub(super) fn instants(kind: Kind, values: &[u8], rows: usize, into: &mut Vec<f64>) {
     match kind {
-        Kind::Instant { times: 1, per: 1 } => {
-            into.extend(fixed::<8>(values, rows).map(|cell| i64::from_le_bytes(cell) as f64));
-        }
-        Kind::Date => {
-            into.extend(
-                fixed::<4>(values, rows)
-                    .map(|cell| i64::from(i32::from_le_bytes(cell)).saturating_mul(DAY_MICROS) as f64),
-            );
-        }
+        Kind::Instant { times: 1, per: 1 } => columns::push_i64(first(values, rows, 8), into),
+        Kind::Date => columns::push_i32(first(values, rows, 4), DAY_MICROS, into),
         _ => into.extend((0..rows).map(|row| instant(kind, values, row).map_or(f64::NAN, |micros| micros as f64))),
     }
 }
 
-fn fixed<const BYTES: usize>(values: &[u8], rows: usize) -> impl Iterator<Item = [u8; BYTES]> + '_ {
-    values.as_chunks::<BYTES>().0.iter().take(rows).copied()
+/// The first so many cells, or as many as there are.
+fn first(values: &[u8], rows: usize, bytes: usize) -> &[u8] {
+    values.get(..rows.saturating_mul(bytes)).unwrap_or(values)
 }

@@ -1,18 +1,21 @@
 //! One column, and its cells read with their types. Null is `None`; a type that cannot be what is asked for is `None` as well.
 //!
-//! Nothing is copied: a cell is read out of the bytes of the answer when somebody asks for it.
+//! A cell is read out of the bytes of the answer when somebody asks for it.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
-use super::cells::{self, Kind};
-use crate::format::{number, time};
+use super::{
+    cells::{self, Kind},
+    store::Store,
+};
+use crate::format::{number, time, value::Number};
 
 /// A column of an answer.
 #[derive(Debug, Clone)]
 pub struct Column {
     pub(super) kind: Kind,
-    /// The whole answer.
-    pub(super) bytes: Arc<Vec<u8>>,
+    /// The whole answer, or what of it is kept of this column.
+    pub(super) store: Store,
     /// Where in it the column's cells are, batch by batch.
     pub(super) chunks: Vec<Chunk>,
 }
@@ -44,11 +47,20 @@ impl Column {
     }
 
     fn is_valid(&self, chunk: &Chunk, row: usize) -> bool {
-        chunk.validity.is_empty() || cells::bit(&self.bytes[chunk.validity.clone()], row)
+        let at = chunk.validity.start + row / 8;
+        chunk.validity.is_empty() || self.store.read_cell(at..at + 1, |byte| cells::bit(byte, row % 8))
     }
 
+    /// Reads the bytes of a cell that is as wide as all others.
+    fn read<R>(&self, (chunk, row): Place<'_>, read: impl FnOnce(&[u8]) -> R) -> R {
+        let width = cells::width(self.kind);
+        let at = chunk.values.start + row * width;
+        self.store.read_cell(at..at + width, read)
+    }
+
+    /// The values of a batch where they are kept here, as texts are.
     fn values(&self, chunk: &Chunk) -> &[u8] {
-        &self.bytes[chunk.values.clone()]
+        self.store.here().get(chunk.values.clone()).unwrap_or_default()
     }
 
     /// Whether the cell is null; a row that is not there is.
@@ -88,11 +100,9 @@ impl Column {
         let bytes = match self.kind {
             Kind::Text { offset_bytes } => {
                 let range = cells::offset(values, row, offset_bytes)..cells::offset(values, row + 1, offset_bytes);
-                self.bytes[chunk.data.first()?.clone()].get(range)
+                self.store.here().get(chunk.data.first()?.clone())?.get(range)
             }
-            Kind::TextView => {
-                cells::view(values, row, |buffer| chunk.data.get(buffer).map(|range| &self.bytes[range.clone()]))
-            }
+            Kind::TextView => cells::view(values, row, |buffer| self.store.here().get(chunk.data.get(buffer)?.clone())),
             _ => None,
         };
         // Checked when the answer was decoded.
@@ -101,15 +111,13 @@ impl Column {
 
     /// An instant in microseconds since 1970-01-01 UTC; a day is its midnight.
     pub fn instant_micros(&self, row: usize) -> Option<i64> {
-        let (chunk, row) = self.place(row)?;
-        cells::instant(self.kind, self.values(chunk), row)
+        self.read(self.place(row)?, |cell| cells::instant(self.kind, cell, 0))
     }
 
     /// An integer of any width, exactly.
     pub fn integer(&self, row: usize) -> Option<i128> {
         let Kind::Integer { bytes, signed } = self.kind else { return None };
-        let (chunk, row) = self.place(row)?;
-        Some(cells::integer(self.values(chunk), row, bytes, signed))
+        Some(self.read(self.place(row)?, |cell| cells::integer(cell, 0, bytes, signed)))
     }
 
     /// A count: an integer that is not negative.
@@ -125,8 +133,18 @@ impl Column {
 
     /// A number for drawing, as near as a double comes. Not for showing: [`Column::display`] keeps the digits.
     pub fn number(&self, row: usize) -> Option<f64> {
-        let (chunk, row) = self.place(row)?;
-        cells::number(self.kind, self.values(chunk), row)
+        self.read(self.place(row)?, |cell| cells::number(self.kind, cell, 0))
+    }
+
+    /// A number with every digit it has.
+    pub fn value(&self, row: usize) -> Option<Number> {
+        self.read(self.place(row)?, |cell| match self.kind {
+            Kind::Integer { bytes, signed } => Some(Number::integer(cells::integer(cell, 0, bytes, signed))),
+            Kind::Decimal { bytes, scale } => {
+                Some(Number::Exact { unscaled: cells::integer(cell, 0, bytes, true), scale })
+            }
+            kind => cells::number(kind, cell, 0).map(Number::Float),
+        })
     }
 
     /// What a table shows: every digit of integers and decimals, times with their zone.
@@ -138,8 +156,8 @@ impl Column {
             Kind::Integer { .. } => self.integer(row).map(number::integer_text),
             Kind::Float { .. } => self.number(row).map(number::float_text),
             Kind::Decimal { bytes, scale } => {
-                let (chunk, row) = self.place(row)?;
-                Some(number::decimal_text(cells::integer(self.values(chunk), row, bytes, true), scale))
+                let unscaled = self.read(self.place(row)?, |cell| cells::integer(cell, 0, bytes, true));
+                Some(number::decimal_text(unscaled, scale))
             }
             Kind::Date => self.instant_micros(row).map(|micros| time::day_text(time::day_of(micros))),
             Kind::Instant { .. } => self.instant_micros(row).map(time::moment_text),
@@ -155,8 +173,7 @@ impl Column {
             Kind::Integer { .. } => self.integer(row).map(|value| value.to_string()),
             Kind::Float { .. } => self.number(row).map(|value| value.to_string()),
             Kind::Decimal { bytes, scale } => {
-                let (chunk, row) = self.place(row)?;
-                let unscaled = cells::integer(self.values(chunk), row, bytes, true);
+                let unscaled = self.read(self.place(row)?, |cell| cells::integer(cell, 0, bytes, true));
                 Some(number::plain_decimal_text(unscaled, scale))
             }
             Kind::Date => self.instant_micros(row).map(|micros| time::iso_day(time::day_of(micros))),
@@ -173,7 +190,7 @@ impl Column {
     pub fn numbers_into(&self, batch: usize, into: &mut Vec<f64>) {
         into.clear();
         let Some(chunk) = self.chunks.get(batch) else { return };
-        cells::numbers(self.kind, self.values(chunk), chunk.rows, into);
+        self.store.read(chunk.values.clone(), |values| cells::numbers(self.kind, values, chunk.rows, into));
         self.mark_nulls(chunk, into);
     }
 
@@ -181,7 +198,7 @@ impl Column {
     pub fn micros_into(&self, batch: usize, into: &mut Vec<f64>) {
         into.clear();
         let Some(chunk) = self.chunks.get(batch) else { return };
-        cells::instants(self.kind, self.values(chunk), chunk.rows, into);
+        self.store.read(chunk.values.clone(), |values| cells::instants(self.kind, values, chunk.rows, into));
         self.mark_nulls(chunk, into);
     }
 
@@ -189,11 +206,12 @@ impl Column {
         if chunk.validity.is_empty() {
             return;
         }
-        let bits = &self.bytes[chunk.validity.clone()];
-        for (row, cell) in cells.iter_mut().enumerate() {
-            if !cells::bit(bits, row) {
-                *cell = f64::NAN;
+        self.store.read(chunk.validity.clone(), |bits| {
+            for (row, cell) in cells.iter_mut().enumerate() {
+                if !cells::bit(bits, row) {
+                    *cell = f64::NAN;
+                }
             }
-        }
+        });
     }
 }

@@ -10,6 +10,7 @@ use super::{
     Table,
     cells::{self, Kind, VIEW_BYTES},
     column::{Chunk, Column},
+    store::Store,
 };
 
 /// Marks the start of a message, before its length. Streams of old writers leave it out.
@@ -17,15 +18,17 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Rows of a batch at most, so that a damaged count is found before anything is done for it.
 const BATCH_ROWS: usize = 16_000_000;
 
-/// Decodes a whole stream: finds out where the cells are, and leaves them there.
-pub(super) fn decode(bytes: Vec<u8>) -> Result<Table, String> {
-    let mut rest = &bytes[..];
-    let Some((message, _)) = next_message(&mut rest)? else { return Err("it is empty".to_owned()) };
-    let schema = message.header_as_schema().ok_or("it does not start with a schema")?;
+/// Decodes a whole stream: finds out where the cells are, and leaves them there. Of an answer that is outside, cells that are
+/// not as wide as all others are copied.
+pub(super) fn decode(store: &Store) -> Result<Table, String> {
+    let mut rest = 0..store.byte_count();
+    let Some((message, _)) = next_message(store, &mut rest)? else { return Err("it is empty".to_owned()) };
+    let schema = read(&message)?.header_as_schema().ok_or("it does not start with a schema")?;
     let (names, kinds) = columns_of(schema)?;
-    let mut chunks: Vec<Vec<Chunk>> = kinds.iter().map(|_| Vec::new()).collect();
+    let mut columns: Vec<Unfinished> = kinds.iter().map(|kind| Unfinished::new(*kind, store)).collect();
     let mut rows = 0;
-    while let Some((message, body)) = next_message(&mut rest)? {
+    while let Some((message, body)) = next_message(store, &mut rest)? {
+        let message = read(&message)?;
         let Some(batch) = message.header_as_record_batch() else {
             let found = message.header_type().variant_name().unwrap_or("something unknown");
             return Err(format!("a batch was expected, and there is {found}"));
@@ -34,43 +37,80 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Table, String> {
         if count > BATCH_ROWS {
             return Err("a batch claims more rows than a page could show".to_owned());
         }
-        let at = bytes.len() - rest.len() - body.len();
-        let mut buffers = Buffers::new(&batch, at..at + body.len())?;
-        for (kind, chunks) in kinds.iter().zip(&mut chunks) {
-            let chunk = chunk(*kind, rows, count, &mut buffers)?;
-            check_texts(*kind, &chunk, &bytes)?;
-            chunks.push(chunk);
+        let mut buffers = Buffers::new(&batch, body)?;
+        for column in &mut columns {
+            column.add(rows, count, &mut buffers, store)?;
         }
         rows += count;
     }
-    let bytes = Arc::new(bytes);
-    let column = |(kind, chunks): (&Kind, Vec<Chunk>)| Column { kind: *kind, bytes: bytes.clone(), chunks };
-    Ok(Table::new(names, kinds.iter().zip(chunks).map(column).collect(), rows))
+    let columns = columns.into_iter().map(|column| column.finish(store)).collect();
+    Ok(Table::new(names, columns, rows))
 }
 
-/// The next message and its body; `None` at the end of the stream, which is marked or simply there.
-fn next_message<'a>(rest: &mut &'a [u8]) -> Result<Option<(Message<'a>, &'a [u8])>, String> {
-    if rest.is_empty() {
+/// A column whose batches come one after the other.
+struct Unfinished {
+    kind: Kind,
+    chunks: Vec<Chunk>,
+    /// What of it is copied, where it does not stay in the answer.
+    kept: Option<Vec<u8>>,
+}
+
+impl Unfinished {
+    fn new(kind: Kind, store: &Store) -> Unfinished {
+        let copied = matches!(store, Store::Outside(_)) && cells::width(kind) == 0;
+        Unfinished { kind, chunks: Vec::new(), kept: copied.then(Vec::new) }
+    }
+
+    fn add(&mut self, start: usize, rows: usize, buffers: &mut Buffers, store: &Store) -> Result<(), String> {
+        let mut chunk = chunk(self.kind, start, rows, buffers)?;
+        if let Some(kept) = &mut self.kept {
+            for range in [&mut chunk.validity, &mut chunk.values].into_iter().chain(&mut chunk.data) {
+                *range = store.keep(range.clone(), kept);
+            }
+        }
+        let here = self.kept.as_deref().unwrap_or(store.here());
+        check_texts(self.kind, &chunk, here)?;
+        self.chunks.push(chunk);
+        Ok(())
+    }
+
+    fn finish(self, store: &Store) -> Column {
+        let store = self.kept.map_or_else(|| store.clone(), |kept| Store::Here(Arc::new(kept)));
+        Column { kind: self.kind, store, chunks: self.chunks }
+    }
+}
+
+/// The next message, without its body, and where that is; `None` at the end of the stream, which is marked or simply there.
+fn next_message(store: &Store, rest: &mut Range<usize>) -> Result<Option<(Vec<u8>, Range<usize>)>, String> {
+    if rest.start == rest.end {
         return Ok(None);
     }
-    let mut length = take(rest, 4)?;
+    let four =
+        |rest: &mut Range<usize>| store.read_cell(take(rest, 4)?, |bytes| bytes.try_into().map_err(|_| truncated()));
+    let mut length: [u8; 4] = four(rest)?;
     if length == CONTINUATION {
-        length = take(rest, 4)?;
+        length = four(rest)?;
     }
-    let length = u32::from_le_bytes(length.try_into().map_err(|_| truncated())?);
+    let length = u32::from_le_bytes(length);
     if length == 0 {
         return Ok(None);
     }
-    let message = root_as_message(take(rest, length as usize)?).map_err(|_| "a message is damaged".to_owned())?;
+    let bytes = store.read(take(rest, length as usize)?, <[u8]>::to_vec);
+    let message = read(&bytes)?;
     let body = usize::try_from(message.bodyLength()).map_err(|_| truncated())?;
     let body = take(rest, if message.header_type() == MessageHeader::Schema { 0 } else { body })?;
-    Ok(Some((message, body)))
+    Ok(Some((bytes, body)))
 }
 
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], String> {
-    let (head, tail) = rest.split_at_checked(length).ok_or_else(truncated)?;
-    *rest = tail;
-    Ok(head)
+fn read(message: &[u8]) -> Result<Message<'_>, String> {
+    root_as_message(message).map_err(|_| "a message is damaged".to_owned())
+}
+
+fn take(rest: &mut Range<usize>, length: usize) -> Result<Range<usize>, String> {
+    let end = rest.start.checked_add(length).filter(|end| *end <= rest.end).ok_or_else(truncated)?;
+    let taken = rest.start..end;
+    rest.start = end;
+    Ok(taken)
 }
 
 fn truncated() -> String {
@@ -194,6 +234,9 @@ fn chunk(kind: Kind, start: usize, rows: usize, buffers: &mut Buffers) -> Result
 
 /// Texts are looked at now, so that what is damaged is said instead of shown as nothing.
 fn check_texts(kind: Kind, chunk: &Chunk, bytes: &[u8]) -> Result<(), String> {
+    if !matches!(kind, Kind::Text { .. } | Kind::TextView) {
+        return Ok(());
+    }
     let values = &bytes[chunk.values.clone()];
     let data = |buffer: usize| chunk.data.get(buffer).map(|range| &bytes[range.clone()]);
     let text = |row: usize| match kind {
@@ -203,9 +246,6 @@ fn check_texts(kind: Kind, chunk: &Chunk, bytes: &[u8]) -> Result<(), String> {
         }
         _ => cells::view(values, row, data),
     };
-    if !matches!(kind, Kind::Text { .. } | Kind::TextView) {
-        return Ok(());
-    }
     for row in 0..chunk.rows {
         std::str::from_utf8(text(row).ok_or_else(damaged)?).map_err(|_| "a text is not UTF-8".to_owned())?;
     }

@@ -1,6 +1,11 @@
 //! A whole answer: named columns of one length.
 
-use super::{Column, decode};
+use std::sync::Arc;
+
+use super::{
+    Column, decode,
+    store::{Outside, Store},
+};
 
 /// The column in which the server says how many categories it has put together in a row.
 const OTHERS: &str = "others";
@@ -17,7 +22,16 @@ impl Table {
     /// Decodes an Arrow IPC stream. Fails with a plain sentence where the bytes are not one, end too early, or hold a type that
     /// pages do not show.
     pub fn decode(bytes: Vec<u8>) -> Result<Table, String> {
-        decode::decode(bytes).map_err(|reason| format!("the answer could not be decoded: {reason}"))
+        Table::of(Store::Here(Arc::new(bytes)))
+    }
+
+    /// The same for an answer that stays where it is: texts alone are copied.
+    pub fn decode_outside(bytes: Arc<dyn Outside>) -> Result<Table, String> {
+        Table::of(Store::Outside(bytes))
+    }
+
+    fn of(store: Store) -> Result<Table, String> {
+        decode::decode(&store).map_err(|reason| format!("the answer could not be decoded: {reason}"))
     }
 
     /// Names and columns, which all have `rows` cells.

@@ -10,13 +10,32 @@ use arrow_array::{
 use arrow_ipc::writer::StreamWriter;
 use proptest::prelude::*;
 
-use super::Table;
+use super::{Outside, Table};
 
 /// The bytes the server would send.
 fn encode(batches: &[RecordBatch]) -> Vec<u8> {
     let mut writer = StreamWriter::try_new(Vec::new(), &batches[0].schema()).unwrap();
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     writer.into_inner().unwrap()
+}
+
+/// Bytes somewhere else.
+#[derive(Debug)]
+struct Away(Vec<u8>);
+
+impl Outside for Away {
+    fn byte_count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn copy(&self, at: usize, into: &mut [u8]) {
+        into.copy_from_slice(&self.0[at..at + into.len()]);
+    }
+}
+
+/// The same answer twice: here, and somewhere else.
+fn here_and_away(bytes: Vec<u8>) -> [Table; 2] {
+    [Table::decode(bytes.clone()).unwrap(), Table::decode_outside(Arc::new(Away(bytes))).unwrap()]
 }
 
 /// A table of one batch, through the wire format.
@@ -26,8 +45,12 @@ pub(crate) fn table(columns: Vec<(&str, ArrayRef)>) -> Table {
 }
 
 fn shown(array: ArrayRef) -> Vec<Option<String>> {
-    let table = table(vec![("c", array)]);
-    (0..table.rows()).map(|row| table.column("c").unwrap().display(row)).collect()
+    let batch = RecordBatch::try_from_iter_with_nullable([("c", array, true)]).unwrap();
+    let shown =
+        |table: &Table| (0..table.rows()).map(|row| table.column("c").unwrap().display(row)).collect::<Vec<_>>();
+    let [here, away] = here_and_away(encode(&[batch])).map(|table| shown(&table));
+    assert_eq!(here, away);
+    here
 }
 
 #[test]
@@ -130,8 +153,9 @@ proptest! {
         let mut bytes = encode(&[batch.unwrap()]);
         let at = at % bytes.len();
         bytes[at] = value;
-        let Ok(table) = Table::decode(bytes) else { return Ok(()) };
-        for name in table.names() {
+        let both = [Table::decode(bytes.clone()), Table::decode_outside(Arc::new(Away(bytes)))];
+        prop_assert_eq!(both[0].is_ok(), both[1].is_ok());
+        for (table, name) in both.iter().flatten().flat_map(|table| table.names().iter().map(move |name| (table, name))) {
             let column = table.column(name).unwrap();
             for row in 0..table.rows().min(10) {
                 let _ = column.display(row);
@@ -157,10 +181,10 @@ proptest! {
             ]).unwrap()
         };
         let (head, tail) = rows.split_at(cut.min(rows.len()));
-        let table = Table::decode(encode(&[batch(head), batch(tail)])).unwrap();
-        prop_assert_eq!(table.batches(), 2);
+        let both = here_and_away(encode(&[batch(head), batch(tail)]));
+        prop_assert_eq!(both.each_ref().map(Table::batches), [2, 2]);
         let (mut numbers, mut instants) = (Vec::new(), Vec::new());
-        for name in table.names() {
+        for (table, name) in both.iter().flat_map(|table| table.names().iter().map(move |name| (table, name))) {
             let column = table.column(name).unwrap();
             for batch in 0..2 {
                 let start = table.batch_start(batch);

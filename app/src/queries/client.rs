@@ -1,14 +1,17 @@
 //! Sends SQL to the lake and decodes the Arrow stream that comes back.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use gloo_net::http::{Request as HttpRequest, Response};
+use js_sys::Uint8Array;
+use send_wrapper::SendWrapper;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, AbortSignal};
 
 use crate::{
-    arrow::Table,
+    arrow::{Outside, Table},
     browser,
     dashboards::Filter,
     state::coordinates::{Compared, Known},
@@ -16,6 +19,8 @@ use crate::{
 
 const NOT_FOUND: u16 = 404;
 const SQL_ADDRESS: &str = "/api/v1/sql";
+/// From so many bytes on an answer stays where the browser has put it.
+const LARGE_BYTES: u32 = 2 << 20;
 /// Longer addresses are not sure to arrive.
 const ADDRESS_BYTES: usize = 6_000;
 const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
@@ -170,9 +175,32 @@ struct Problem {
     detail: Option<String>,
 }
 
+thread_local! {
+    /// What is asked hangs on this line.
+    static LINE: RefCell<Option<AbortController>> = const { RefCell::new(None) };
+}
+
+/// Breaks off whatever is being asked: the network is gone, and nothing of it would ever come back.
+pub fn hang_up() {
+    if let Some(line) = LINE.take() {
+        line.abort();
+    }
+}
+
+/// The line of a new question; none where the browser has no such thing.
+fn line() -> Option<AbortSignal> {
+    LINE.with_borrow_mut(|line| {
+        if line.is_none() {
+            *line = AbortController::new().ok();
+        }
+        line.as_ref().map(AbortController::signal)
+    })
+}
+
 /// Asks the lake. The error is a sentence for the user: what the server said, or that it could not be reached.
 pub async fn ask(request: &Request) -> Result<Answer, String> {
-    let kept = request.address().map(|address| HttpRequest::get(&address));
+    let line = line();
+    let kept = request.address().map(|address| HttpRequest::get(&address).abort_signal(line.as_ref()));
     if let Some(get) = kept
         && let Ok(response) = get.header("Accept", ARROW_STREAM).send().await
         && let Ok(answer) = answer_of(response).await
@@ -182,7 +210,7 @@ pub async fn ask(request: &Request) -> Result<Answer, String> {
     // A browser may fail at what it wanted to keep, such as an answer of many megabytes. What it does not keep comes through.
     let body = serde_json::to_string(request).map_err(|error| error.to_string())?;
     let post = HttpRequest::post(SQL_ADDRESS).header("Content-Type", "application/json");
-    let post = post.header("Accept", ARROW_STREAM).body(body).map_err(unreachable)?;
+    let post = post.header("Accept", ARROW_STREAM).abort_signal(line.as_ref()).body(body).map_err(unreachable)?;
     answer_of(post.send().await.map_err(unreachable)?).await?
 }
 
@@ -193,8 +221,29 @@ async fn answer_of(response: Response) -> Result<Result<Answer, String>, String>
     }
     let snapshot = response.headers().get("tidemark-snapshot");
     let buffer = arrived(response).await?;
-    let table = browser::timed("tidemark:decode", || Table::decode(js_sys::Uint8Array::new(&buffer).to_vec()));
+    let table = browser::timed("tidemark:decode", || table_of(js_sys::Uint8Array::new(&buffer)));
     Ok(table.map(|table| Answer { table: Arc::new(table), snapshot }))
+}
+
+fn table_of(bytes: Uint8Array) -> Result<Table, String> {
+    if bytes.byte_length() < LARGE_BYTES {
+        return Table::decode(bytes.to_vec());
+    }
+    Table::decode_outside(Arc::new(InBrowser(SendWrapper::new(bytes))))
+}
+
+/// Bytes that the browser has.
+#[derive(Debug)]
+struct InBrowser(SendWrapper<Uint8Array>);
+
+impl Outside for InBrowser {
+    fn byte_count(&self) -> usize {
+        self.0.byte_length() as usize
+    }
+
+    fn copy(&self, at: usize, into: &mut [u8]) {
+        self.0.subarray(at as u32, (at + into.len()) as u32).copy_to(into);
+    }
 }
 
 /// Fetches a JSON document of this server, as text; `None` where there is none at that address.
