@@ -1,0 +1,203 @@
+//! Tiles as pictures that the server makes: the same questions, the same bindings and the same scenes as on a page, drawn as
+//! SVG. Pure: who asks runs the questions and brings the answers.
+
+use std::sync::Arc;
+
+use plotters::backend::SVGBackend;
+
+use crate::{
+    arrow::Table,
+    charts::{Data, Note, Palette, PlottersRenderer, Renderer, Scene, Size, View},
+    dashboards::{Clock, DRILL, Dashboard, Filters, Moment, PictureDefinition, TileDefinition, question},
+    format::time::{self, DAY_MICROS},
+    pages::dashboard::pictures::{TilePicture, notes_of, picture_of},
+    queries::client::Request,
+};
+
+/// Both themes' tokens; the picture's colours come from them.
+const TOKENS: &str = include_str!("../../style/tokens.css");
+/// Above the chart: title, and coordinates.
+const HEAD_PX: f64 = 52.0;
+/// Sizes of pictures in pixels, least and greatest.
+pub const SIDES_PX: (u32, u32) = (64, 4_096);
+
+/// Which colours a picture has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureTheme {
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+/// A picture that was asked for.
+#[derive(Debug, Clone)]
+pub struct TilePictureRequest {
+    tile: TileDefinition,
+    notes: Option<String>,
+    moment: Moment,
+    filters: Filters,
+    /// Width and height in pixels.
+    pub size: (u32, u32),
+    /// Its colours.
+    pub theme: PictureTheme,
+}
+
+/// The answers that a picture is made of, each as an Arrow IPC stream.
+#[derive(Debug, Default)]
+pub struct PictureAnswers {
+    /// What the tile shows.
+    pub now: Vec<u8>,
+    /// The earlier period that it is compared with.
+    pub earlier: Option<Vec<u8>>,
+    /// What is noted on it.
+    pub notes: Option<Vec<u8>>,
+}
+
+/// What has to be asked for a picture, of one snapshot.
+#[derive(Debug, Clone)]
+pub struct PictureQuestions {
+    /// What the tile shows.
+    pub now: Request,
+    /// The earlier period that it is compared with.
+    pub earlier: Option<Request>,
+    /// What is noted on it.
+    pub notes: Option<Request>,
+}
+
+impl TilePictureRequest {
+    /// Reads the parameters of an address, which are those of the dashboard's page, and `width`, `height` and `theme`. `None`
+    /// where the dashboard has no such tile; an error is a sentence for the user.
+    pub fn read(
+        dashboard: &Dashboard,
+        tile: &str,
+        clock: Clock,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Option<Result<TilePictureRequest, String>> {
+        let tile = dashboard.tiles.iter().find(|known| known.id == tile)?;
+        let way_down = tile.way_down(get(DRILL).as_deref());
+        let tile = tile.at_level(way_down.0.len());
+        let side = |name: &str, usual: u32| match get(name).map(|text| text.parse::<u32>()) {
+            None => Ok(usual),
+            Some(Ok(side)) if (SIDES_PX.0..=SIDES_PX.1).contains(&side) => Ok(side),
+            Some(_) => Err(format!("{name} is a number of pixels from {} to {}", SIDES_PX.0, SIDES_PX.1)),
+        };
+        let theme = match get("theme").as_deref() {
+            None | Some("light") => Ok(PictureTheme::Light),
+            Some("dark") => Ok(PictureTheme::Dark),
+            Some(_) => Err("theme is light or dark".to_owned()),
+        };
+        let read = || {
+            if let PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } = tile.picture {
+                return Err(format!("'{}' is a table and has no picture; ask for its rows by SQL", tile.id));
+            }
+            let size = (side("width", 800)?, side("height", 400)?);
+            let (theme, moment) = (theme?, Moment::of(tile.coordinates(&get, true), clock));
+            let mut filters = Filters::parse(get("only").as_deref());
+            filters.0.extend(way_down.0.clone());
+            Ok(TilePictureRequest { tile, notes: dashboard.notes.clone(), moment, filters, size, theme })
+        };
+        Some(read())
+    }
+
+    /// What has to be asked.
+    pub fn questions(&self) -> PictureQuestions {
+        let ask = |earlier: bool| {
+            let asked = question(&self.tile.sql, self.moment, self.moment.range, earlier, self.filters.0.clone());
+            Request { reduce: self.tile.reductions(), ..asked }
+        };
+        let compares = self.tile.compares() && self.moment.compared.is_some();
+        let notes = self.notes.as_deref().map(|sql| question(sql, self.moment, self.moment.range, false, Vec::new()));
+        PictureQuestions { now: ask(false), earlier: compares.then(|| ask(true)), notes }
+    }
+
+    /// Draws the answers. What cannot be drawn is told in the picture, in words.
+    pub fn draw(&self, answers: PictureAnswers) -> Result<String, String> {
+        let picture = self.picture(&answers);
+        let notes = answers.notes.map(Table::decode).transpose()?;
+        let notes = notes.map(|table| notes_of(&table)).transpose()?.unwrap_or_default();
+        let mut svg = String::new();
+        let paper = Paper { request: self, palette: self.palette()?, notes: Arc::new(notes) };
+        paper.draw(SVGBackend::with_string(&mut svg, self.size), picture)?;
+        Ok(svg)
+    }
+
+    fn picture(&self, answers: &PictureAnswers) -> Result<TilePicture, String> {
+        let now = picture_of(&self.tile.picture, &Arc::new(Table::decode(answers.now.clone())?))??;
+        match (&answers.earlier, self.moment.compared) {
+            (Some(earlier), Some(compared)) => {
+                now.beside(&self.tile.picture, &Arc::new(Table::decode(earlier.clone())?), compared)
+            }
+            _ => Ok(now),
+        }
+    }
+
+    fn palette(&self) -> Result<Palette, String> {
+        let theme = if self.theme == PictureTheme::Dark { "[data-theme=\"dark\"]" } else { "[data-theme=\"light\"]" };
+        let token = |name: &str| token(theme, name).or_else(|| token(":root", name)).unwrap_or_default().to_owned();
+        Palette::read(token).ok_or_else(|| "the colours of pictures are incomplete".to_owned())
+    }
+
+    /// The coordinates in words.
+    fn coordinates_text(&self) -> String {
+        let (from, to) = self.moment.range;
+        let day = |micros: i64| time::day_of(micros);
+        let effective = time::day_range_text(day(from), day(to - DAY_MICROS));
+        let compared = self.moment.compared.filter(|_| self.tile.compares());
+        let compared = compared.map(|compared| format!(", compared with {}", compared.days.text()));
+        format!("Effective {effective}, known {}{}", self.moment.known.text(), compared.unwrap_or_default())
+    }
+}
+
+/// The value of a custom property in the block that a selector opens.
+fn token(selector: &str, name: &str) -> Option<&'static str> {
+    let block = &TOKENS[TOKENS.find(selector)?..];
+    let declarations = block[..block.find('}')?].split(['{', ';']);
+    declarations
+        .filter_map(|line| line.trim().split_once(':'))
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value.trim())
+}
+
+/// A picture while it is drawn.
+struct Paper<'a> {
+    request: &'a TilePictureRequest,
+    palette: Palette,
+    notes: Arc<Vec<Note>>,
+}
+
+impl Paper<'_> {
+    fn draw(&self, backend: SVGBackend<'_>, picture: Result<TilePicture, String>) -> Result<(), String> {
+        let (width, height) = (f64::from(self.request.size.0), f64::from(self.request.size.1));
+        let mut renderer = PlottersRenderer::new(backend);
+        renderer.ground(&self.palette)?;
+        let size = Size { width, height: (height - HEAD_PX).max(1.0), scale: 1.0 };
+        let lines = [self.request.tile.title.clone(), self.request.coordinates_text()];
+        renderer.words(&lines[0], (14.0, 18.0), 15.0, &self.palette)?;
+        renderer.words(&lines[1], (14.0, 38.0), 12.0, &self.palette)?;
+        match picture {
+            Err(why) => renderer.words(&why, (14.0, HEAD_PX + 20.0), 12.0, &self.palette),
+            Ok(TilePicture::Chart(chart)) => {
+                let series = &chart.data.series;
+                let legend = match series.len() {
+                    0 | 1 => 0.0,
+                    _ => renderer.legend(series, (14.0, HEAD_PX + 6.0), width - 28.0, &self.palette)?,
+                };
+                let size = Size { height: (size.height - legend).max(1.0), ..size };
+                self.chart(renderer.below((HEAD_PX + legend).min(height)), &chart.data, size)
+            }
+            Ok(TilePicture::Kpi(figure, data)) => {
+                renderer.words(&figure.value, (14.0, HEAD_PX + 20.0), 28.0, &self.palette)?;
+                renderer.words(&figure.note, (14.0, HEAD_PX + 48.0), 12.0, &self.palette)?;
+                let top = (HEAD_PX + 64.0).min(height);
+                self.chart(renderer.below(top), &data, Size { height: (height - top).max(1.0), ..size })
+            }
+            Ok(TilePicture::Grid(_)) => Err("a table has no picture".to_owned()),
+        }
+    }
+
+    fn chart(&self, mut renderer: PlottersRenderer<SVGBackend<'_>>, data: &Data, size: Size) -> Result<(), String> {
+        let view = View { notes: self.notes.clone(), ..View::whole(size.width, size.height) };
+        renderer.draw(Scene::new(data, &view).as_ref(), &self.palette, size)
+    }
+}
