@@ -15,6 +15,8 @@ pub mod format;
 mod live;
 mod order;
 mod pages;
+#[cfg(feature = "ssr")]
+pub mod pictures;
 pub mod ports;
 pub mod queries;
 mod root;

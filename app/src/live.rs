@@ -1,16 +1,23 @@
 //! What the server tells as it happens: commits and pipeline samples, over one stream of server-sent events for all pages.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use model::{CommitAnnouncement, PipelineSample};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent};
 
-use crate::{browser, ports};
+use crate::{browser, ports, queries::client};
 
 const STREAM_ADDRESS: &str = "/api/v1/live";
 /// The browser reconnects by itself after a lost connection, but not after an answer that is not a stream.
 const REOPEN_AFTER_MS: u64 = 2_000;
+/// A sample comes every second. After so long without news the connection is taken for lost, whatever the browser thinks: a
+/// network that is gone closes nothing.
+const SILENT_AFTER_MICROS: i64 = 8_000_000;
+/// How often that is looked at.
+const LOOK_EVERY_MS: u64 = 1_000;
 
 /// Whether news arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +45,8 @@ pub struct Live {
     pub paused: RwSignal<bool>,
     /// The last commit that arrived while they stood still.
     held: StoredValue<Option<CommitAnnouncement>>,
+    /// When the server was heard of last, in microseconds.
+    heard: StoredValue<i64>,
 }
 
 /// What the server knew while it rendered; the browser starts from the same.
@@ -62,6 +71,7 @@ impl Live {
             now: RwSignal::new(start.now),
             paused: RwSignal::new(false),
             held: StoredValue::new(None),
+            heard: StoredValue::new(start.now),
         };
         provide_context(live);
         Effect::new(move |_| live.listen());
@@ -83,21 +93,52 @@ impl Live {
             self.connection.set(Connection::Reconnecting);
             return;
         };
-        on(&source, "open", move |_| self.connection.set(Connection::Live));
-        on(&source, "commit", move |event| self.commit(&event));
+        self.heard.set_value(browser::now_micros());
+        on(&source, "open", move |_| self.hear());
+        on(&source, "commit", move |event| {
+            self.hear();
+            self.commit(&event);
+        });
         on(&source, "sample", move |event| {
+            self.hear();
             if let Some(sample) = parse(&event).filter(|_| !self.paused.get_untracked()) {
                 self.sample.set(Some(sample));
             }
         });
-        let closed = source.clone();
+        let lost = source.clone();
         on(&source, "error", move |_| {
             self.connection.set(Connection::Reconnecting);
-            if closed.ready_state() == EventSource::CLOSED {
-                let again = std::time::Duration::from_millis(REOPEN_AFTER_MS);
-                set_timeout(move || self.listen(), again);
+            // It closes for good after an answer that is no stream.
+            if lost.ready_state() == EventSource::CLOSED {
+                set_timeout(move || self.listen(), Duration::from_millis(REOPEN_AFTER_MS));
             }
         });
+        self.watch(source);
+    }
+
+    /// The server was heard of.
+    fn hear(self) {
+        self.heard.set_value(browser::now_micros());
+        if self.connection.get_untracked() != Connection::Live {
+            self.connection.set(Connection::Live);
+        }
+    }
+
+    /// Opens the stream anew where it has fallen silent.
+    fn watch(self, source: EventSource) {
+        let look = move || {
+            if source.ready_state() == EventSource::CLOSED {
+                return;
+            }
+            if browser::now_micros() - self.heard.get_value() < SILENT_AFTER_MICROS {
+                return self.watch(source);
+            }
+            source.close();
+            client::hang_up();
+            self.connection.set(Connection::Reconnecting);
+            self.listen();
+        };
+        set_timeout(look, Duration::from_millis(LOOK_EVERY_MS));
     }
 
     fn commit(self, event: &MessageEvent) {

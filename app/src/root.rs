@@ -18,7 +18,7 @@ use crate::{
     },
     format::style::track_style,
     live::Live,
-    pages::{dashboard::DashboardPage, docs::Docs, home::Home, lazy::LazyPart, not_found::NotFound},
+    pages::{dashboard::DashboardPage, lazy::LazyPart, not_found::NotFound},
     queries::datasets::datasets,
     state::display::Display,
 };
@@ -56,7 +56,7 @@ pub fn App() -> impl IntoView {
         <Router>
             <Chrome>
                 <FlatRoutes fallback=NotFound>
-                    <Route path=StaticSegment("") view=Home ssr=SsrMode::Async />
+                    <Route path=StaticSegment("") view=|| LazyPart::Home.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("benchmark-index"))
                         view=|| LazyPart::BenchmarkIndex.view()
@@ -68,7 +68,7 @@ pub fn App() -> impl IntoView {
                         view=|| LazyPart::Pipeline.view()
                         ssr=SsrMode::Async
                     />
-                    <Route path=StaticSegment("design") view=Docs ssr=SsrMode::Async />
+                    <Route path=StaticSegment("design") view=|| LazyPart::Docs.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), ParamSegment("dashboard"))
                         view=DashboardPage
@@ -76,7 +76,7 @@ pub fn App() -> impl IntoView {
                     />
                     <Route
                         path=(StaticSegment("docs"), OptionalParamSegment("page"))
-                        view=Docs
+                        view=|| LazyPart::Docs.view()
                         ssr=SsrMode::Async
                     />
                 </FlatRoutes>

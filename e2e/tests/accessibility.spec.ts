@@ -34,6 +34,19 @@ test("the table twins have no finding", async ({ page }) => {
   expect(await findings(page)).toBe("");
 });
 
+test("a compared dashboard, drilled down, with the times of a tile, has no finding", async ({ page }) => {
+  await open(page, `${PAGES.market}?vs=1y&own=traded(last:1y)&only=volume:1000~900000000`);
+  await page.getByTestId("chart-traded-by").focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("way-traded-by")).toBeVisible();
+  expect(await findings(page), "the page").toBe("");
+  await page.getByTestId("times-traded").click();
+  await expect(page.getByTestId("own-effective-field")).toBeVisible();
+  expect(await findings(page), "the times of a tile").toBe("");
+  await expectNoSidewaysScroll(page);
+});
+
 for (const theme of THEMES) {
   for (const density of DENSITIES) {
     test(`the design page, what opens over a page, and a dashboard have no finding: ${theme}, ${density}`, async ({ page }) => {

@@ -1,21 +1,13 @@
-import type { Page, Request } from "@playwright/test";
-import { expect, number, open, PAGES, pixels, settled, shows, sql, table, test, textOf } from "./support";
+import type { Request } from "@playwright/test";
+import {
+  chooseFirst, daysAgo, expect, number, open, PAGES, pixels, settled, shows, sql, table, test, textOf, twin,
+} from "./support";
 
-const DAY_MS = 86_400_000;
-const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
 /** A settled past: two months, seen from noon of the day after its end. */
 const past = { from: daysAgo(100), to: daysAgo(40), known: `${daysAgo(39)}T12:00:00Z` };
 const address = `${PAGES.market}?from=${past.from}&to=${past.to}&known=${past.known}`;
 const range = `valid_from >= TIMESTAMP '${past.from}' AND valid_from < TIMESTAMP '${daysAgo(39)}'`;
 const then = { system_time: past.known };
-
-/** The table of a chart. */
-async function twin(page: Page, id: string): Promise<string[][]> {
-  await page.getByTestId(`chart-${id}-toggle`).click();
-  const shown = page.getByTestId(`table-${id}`);
-  await expect(shown).toBeVisible();
-  return (await table(shown)).rows;
-}
 
 test("figures, charts and tables say what SQL says at the same coordinates", async ({ page, request }) => {
   await open(page, address);
@@ -57,9 +49,7 @@ test("all tiles of a page read under one snapshot", async ({ page }) => {
 test("a choice on one tile narrows down all others, and back returns", async ({ page, request }) => {
   await open(page, address);
   const before = (await textOf(page.getByTestId("kpi-traded")));
-  await page.getByTestId("chart-weights").focus();
-  await page.keyboard.press("Home");
-  await page.keyboard.press("Enter");
+  await chooseFirst(page, "chart-weights");
   await expect(page).toHaveURL(/only=sector/);
   await settled(page);
   const sector = await textOf(page.getByTestId("filters").locator("strong"));

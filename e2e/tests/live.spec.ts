@@ -69,11 +69,23 @@ test("each tile says when what it shows was read, and on an old page as of when 
   await expect(fresh).toHaveText(/^↕ .* UTC$/);
 });
 
+interface Wire {
+  url: string;
+  /** Closes what is open, and takes nothing any more. */
+  cut: () => Promise<void>;
+  /** Nothing passes any more, and nothing is closed: a network that is gone. */
+  silence: () => void;
+  mend: () => Promise<void>;
+  end: () => Promise<void>;
+}
+
 /** What stands between the browser and the server, and can be cut. */
-async function wire(): Promise<{ url: string; cut: () => Promise<void>; mend: () => Promise<void>; end: () => Promise<void> }> {
+async function wire(): Promise<Wire> {
   const target = new URL(process.env.TIDEMARK_URL!);
   const open = new Set<Socket>();
+  let silent = false;
   const server = createServer((near) => {
+    if (silent) return void open.add(near.on("error", () => near.destroy()));
     const far = connect(Number(target.port), target.hostname);
     for (const [one, other] of [[near, far], [far, near]] as const) {
       open.add(one);
@@ -92,7 +104,16 @@ async function wire(): Promise<{ url: string; cut: () => Promise<void>; mend: ()
       server.close(() => done());
       open.forEach((socket) => socket.destroy());
     });
-  return { url: `http://127.0.0.1:${port}`, cut, mend: () => listen(port), end: cut };
+  const silence = (): void => {
+    silent = true;
+    open.forEach((socket) => socket.unpipe().pause());
+  };
+  const mend = async (): Promise<void> => {
+    // What was silent stays so; only a new connection is heard.
+    if (silent) silent = false;
+    else await listen(port);
+  };
+  return { url: `http://127.0.0.1:${port}`, cut, silence, mend, end: cut };
 }
 
 test("a lost connection is said, keeps the pictures, and is made up for", async ({ page }) => {
@@ -118,6 +139,34 @@ test("a lost connection is said, keeps the pictures, and is made up for", async 
     await settled(page);
     await expect(prices).toHaveAttribute("data-state", "ready");
     expect(Number(await status.getAttribute("data-epoch"))).toBeGreaterThan(before + 2);
+    await page.goto("about:blank");
+  } finally {
+    await end();
+    process.env.TIDEMARK_URL = direct;
+  }
+});
+
+test("a network that is gone for ten minutes is said, and what was missed is made up for", async ({ page }) => {
+  const { url, silence, mend, end } = await wire();
+  const direct = process.env.TIDEMARK_URL;
+  process.env.TIDEMARK_URL = url;
+  try {
+    await page.clock.install();
+    await open(page, url + PAGES.market);
+    const status = page.getByTestId("live-status");
+    const before = Number(await status.getAttribute("data-epoch"));
+    const canvas = page.getByTestId("chart-prices").locator("canvas").first();
+    silence();
+    await page.clock.fastForward("10:00");
+    await expect(status).toHaveAttribute("data-connection", "reconnecting");
+    expect((await pixels(canvas, "--series-1")).coloured).toBeGreaterThan(50);
+    await mend();
+    await page.clock.fastForward("00:15");
+    await expect(status).toHaveAttribute("data-connection", "live", { timeout: 30_000 });
+    await expect.poll(async () => Number(await status.getAttribute("data-epoch"))).toBeGreaterThan(before);
+    const fresh = page.getByTestId("tile-prices").locator(".tile-fresh");
+    const first = await textOf(fresh);
+    await expect(fresh).not.toHaveText(first);
     await page.goto("about:blank");
   } finally {
     await end();

@@ -167,3 +167,23 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   }));
   expect(widths.content, "width of the page's content").toBeLessThanOrEqual(widths.window);
 }
+
+const DAY_MS = 86_400_000;
+
+/** The day so many days ago, as an address says it. */
+export const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
+
+/** The table of a chart. */
+export async function twin(page: Page, id: string): Promise<string[][]> {
+  await page.getByTestId(`chart-${id}-toggle`).click();
+  const shown = page.getByTestId(`table-${id}`);
+  await expect(shown).toBeVisible();
+  return (await table(shown)).rows;
+}
+
+/** Chooses the first of what can be chosen on a chart, by keyboard. */
+export async function chooseFirst(page: Page, chart: string): Promise<void> {
+  await page.getByTestId(chart).focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+}

@@ -16,6 +16,8 @@ use super::{
 const DASH: f64 = 5.0;
 const GAP: f64 = 4.0;
 const FONT_SIZE: f64 = 12.0;
+/// Places from which on a line is dense.
+const DENSE: usize = 2_000;
 
 /// Draws onto one canvas.
 pub struct CanvasRenderer {
@@ -39,7 +41,6 @@ impl CanvasRenderer {
         } else {
             context.clear_rect(0.0, 0.0, width.into(), height.into());
         }
-        context.set_line_join("round");
         Ok(context)
     }
 
@@ -106,6 +107,8 @@ impl Brush<'_> {
                 self.color(self.palette.ink(*ink), 1.0);
                 self.width(*width);
                 self.dashed(*dashed);
+                // Round corners cost as much as the line, and of a line as dense as that nobody sees them.
+                self.context.set_line_join(if places.len() > DENSE { "bevel" } else { "round" });
                 let mut breaks = breaks.iter().copied().peekable();
                 for (index, place) in places.iter().enumerate() {
                     if index == 0 || breaks.next_if_eq(&index).is_some() {

@@ -3,7 +3,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{ChartSpec, Mark, ScaleKind, ValueFormat, spec::Channel};
+use super::{
+    ChartSpec, Mark, ScaleKind, ValueFormat,
+    earlier::Earlier,
+    seen::{Seen, Span},
+    spec::Channel,
+};
 use crate::arrow::{Column, Table};
 
 /// Series that have a colour of their own; those behind them share the colour of 'others'.
@@ -26,11 +31,15 @@ pub struct Data {
     pub(super) y: Vec<Places>,
     /// The series of each row, where a column tells series apart.
     series_of_row: Option<Vec<u32>>,
+    /// The rows of an earlier period, which it is compared with.
+    pub(super) earlier: Option<Arc<Earlier>>,
 }
 
 /// What is known of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesInfo {
+    /// The value of the column that tells series apart, or the column of its values.
+    pub value: String,
     /// In the user's words.
     pub name: String,
     /// Which token colours it: 1 is `--series-1`; 0 is `--series-others`.
@@ -109,7 +118,7 @@ impl Data {
         let y =
             spec.y.iter().map(|channel| Places::bind_value(&table, channel, spec.mark)).collect::<Result<_, _>>()?;
         let (series, series_of_row) = series_of(&spec, &table)?;
-        let mut data = Data { spec, table, series, x, y, series_of_row };
+        let mut data = Data { spec, table, series, x, y, series_of_row, earlier: None };
         data.measure();
         Ok(data)
     }
@@ -168,9 +177,7 @@ impl Data {
         for batch in 0..self.table.batches() {
             let first_row = self.table.batch_start(batch);
             self.x.read(&self.table, batch, &mut xs);
-            let sorted = xs.first().is_none_or(|x| x.is_finite())
-                && xs.last().is_none_or(|x| x.is_finite())
-                && xs.windows(2).all(|pair| pair[0] <= pair[1]);
+            let sorted = columns::rises(&xs);
             for (series, places) in self.y.iter().enumerate() {
                 places.read(&self.table, batch, &mut ys);
                 each(Run { series, first_row, xs: &xs, ys: &ys, sorted });
@@ -207,6 +214,20 @@ impl Data {
                 }
             }
         }
+    }
+
+    /// The last x of a series and the first row there, where that is told without looking through all rows.
+    pub(super) fn end_of(&self, series: usize) -> Option<(f64, usize)> {
+        let info = self.series.get(series).filter(|info| info.sorted && self.series_of_row.is_none())?;
+        let (_, mut row) = info.ends?;
+        let (x, _) = self.x_of(row);
+        while let Some(before) = row.checked_sub(1).filter(|before| self.x_of(*before).0 == x) {
+            if !self.y_of(series, before).0.is_finite() {
+                break;
+            }
+            row = before;
+        }
+        Some((x, row))
     }
 
     /// The place of a row on the x axis, and where it ends if it does.
@@ -274,16 +295,13 @@ impl Channel {
     /// A cell of this channel's column as it is written; a dash for null.
     pub fn cell_text(&self, column: &Column, row: usize) -> String {
         let text = match self.format {
-            ValueFormat::Fixed(_) | ValueFormat::Whole | ValueFormat::Percent(_) | ValueFormat::Bytes => {
-                column.number(row).map(|value| self.format.number_text(value))
-            }
             ValueFormat::Day | ValueFormat::Second => {
                 column.instant_micros(row).map(|micros| self.format.time_text(micros))
             }
             ValueFormat::Plain if column.is_time() => {
                 column.instant_micros(row).map(|micros| self.format.time_text(micros))
             }
-            ValueFormat::Plain => None,
+            _ => column.value(row).and_then(|value| self.format.value_text(value)),
         };
         text.unwrap_or_else(|| column.display_or_dash(row))
     }
@@ -335,6 +353,7 @@ impl SeriesInfo {
         let automatic = if index < COLORED_SERIES { index + 1 } else { 0 };
         let style = spec.style(value);
         SeriesInfo {
+            value: value.to_owned(),
             name: style.map_or_else(|| name.to_owned(), |style| style.name.clone()),
             color: style.map_or(automatic, |style| style.color),
             dashed: style.is_some_and(|style| style.dashed),
@@ -407,6 +426,18 @@ impl Places {
         Ok(())
     }
 
+    /// Categories take the places that they have among these names; those that are not among them have none.
+    pub(super) fn name_as(&mut self, labels: &Arc<Vec<String>>) {
+        if self.kind != PlaceKind::Category {
+            return;
+        }
+        let place = |label: &String| labels.iter().position(|known| known == label).map_or(NO_CATEGORY, |at| at as u32);
+        let places: Vec<u32> = self.labels.iter().map(place).collect();
+        let renamed = |old: &u32| places.get(*old as usize).copied().unwrap_or(NO_CATEGORY);
+        self.category_of_row = Arc::new(self.category_of_row.iter().map(renamed).collect());
+        self.labels = labels.clone();
+    }
+
     fn read(&self, table: &Table, batch: usize, into: &mut Vec<f64>) {
         let Some(column) = table.column_at(self.column) else { return into.clear() };
         match self.kind {
@@ -415,7 +446,7 @@ impl Places {
             PlaceKind::Category => {
                 let (from, to) = (table.batch_start(batch), table.batch_start(batch + 1));
                 into.clear();
-                into.extend(self.category_of_row[from..to].iter().map(|place| f64::from(*place)));
+                into.extend(self.category_of_row[from..to].iter().map(|place| place_of_category(*place)));
             }
         }
     }
@@ -430,7 +461,9 @@ impl Places {
             }
         };
         match self.kind {
-            PlaceKind::Category => (self.category_of_row.get(row).map_or(f64::NAN, |place| f64::from(*place)), None),
+            PlaceKind::Category => {
+                (self.category_of_row.get(row).map_or(f64::NAN, |place| place_of_category(*place)), None)
+            }
             _ => (value(self.column).unwrap_or(f64::NAN), self.end.and_then(value)),
         }
     }
@@ -447,136 +480,6 @@ impl Places {
     }
 }
 
-/// Least and greatest of finite numbers.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    low: f64,
-    high: f64,
-}
-
-impl Default for Span {
-    fn default() -> Span {
-        Span { low: f64::INFINITY, high: f64::NEG_INFINITY }
-    }
-}
-
-impl Span {
-    fn take(&mut self, value: f64) {
-        if value.is_finite() {
-            self.low = self.low.min(value);
-            self.high = self.high.max(value);
-        }
-    }
-
-    fn bounds(self) -> Option<(f64, f64)> {
-        (self.low <= self.high).then_some((self.low, self.high))
-    }
-}
-
-/// What goes by of a series.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    points: usize,
-    first: (f64, usize),
-    last: (f64, usize),
-    low: (f64, usize),
-    high: (f64, usize),
-    before: f64,
-    sorted: bool,
-}
-
-impl Default for Seen {
-    fn default() -> Seen {
-        let (up, down) = ((f64::INFINITY, 0), (f64::NEG_INFINITY, 0));
-        Seen { points: 0, first: up, last: down, low: up, high: down, before: f64::NEG_INFINITY, sorted: true }
-    }
-}
-
-impl Seen {
-    fn take(&mut self, spot: &Spot) {
-        self.points += 1;
-        self.sorted &= self.before <= spot.x;
-        self.before = spot.x;
-        if spot.x < self.first.0 {
-            self.first = (spot.x, spot.row);
-        }
-        if spot.x >= self.last.0 {
-            self.last = (spot.x, spot.row);
-        }
-        if spot.y < self.low.0 {
-            self.low = (spot.y, spot.row);
-        }
-        if spot.y > self.high.0 {
-            self.high = (spot.y, spot.row);
-        }
-    }
-
-    /// Takes the rows of a run; gives what they span along x, values or none.
-    fn take_run(&mut self, run: &Run<'_>) -> Span {
-        let mut span = Span::default();
-        if !run.sorted {
-            for ((at, &x), &y) in run.xs.iter().enumerate().zip(run.ys) {
-                span.take(x);
-                if x.is_finite() && y.is_finite() {
-                    self.take(&Spot { series: run.series, row: run.first_row + at, x, y });
-                }
-            }
-            return span;
-        }
-        let finite = |y: &f64| y.is_finite();
-        if let (Some(first), Some(last)) = (run.xs.first(), run.xs.last()) {
-            span = Span { low: *first, high: *last };
-        }
-        let (Some(first), Some(last)) = (run.ys.iter().position(finite), run.ys.iter().rposition(finite)) else {
-            return span;
-        };
-        let (mut points, mut low, mut high) = (0, self.low, self.high);
-        for (at, &y) in run.ys.iter().enumerate() {
-            if y.is_finite() {
-                points += 1;
-                if y < low.0 {
-                    low = (y, run.first_row + at);
-                }
-                if y > high.0 {
-                    high = (y, run.first_row + at);
-                }
-            }
-        }
-        // Of rows at the first x the first counts, of those at the last the last.
-        self.first = (run.xs[first], run.first_row + first);
-        self.last = (run.xs[last], run.first_row + last);
-        (self.points, self.low, self.high, self.before) = (points, low, high, run.xs[last]);
-        span
-    }
-
-    /// Takes what was seen of the rows behind these.
-    fn append(&mut self, next: &Seen) {
-        if next.points == 0 {
-            return;
-        }
-        self.points += next.points;
-        self.sorted &= next.sorted && self.before <= next.first.0;
-        self.before = next.before;
-        if next.first.0 < self.first.0 {
-            self.first = next.first;
-        }
-        if next.last.0 >= self.last.0 {
-            self.last = next.last;
-        }
-        if next.low.0 < self.low.0 {
-            self.low = next.low;
-        }
-        if next.high.0 > self.high.0 {
-            self.high = next.high;
-        }
-    }
-
-    fn into_info(self, series: &mut SeriesInfo) {
-        series.points = self.points;
-        series.sorted = self.sorted;
-        if self.points > 0 {
-            series.ends = Some((self.first.1, self.last.1));
-            series.extremes = Some((self.low.1, self.high.1));
-        }
-    }
+fn place_of_category(place: u32) -> f64 {
+    if place == NO_CATEGORY { f64::NAN } else { f64::from(place) }
 }

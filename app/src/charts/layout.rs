@@ -1,7 +1,9 @@
 //! The frame of a chart and its two axes, in CSS pixels.
 
+use std::sync::Arc;
+
 use super::{
-    Data, Mark, Scale, ScaleKind, Tick, ValueFormat, data::PlaceKind, marks::stack, scene::CHARACTER_WIDTH, ticks,
+    Data, Mark, Note, Scale, ScaleKind, Tick, ValueFormat, data::PlaceKind, marks::stack, scene::CHARACTER_WIDTH, ticks,
 };
 use crate::{
     format::time::{DAY_MICROS, SECOND_MICROS},
@@ -45,12 +47,14 @@ pub struct View {
     pub x: Option<(f64, f64)>,
     /// Series that are switched off, by their index.
     pub hidden: Vec<usize>,
+    /// What is noted on it, where it runs over time.
+    pub notes: Arc<Vec<Note>>,
 }
 
 impl View {
     /// All of a chart on a canvas of a size.
     pub fn whole(width: f64, height: f64) -> View {
-        View { width, height, x: None, hidden: Vec::new() }
+        View { width, height, ..View::default() }
     }
 
     /// Whether a series is shown.
@@ -229,12 +233,25 @@ fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Ve
 /// Least and greatest value of what is shown.
 fn values_in_view(data: &Data, view: &View, x: &Scale) -> Option<(f64, f64)> {
     let log = data.spec.y.first().is_some_and(|channel| channel.scale == ScaleKind::Log);
-    let all = data.y.iter().filter_map(|places| places.bounds).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let all = data.y.iter().filter_map(|places| places.bounds).reduce(both);
+    let own = own_values_in_view(data, view, x);
+    let earlier = data.earlier.as_ref().and_then(|earlier| earlier.values_in_view(view, x, own_values_in_view));
+    let found = own.into_iter().chain(earlier).reduce(both);
+    found.or(all.filter(|_| !log)).or(Some((1.0, 10.0)))
+}
+
+fn both(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    (a.0.min(b.0), a.1.max(b.1))
+}
+
+fn own_values_in_view(data: &Data, view: &View, x: &Scale) -> Option<(f64, f64)> {
+    let log = data.spec.y.first().is_some_and(|channel| channel.scale == ScaleKind::Log);
+    let all = || data.y.iter().filter_map(|places| places.bounds).reduce(both);
     if let Mark::StackedArea | Mark::StackedBar | Mark::Waterfall = data.spec.mark {
-        return stack::bounds(data, view).or(all);
+        return stack::bounds(data, view).or_else(all);
     }
     if view.x.is_none() && view.hidden.is_empty() && !log {
-        return all;
+        return all();
     }
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     data.visit(|spot| {
@@ -243,5 +260,5 @@ fn values_in_view(data: &Data, view: &View, x: &Scale) -> Option<(f64, f64)> {
             (low, high) = (low.min(spot.y), high.max(spot.y));
         }
     });
-    if low <= high { Some((low, high)) } else { all.filter(|_| !log).or(Some((1.0, 10.0))) }
+    (low <= high).then_some((low, high))
 }

@@ -6,22 +6,26 @@
 
 mod canvas;
 mod data;
+mod earlier;
 mod layout;
 mod marks;
+mod notes;
 mod paint;
 mod palette;
 mod readout;
 mod scale;
 mod scene;
+mod seen;
 mod spec;
 mod ticks;
 
 pub use canvas::CanvasRenderer;
 pub use data::{COLORED_SERIES, Data, SeriesInfo, Spot};
 pub use layout::{Frame, Layout, View};
+pub use notes::Note;
 pub use paint::PlottersRenderer;
 pub use palette::{Palette, Rgb};
-pub use readout::{Entry, Index, Readout, of_target, summary};
+pub use readout::{Beside, Entry, Index, Readout, of_target, summary};
 pub use scale::Scale;
 pub use scene::{Anchor, Ink, Layer, Place, Scene, Target};
 pub use spec::{Channel, ChartSpec, Mark, ScaleKind, SeriesStyle, ValueFormat};

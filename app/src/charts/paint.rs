@@ -14,11 +14,15 @@ use plotters::{
 };
 
 use super::{
-    Frame, Palette, Readout, Renderer, Scene, Size,
-    scene::{Anchor, Ink, Layer, Place},
+    COLORED_SERIES, Frame, Palette, Readout, Renderer, Scene, SeriesInfo, Size,
+    scene::{Anchor, CHARACTER_WIDTH, Ink, Layer, Place},
 };
+use crate::format::number;
 
 const FONT_SIZE: f64 = 12.0;
+/// A line of the legend, and the height of its rows, in pixels.
+const SWATCH: f64 = 16.0;
+const LEGEND_ROW: f64 = 18.0;
 const DASH: f64 = 5.0;
 const GAP: f64 = 4.0;
 
@@ -31,6 +35,50 @@ impl<DB: DrawingBackend> PlottersRenderer<DB> {
     /// Takes an empty backend, whose size is in device pixels.
     pub fn new(backend: DB) -> PlottersRenderer<DB> {
         PlottersRenderer { area: backend.into_drawing_area() }
+    }
+
+    /// Fills everything with the colour of the page's surface.
+    pub fn ground(&mut self, palette: &Palette) -> Result<(), String> {
+        let super::Rgb(r, g, b) = palette.surface;
+        self.area.fill(&RGBColor(r, g, b)).map_err(drawing)
+    }
+
+    /// Words from a place on, of a height in pixels.
+    pub fn words(&mut self, text: &str, place: Place, height_px: f64, palette: &Palette) -> Result<(), String> {
+        let pen = Pen { area: &self.area, scale: height_px / FONT_SIZE, palette };
+        let place = (place.0 / pen.scale, place.1 / pen.scale);
+        pen.text(text, place, palette.strong_text, Pos::new(HPos::Left, VPos::Center))
+    }
+
+    /// A name for each series behind a line in its colour, from a place on, in rows of a width; gives their height.
+    pub fn legend(
+        &mut self,
+        series: &[SeriesInfo],
+        from: Place,
+        width_px: f64,
+        palette: &Palette,
+    ) -> Result<f64, String> {
+        let pen = Pen { area: &self.area, scale: 1.0, palette };
+        let (mut x, mut y) = from;
+        let others = series.len().saturating_sub(COLORED_SERIES);
+        let named = series.iter().take(COLORED_SERIES).map(|series| (series.name.clone(), series.color));
+        let rest = (others > 0).then(|| (format!("{} others", number::count_text(others as u64)), 0));
+        for (name, color) in named.chain(rest) {
+            let width = SWATCH + name.chars().count() as f64 * CHARACTER_WIDTH + 20.0;
+            if x + width > from.0 + width_px && x > from.0 {
+                (x, y) = (from.0, y + LEGEND_ROW);
+            }
+            pen.segment((x, y), (x + SWATCH, y), palette.series(color), 2.0)?;
+            let place = (x + SWATCH + 6.0, y);
+            pen.text(&name, place, palette.strong_text, Pos::new(HPos::Left, VPos::Center))?;
+            x += width;
+        }
+        Ok(y - from.1 + LEGEND_ROW)
+    }
+
+    /// What lies below a height in pixels, to draw on with a frame of its own.
+    pub fn below(&self, height_px: f64) -> PlottersRenderer<DB> {
+        PlottersRenderer { area: self.area.split_vertically(height_px.round() as i32).1 }
     }
 
     /// The grid and the axes with their labels.
@@ -61,7 +109,7 @@ impl<DB: DrawingBackend> Renderer for PlottersRenderer<DB> {
         let Frame { top, height, .. } = scene.layout.frame;
         pen.segment((readout.x, top), (readout.x, top + height), palette.cursor, 1.0)?;
         if scene.targets.is_empty() {
-            for entry in &readout.entries {
+            for entry in readout.entries.iter().chain(readout.earlier.iter().map(|beside| &beside.entry)) {
                 pen.dot((readout.x, entry.y), 5.0, palette.ink(Ink::Surface))?;
                 pen.dot((readout.x, entry.y), 4.0, palette.series(entry.color))?;
             }

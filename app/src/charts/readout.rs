@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use super::{Data, Layout, Mark, Scene, View};
+use super::{Data, Layout, Mark, Note, Scene, View, notes};
 use crate::{format::number, order};
 
 /// Values more than that many pixels from the cursor are not read out.
-const REACH: f64 = 24.0;
+pub(super) const REACH: f64 = 24.0;
 /// Series that are read out at most; the rest is counted.
 const LISTED: usize = 12;
 
@@ -19,8 +19,21 @@ pub struct Readout {
     pub entries: Vec<Entry>,
     /// Series with values there that are not listed.
     pub more: usize,
+    /// What stood there in the earlier period that is compared with.
+    pub earlier: Vec<Beside>,
+    /// What is noted there.
+    pub notes: Vec<String>,
     /// Where in the frame, in CSS pixels.
     pub x: f64,
+}
+
+/// A value of an earlier period, and where it stood there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    /// What stands on its own x axis.
+    pub at: String,
+    /// The value; its row is one of the earlier rows.
+    pub entry: Entry,
 }
 
 /// A value that is read out.
@@ -84,16 +97,48 @@ impl Index {
 
     /// What stands at an x.
     pub fn at(&self, data: &Data, view: &View, layout: &Layout, x: f64) -> Option<Readout> {
+        let rows = self.rows(data);
+        let nearest = |series: usize| nearest(rows.get(series)?, x).map(|(at, row)| (at, row as usize));
+        Index::read_out(data, view, layout, x, nearest)
+    }
+
+    /// What stands at the last x that is shown.
+    pub fn at_end(&self, data: &Data, view: &View, layout: &Layout) -> Option<Readout> {
+        let shown: Vec<usize> = (0..data.series.len()).filter(|series| view.shows(*series)).collect();
+        let ends: Option<Vec<(f64, usize)>> = shown.iter().map(|series| data.end_of(*series)).collect();
+        if let Some(ends) = ends.filter(|_| view.x.is_none()) {
+            let last = ends.iter().map(|(x, _)| *x).reduce(f64::max)?;
+            let of = |series: usize| shown.iter().position(|known| *known == series).map(|at| ends[at]);
+            return Index::read_out(data, view, layout, last, of).map(Readout::brief);
+        }
+        let last = self.steps(data).iter().rev().find(|x| layout.shows_x(**x))?;
+        self.at(data, view, layout, *last).map(Readout::brief)
+    }
+
+    /// The last x of a series that is not behind this one, and the row there.
+    pub(super) fn row_until(&self, data: &Data, series: usize, x: f64) -> Option<(f64, usize)> {
+        let rows = self.rows(data).get(series)?;
+        let behind = rows.partition_point(|(at, _)| *at <= x);
+        rows.get(behind.checked_sub(1)?).map(|(at, row)| (*at, *row as usize))
+    }
+
+    /// Writes what the rows of each series say, which are at or near an x.
+    fn read_out(
+        data: &Data,
+        view: &View,
+        layout: &Layout,
+        x: f64,
+        near: impl Fn(usize) -> Option<(f64, usize)>,
+    ) -> Option<Readout> {
         let pixel = layout.x_pixel(x);
         let several = data.series.len() > 1;
         let mut head = None;
         let mut entries = Vec::new();
-        for (series, rows) in self.rows(data).iter().enumerate().rev().filter(|(series, _)| view.shows(*series)) {
-            let Some((at, row)) = nearest(rows, x) else { continue };
+        for series in (0..data.series.len()).rev().filter(|series| view.shows(*series)) {
+            let Some((at, row)) = near(series) else { continue };
             if (layout.x_pixel(at) - pixel).abs() > REACH {
                 continue;
             }
-            let row = row as usize;
             if at == x && head.is_none() {
                 head = Some(data.x_text(row));
             }
@@ -106,7 +151,9 @@ impl Index {
         }
         let more = entries.len().saturating_sub(LISTED);
         entries.truncate(LISTED);
-        Some(Readout { at: head?, entries, more, x: pixel })
+        let earlier = data.earlier.as_ref().map(|earlier| earlier.beside(view, layout, x)).unwrap_or_default();
+        let notes = notes::near(view, layout, pixel);
+        Some(Readout { at: head?, entries, more, earlier, notes, x: pixel })
     }
 }
 
@@ -120,7 +167,7 @@ fn nearest(rows: &[(f64, u32)], at: f64) -> Option<(f64, u32)> {
 }
 
 /// What one target of a scene says: bars, dots, cells, candles and rectangles are met one by one.
-pub fn of_target(data: &Data, scene: &Scene, index: usize) -> Option<Readout> {
+pub fn of_target(data: &Data, view: &View, scene: &Scene, index: usize) -> Option<Readout> {
     let target = scene.targets.get(index)?;
     let [left, top, width, _] = target.area;
     let row = target.row;
@@ -150,10 +197,25 @@ pub fn of_target(data: &Data, scene: &Scene, index: usize) -> Option<Readout> {
         _ if data.series.len() > 1 => vec![entry(&data.series[target.series].name.clone(), target.series)],
         _ => vec![entry("", target.series)],
     };
-    Some(Readout { at: data.x_text(row), entries, more: 0, x: left + width / 2.0 })
+    let earlier = data.earlier.as_ref().map(|earlier| {
+        let beside = earlier.beside(view, &scene.layout, data.x_of(row).0);
+        beside.into_iter().filter(|beside| beside.entry.series == target.series).collect()
+    });
+    let earlier = earlier.unwrap_or_default();
+    let x = left + width / 2.0;
+    let notes = notes::near(view, &scene.layout, x);
+    Some(Readout { at: data.x_text(row), entries, more: 0, earlier, notes, x })
 }
 
 impl Readout {
+    /// What is said while nobody asks: of several series not what was before.
+    fn brief(mut self) -> Readout {
+        if self.entries.len() > 2 {
+            self.earlier.clear();
+        }
+        self
+    }
+
     /// In one line: what stands there, then each value.
     pub fn text(&self) -> String {
         let value = |entry: &Entry| match entry.name.as_str() {
@@ -161,13 +223,19 @@ impl Readout {
             name => format!("{name} {}", entry.text),
         };
         let more = (self.more > 0).then(|| format!("and {} more", number::count_text(self.more as u64)));
-        let parts = std::iter::once(self.at.clone()).chain(self.entries.iter().map(value)).chain(more);
+        let before = |beside: &Beside| {
+            let value = value(&beside.entry);
+            if beside.at == self.at { format!("before {value}") } else { format!("before {value} ({})", beside.at) }
+        };
+        let entries = self.entries.iter().map(value).chain(self.earlier.iter().map(before));
+        let notes = self.notes.iter().map(|note| format!("◆ {note}"));
+        let parts = std::iter::once(self.at.clone()).chain(entries).chain(more).chain(notes);
         parts.collect::<Vec<_>>().join(" · ")
     }
 }
 
-/// The chart in a sentence or two, for those who do not see it.
-pub fn summary(data: &Data) -> String {
+/// The chart in a few sentences, for those who do not see it.
+pub fn summary(data: &Data, notes: &[Note]) -> String {
     let spec = &data.spec;
     let unit = if spec.unit().is_empty() { String::new() } else { format!(" in {}", spec.unit()) };
     let mut text = format!("{}{unit}.", spec.title);
@@ -187,8 +255,19 @@ pub fn summary(data: &Data) -> String {
             data.value_text(index, high),
         ));
     }
+    if let Some(earlier) = &data.earlier {
+        text.push_str(" Compared with an earlier period.");
+        for (index, series) in earlier.data.series.iter().enumerate().take(LISTED) {
+            let Some((_, last)) = series.ends else { continue };
+            let (at, value) = (earlier.data.x_text(last), earlier.data.value_text(index, last));
+            text.push_str(&format!(" {}: {value} on {at}.", series.name));
+        }
+    }
     if data.series.len() > LISTED {
         text.push_str(&format!(" And {} more series.", number::count_text((data.series.len() - LISTED) as u64)));
+    }
+    for note in notes.iter().take(LISTED).filter(|_| data.x_is_time()) {
+        text.push_str(&format!(" Noted on {}: {}.", data.spec.x.format.time_text(note.at as i64), note.text));
     }
     text
 }

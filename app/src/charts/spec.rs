@@ -3,7 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::{number, time};
+use crate::format::{
+    number,
+    style::with_style,
+    time,
+    value::{Currency, Format, Number},
+};
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,6 +117,14 @@ pub enum ValueFormat {
     Whole,
     /// A share of one in percent, with so many decimals.
     Percent(usize),
+    /// What is percent already, with so many decimals.
+    PercentValue(usize),
+    /// An amount in a currency, by its ISO 4217 code.
+    Money(Currency),
+    /// As short as a figure wants it: `1.2 M`.
+    Compact,
+    /// Microseconds in the units that suit them: `3 min 20 s`.
+    Duration,
     /// Bytes in the largest binary unit that leaves a whole part.
     Bytes,
     /// Calendar days; of times only.
@@ -175,13 +188,23 @@ impl Channel {
 impl ValueFormat {
     /// A number as it is written.
     pub fn number_text(self, value: f64) -> String {
-        match self {
-            ValueFormat::Fixed(decimals) => number::fixed_text(value, decimals),
-            ValueFormat::Whole => number::fixed_text(value, 0),
-            ValueFormat::Percent(decimals) => format!("{} %", number::fixed_text(value * 100.0, decimals)),
-            ValueFormat::Bytes => number::bytes_text(value),
-            ValueFormat::Plain | ValueFormat::Day | ValueFormat::Second => number::float_text(value),
-        }
+        self.value_text(Number::Float(value)).unwrap_or_else(|| number::float_text(value))
+    }
+
+    /// An exact number as it is written; `None` where this is no way to write numbers other than as they are.
+    pub fn value_text(self, value: Number) -> Option<String> {
+        let format = match self {
+            ValueFormat::Fixed(decimals) => Format::Fixed(decimals),
+            ValueFormat::Whole => Format::Fixed(0),
+            ValueFormat::Percent(decimals) => Format::Share(Some(decimals)),
+            ValueFormat::PercentValue(decimals) => Format::Percent(Some(decimals)),
+            ValueFormat::Money(currency) => Format::Money(currency),
+            ValueFormat::Compact => Format::Compact,
+            ValueFormat::Duration => Format::Duration,
+            ValueFormat::Bytes => Format::Bytes,
+            ValueFormat::Plain | ValueFormat::Day | ValueFormat::Second => return None,
+        };
+        Some(with_style(|style| format.text(value, style)))
     }
 
     /// An instant as it is written.
@@ -202,7 +225,10 @@ impl ChartSpec {
 
     /// The unit of the value axis.
     pub fn unit(&self) -> &str {
-        self.y.first().map_or("", |channel| &channel.unit)
+        self.y.first().map_or("", |channel| match &channel.format {
+            ValueFormat::Money(currency) if channel.unit.is_empty() => currency.code(),
+            _ => &channel.unit,
+        })
     }
 
     /// Whether the value axis contains zero.

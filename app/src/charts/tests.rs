@@ -163,6 +163,60 @@ fn a_waterfall_adds_up_with_signs_on_its_steps() {
     );
 }
 
+/// A chart beside rows that lie ten days before.
+fn beside_ten_days_before(spec: ChartSpec, later: Table, earlier: Table) -> Data {
+    let later = data(spec, later);
+    let earlier = data(later.spec_of_earlier(), earlier);
+    later.compared_with(earlier, 10.0 * DAY as f64)
+}
+
+#[test]
+fn an_earlier_period_is_a_dashed_line_in_the_same_frame() {
+    let earlier = table(vec![
+        ("t", times([0, 1, 2].map(|day| Some((19_990 + day) * DAY)))),
+        ("v", numbers([20.0, 10.0, 20.0].map(Some))),
+    ]);
+    let later = series_over_days(&[Some(10.0), Some(20.0), Some(10.0)]);
+    let data = beside_ten_days_before(line_spec(Mark::Line), later, earlier);
+    let scene = scene(&data);
+    let told = told(&scene);
+    let xs = |line: &str| line.split(' ').filter_map(|place| place.split_once(',')).map(|at| at.0.to_owned()).collect();
+    let (before, now): (Vec<String>, Vec<String>) = (xs(&told[0]), xs(&told[1]));
+    assert!(told[0].starts_with("line Series(1) dashed"), "{told:?}");
+    assert_eq!(before, now, "{told:?}");
+    let view = View::whole(240.0, 120.0);
+    let end = Index::default().at_end(&data, &view, &scene.layout).unwrap();
+    assert_eq!(end.text(), "6 Oct 2024 · 10 · before 20 (26 Sep 2024)");
+    assert_eq!(data.earlier_text(0, (20_001 * DAY) as f64).as_deref(), Some("10"));
+    assert_eq!(data.earlier_text(0, (20_004 * DAY) as f64).as_deref(), Some("20 (26 Sep 2024)"));
+    assert_eq!(data.earlier_text(0, (20_009 * DAY) as f64), None);
+    assert!(
+        summary(&data, &[]).ends_with("Compared with an earlier period. Level: 20 on 26 Sep 2024."),
+        "{}",
+        summary(&data, &[])
+    );
+}
+
+#[test]
+fn an_earlier_period_outlines_the_bars_of_the_same_categories() {
+    let bars = |names: &[&str], values: &[f64]| {
+        table(vec![("t", words(names)), ("v", numbers(values.iter().copied().map(Some)))])
+    };
+    let (later, earlier) = (bars(&["a", "b"], &[1.0, 2.0]), bars(&["gone", "b", "a"], &[9.0, 2.0, 1.0]));
+    let data = beside_ten_days_before(line_spec(Mark::Bar), later, earlier);
+    let scene = scene(&data);
+    let boxes = |layer: &Layer| match layer {
+        Layer::Boxes { boxes, .. } | Layer::Outlines { boxes, .. } => boxes.clone(),
+        _ => Vec::new(),
+    };
+    let (filled, mut outlined) = (boxes(&scene.layers[0]), boxes(&scene.layers[1]));
+    outlined.reverse();
+    assert!(matches!(scene.layers[1], Layer::Outlines { .. }), "{:?}", told(&scene));
+    assert_eq!(filled, outlined);
+    let readout = of_target(&data, &View::whole(240.0, 120.0), &scene, 1).unwrap();
+    assert_eq!(readout.text(), "b · 2 · before 2");
+}
+
 #[test]
 fn a_candle_that_rose_is_hollow_and_one_that_fell_is_filled() {
     let rows = table(vec![
@@ -178,7 +232,7 @@ fn a_candle_that_rose_is_hollow_and_one_that_fell_is_filled() {
     let told = told(&scene);
     assert!(told[0].starts_with("segments Up") && told[3].starts_with("outlines Up"), "{told:?}");
     assert!(told[4].starts_with("boxes Down"), "{told:?}");
-    let readout = of_target(&data, &scene, 0).unwrap();
+    let readout = of_target(&data, &View::whole(240.0, 120.0), &scene, 0).unwrap();
     assert_eq!(readout.text(), "1 Jan 1970 · open 2 · high 10 · low 0 · close 8");
 }
 
@@ -193,7 +247,31 @@ fn cells_of_a_heat_map_are_coloured_from_least_to_greatest() {
     let scene = scene(&data);
     let told = told(&scene);
     assert!(told[0].starts_with("boxes Heat(0)") && told[1].starts_with("boxes Heat(248)"), "{told:?}");
-    assert_eq!(of_target(&data, &scene, 1).unwrap().text(), "b · v 9 · y p");
+    assert_eq!(of_target(&data, &View::whole(240.0, 120.0), &scene, 1).unwrap().text(), "b · v 9 · y p");
+}
+
+#[test]
+fn versions_narrower_than_a_pixel_are_drawn_and_can_be_met() {
+    let days = 0..2_000_i64;
+    let rows = table(vec![
+        ("from", times(days.clone().map(|day| Some(day * DAY)))),
+        ("to", times(days.clone().map(|day| Some((day + 1) * DAY)))),
+        ("known", times(days.clone().map(|day| Some(day * DAY)))),
+        ("until", times(days.clone().map(|_| None))),
+        ("v", numbers(days.clone().map(|day| Some(day as f64)))),
+    ]);
+    let spec = ChartSpec {
+        color: Some(Channel::of("v")),
+        ..ChartSpec::new(
+            "Versions",
+            Mark::Plane,
+            Channel::of("from").until("to"),
+            vec![Channel::of("known").until("until")],
+        )
+    };
+    let scene = scene(&data(spec, rows));
+    assert_eq!(scene.targets.len(), 2_000);
+    assert!(scene.layers.iter().any(|layer| matches!(layer, Layer::Boxes { boxes, .. } if boxes.len() == 2_000)));
 }
 
 #[test]
@@ -241,7 +319,7 @@ fn ten_thousand_series_are_drawn_and_one_more_is_refused_with_advice() {
     };
     let data = of(10_000).unwrap();
     assert_eq!(data.series[COLORED_SERIES].color, 0);
-    assert!(summary(&data).ends_with("And 9,988 more series."));
+    assert!(summary(&data, &[]).ends_with("And 9,988 more series."));
     assert!(of(10_001).unwrap_err().contains("show the top ones"));
 }
 
@@ -256,7 +334,7 @@ fn a_single_point_equal_times_and_odd_values_have_a_sensible_chart() {
     for values in [vec![], vec![None, None], vec![Some(f64::NAN)]] {
         let data = data(line_spec(Mark::Line), series_over_days(&values));
         assert!(data.is_empty() && Scene::new(&data, &View::whole(300.0, 136.0)).is_none());
-        assert_eq!(summary(&data), "Level in points. Nothing to show.");
+        assert_eq!(summary(&data, &[]), "Level in points. Nothing to show.");
     }
 }
 
@@ -264,7 +342,7 @@ fn a_single_point_equal_times_and_odd_values_have_a_sensible_chart() {
 fn the_summary_tells_ends_and_extremes() {
     let data = data(line_spec(Mark::Line), series_over_days(&[Some(1_200.0), Some(1_199.0), Some(1_204.31)]));
     assert_eq!(
-        summary(&data),
+        summary(&data, &[]),
         "Level in points. Level: 3 points from 4 Oct 2024 to 6 Oct 2024, last 1,204.31, lowest 1,199, highest 1,204.31."
     );
 }

@@ -15,16 +15,25 @@ pub struct Tick {
     pub label: String,
 }
 
+/// From here on an axis counts in thousands, millions and so on.
+const LONG: f64 = 1e7;
+
 /// Round values that cover `low..=high`: the first is at or below `low`, the last at or above `high`. Between 2 and
 /// `most + 2` of them. Of whole numbers none has a fraction.
 pub fn value_ticks(low: f64, high: f64, most: usize, format: ValueFormat) -> Vec<Tick> {
     let (low, high) = widened(low, high);
+    let greatest = low.abs().max(high.abs());
     let (factor, sign) = match format {
         ValueFormat::Percent(_) => (100.0, " %"),
-        ValueFormat::Bytes => bytes_unit(low.abs().max(high.abs())),
+        ValueFormat::PercentValue(_) => (1.0, " %"),
+        ValueFormat::Compact | ValueFormat::Money(_) => short_unit(greatest),
+        ValueFormat::Duration => duration_unit(greatest),
+        ValueFormat::Bytes => bytes_unit(greatest),
+        // Longer numbers would take the room of the picture.
+        _ if greatest >= LONG && high - low >= greatest * 1e-3 => short_unit(greatest),
         _ => (1.0, ""),
     };
-    let finest = if format == ValueFormat::Whole { 1.0 } else { 0.0 };
+    let finest = if format == ValueFormat::Whole { factor.min(1.0) } else { 0.0 };
     let step = round_step((high - low) * factor / most.max(1) as f64).max(finest);
     let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
     let first = (low * factor / step).floor();
@@ -43,6 +52,22 @@ fn bytes_unit(greatest: f64) -> (f64, &'static str) {
     let units = [(" GiB", 1_073_741_824.0), (" MiB", 1_048_576.0), (" KiB", 1_024.0)];
     let unit = units.into_iter().find(|(_, bytes)| greatest >= *bytes);
     unit.map_or((1.0, " B"), |(unit, bytes)| (1.0 / bytes, unit))
+}
+
+/// The same for large numbers of whatever is counted.
+fn short_unit(greatest: f64) -> (f64, &'static str) {
+    let units = [(" tn", 1e12), (" bn", 1e9), (" M", 1e6), (" k", 1e3)];
+    // Four digits are read as they are.
+    let unit = units.into_iter().find(|(_, size)| greatest >= *size && greatest >= 1e4);
+    unit.map_or((1.0, ""), |(unit, size)| (1.0 / size, unit))
+}
+
+/// The same for microseconds.
+fn duration_unit(greatest: f64) -> (f64, &'static str) {
+    let second = SECOND_MICROS as f64;
+    let units = [(" h", 3_600.0 * second), (" min", 60.0 * second), (" s", second), (" ms", 1_000.0)];
+    let unit = units.into_iter().find(|(_, micros)| greatest >= 2.0 * *micros);
+    unit.map_or((1.0, " µs"), |(unit, micros)| (1.0 / micros, unit))
 }
 
 /// Those that lie inside a range, with a little slack for what rounding does at its ends.
@@ -78,8 +103,13 @@ pub fn log_ticks(low: f64, high: f64, most: usize, format: ValueFormat) -> Vec<T
 
 /// A value of an axis in few characters.
 fn short_label(value: f64, format: ValueFormat) -> String {
-    if matches!(format, ValueFormat::Percent(_)) {
-        return format.number_text(value);
+    match format {
+        ValueFormat::Percent(_) | ValueFormat::PercentValue(_) | ValueFormat::Duration => {
+            return format.number_text(value);
+        }
+        // Its currency stands with the unit of the axis.
+        ValueFormat::Money(_) | ValueFormat::Compact => return ValueFormat::Compact.number_text(value),
+        _ => {}
     }
     let magnitude = value.abs();
     if magnitude == 0.0 || (1e-4..1e7).contains(&magnitude) {
@@ -212,6 +242,10 @@ mod tests {
         assert_eq!(labels(value_ticks(0.0, 0.31, 4, ValueFormat::Percent(1))), ["0 %", "10 %", "20 %", "30 %", "40 %"]);
         let bytes = value_ticks(0.0, 3.0 * 1_048_576.0, 3, ValueFormat::Bytes);
         assert_eq!(labels(bytes), ["0 MiB", "1 MiB", "2 MiB", "3 MiB"]);
+        let money = ValueFormat::Money(crate::format::value::Currency::of_code("EUR").unwrap());
+        assert_eq!(labels(value_ticks(0.0, 3.1e6, 3, money)), ["0 M", "2 M", "4 M"]);
+        assert_eq!(labels(value_ticks(0.0, 9_000.0, 2, ValueFormat::Compact)), ["0", "5,000", "10,000"]);
+        assert_eq!(labels(value_ticks(0.0, 9e6, 2, ValueFormat::Duration)), ["0 s", "5 s", "10 s"]);
         assert_eq!(labels(log_ticks(1.0, 1_000.0, 5, ValueFormat::Plain)), ["1", "10", "100", "1,000"]);
         assert_eq!(labels(log_ticks(1.0, 100.0, 9, ValueFormat::Plain)), ["1", "2", "5", "10", "20", "50", "100"]);
         assert_eq!(labels(log_ticks(1e-9, 1e12, 4, ValueFormat::Plain)), ["1e-5", "1", "100,000", "1e10"]);

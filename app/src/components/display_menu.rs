@@ -14,6 +14,7 @@ use crate::{
         time,
         zone::UTC,
     },
+    pages::lazy::LazyPart,
     state::display::{DENSITIES, Display, OWN, ZONES},
 };
 
@@ -27,6 +28,8 @@ type Choice = (String, String);
 #[component]
 pub fn DisplayMenu() -> impl IntoView {
     let menu = NodeRef::<html::Div>::new();
+    // What it holds is loaded when it is opened for the first time.
+    let opened = RwSignal::new(false);
     let short_name = || with_style(|style| style.zone.short_name());
     let name = || with_style(|style| style.zone.name().to_owned());
     // The page does not hear of an Escape that closes the menu.
@@ -55,15 +58,17 @@ pub fn DisplayMenu() -> impl IntoView {
             data-testid="display-menu"
             node_ref=menu
             on:keydown=key
+            on:toggle=move |_| opened.set(true)
         >
-            <Choices />
+            {changing(move || opened.get().then(|| LazyPart::Display.view()))}
         </div>
     }
     .whole()
 }
 
+/// What the menu holds.
 #[component]
-fn Choices() -> impl IntoView {
+pub fn Choices() -> impl IntoView {
     let theme = expect_context::<Theme>();
     let display = expect_context::<Display>();
     let words = |choices: &[(&str, &str)]| {

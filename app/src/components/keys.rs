@@ -6,9 +6,9 @@ use leptos_router::hooks::use_location;
 use super::{
     chrome::{DIFF, DOCS, PIPELINE},
     dialog::Dialog,
-    whole::{Whole, changing},
+    whole::{Whole, WholeView, changing},
 };
-use crate::browser;
+use crate::{browser, pages::lazy::LazyPart};
 
 /// Keys and what they do.
 type Keys = &'static [(&'static str, &'static str)];
@@ -21,6 +21,7 @@ const EVERYWHERE: Keys = &[
 const ON_CHARTS: Keys = &[
     ("← →", "On a chart: from point to point, ten with Shift"),
     ("Home End", "On a chart: to the first and to the last point"),
+    ("M", "On a chart: begin to mark a stretch at the point, and end it; it is zoomed into, or shown alone"),
     ("+ − 0", "On a chart of times: zoom in and out around the point, show all again"),
     ("Enter", "On a chart or a row that leads further: choose it"),
 ];
@@ -47,7 +48,6 @@ fn keys_of(path: &str) -> Vec<(&'static str, &'static str)> {
 /// The list of keys; `?` opens it, unless it is typed into a field.
 #[component]
 pub fn KeysDialog(open: RwSignal<bool>) -> impl IntoView {
-    let path = use_location().pathname;
     Effect::new(move |_| {
         let question = window_event_listener(ev::keydown, move |event| {
             let with_modifier = event.ctrl_key() || event.meta_key() || event.alt_key();
@@ -58,6 +58,23 @@ pub fn KeysDialog(open: RwSignal<bool>) -> impl IntoView {
         });
         on_cleanup(move || question.remove());
     });
+    view! {
+        <Dialog class="sheet" label="Keys" testid="keys" open>
+            <div class="sheet-head">
+                <h2>"Keys"</h2>
+                <button type="button" on:click=move |_| open.set(false)>
+                    "Close"
+                </button>
+            </div>
+            {changing(move || open.get().then(|| LazyPart::Keys.view()))}
+        </Dialog>
+    }
+    .whole()
+}
+
+/// The keys of the page that is shown.
+pub fn list() -> WholeView {
+    let path = use_location().pathname;
     let row = |(key, what): (&'static str, &'static str)| {
         let keys = key.split(' ').map(|key| view! { <kbd>{key}</kbd> }).collect_view();
         view! {
@@ -68,18 +85,7 @@ pub fn KeysDialog(open: RwSignal<bool>) -> impl IntoView {
         }
         .whole()
     };
-    view! {
-        <Dialog class="sheet" label="Keys" testid="keys" open>
-            <div class="sheet-head">
-                <h2>"Keys"</h2>
-                <button type="button" on:click=move |_| open.set(false)>
-                    "Close"
-                </button>
-            </div>
-            <dl class="keys">{changing(move || keys_of(&path.get()).into_iter().map(row).collect_view())}</dl>
-        </Dialog>
-    }
-    .whole()
+    view! { <dl class="keys">{changing(move || keys_of(&path.get()).into_iter().map(row).collect_view())}</dl> }.whole()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     browser,
+    pages::lazy::LazyPart,
     queries::{
         datasets::datasets,
         docs::{self, Section},
@@ -38,20 +39,27 @@ const OPTION: &str = "palette-option";
 /// How long it is said that something was done.
 const SAID_FOR: std::time::Duration = std::time::Duration::from_secs(3);
 
+/// What of the palette is there before it is opened; the rest is loaded then.
+#[derive(Clone, Copy)]
+struct Door {
+    open: RwSignal<bool>,
+    keys_open: RwSignal<bool>,
+    /// What was done, for a moment.
+    said: RwSignal<&'static str>,
+    /// The documentation stays what it is while the page is open.
+    sections: RwSignal<Vec<Section>>,
+}
+
 /// What the palette holds. What is read from the server is read once it is opened.
 #[derive(Clone, Copy)]
 struct Palette {
-    open: RwSignal<bool>,
-    keys_open: RwSignal<bool>,
+    door: Door,
     typed: RwSignal<String>,
     /// Place in `found` of the command that Enter means.
     at: RwSignal<usize>,
     recent: RwSignal<Vec<String>>,
     datasets: RwSignal<Vec<DatasetSummary>>,
-    sections: RwSignal<Vec<Section>>,
     found: Memo<Vec<Command>>,
-    /// What was done, for a moment.
-    said: RwSignal<&'static str>,
     address: Address,
     theme: Theme,
     display: Display,
@@ -61,18 +69,17 @@ struct Palette {
 type Navigate = Box<dyn Fn(&str)>;
 
 impl Palette {
-    fn new() -> Palette {
+    fn new(door: Door) -> Palette {
         let address = Address::of_page();
-        let (open, typed, recent) = (RwSignal::new(false), RwSignal::new(String::new()), RwSignal::new(Vec::new()));
-        let (datasets, sections) = (RwSignal::new(Vec::new()), RwSignal::new(Vec::new()));
+        let kept = browser::recall(STORAGE_NAME).unwrap_or_default();
+        let (typed, recent) =
+            (RwSignal::new(String::new()), RwSignal::new(kept.lines().map(str::to_owned).collect::<Vec<_>>()));
+        let (datasets, sections) = (RwSignal::new(Vec::new()), door.sections);
         let past = Memo::new(move |_| past_parameter(address).is_some());
         let all = Memo::new(move |_| {
             datasets.with(|datasets| sections.with(|sections| commands(datasets, sections, past.get())))
         });
         let found = Memo::new(move |_| {
-            if !open.get() {
-                return Vec::new();
-            }
             let found = |all: &Vec<Command>, typed: &String, recent: &Vec<String>| {
                 find(all, typed, recent).into_iter().cloned().collect()
             };
@@ -85,30 +92,8 @@ impl Palette {
                 Box::new(move |address: &str| navigate(address, NavigateOptions::default())) as Navigate
             )
         });
-        Palette {
-            open,
-            keys_open: RwSignal::new(false),
-            typed,
-            at: RwSignal::new(0),
-            recent,
-            datasets,
-            sections,
-            found,
-            said: RwSignal::new(""),
-            address,
-            theme: expect_context::<Theme>(),
-            display: expect_context::<Display>(),
-            navigate,
-        }
-    }
-
-    fn show(self) {
-        self.typed.set(String::new());
-        self.at.set(0);
-        self.recent.set(browser::recall(STORAGE_NAME).unwrap_or_default().lines().map(str::to_owned).collect());
-        self.keys_open.set(false);
-        self.open.set(true);
-        self.read();
+        let (theme, display) = (expect_context::<Theme>(), expect_context::<Display>());
+        Palette { door, typed, at: RwSignal::new(0), recent, datasets, found, address, theme, display, navigate }
     }
 
     /// Datasets may have come since; the documentation stays what it is while the page is open. What cannot be read is not
@@ -119,10 +104,10 @@ impl Palette {
                 self.datasets.try_set(read);
             }
         });
-        if self.sections.with_untracked(Vec::is_empty) {
+        if self.door.sections.with_untracked(Vec::is_empty) {
             spawn_local(async move {
                 if let Ok(read) = docs::sections().await {
-                    self.sections.try_set(read);
+                    self.door.sections.try_set(read);
                 }
             });
         }
@@ -151,7 +136,7 @@ impl Palette {
         let Some(command) = self.found.with_untracked(|found| found.get(at).cloned()) else { return };
         let recent = self.recent.with_untracked(|recent| remembered(recent, command.id()));
         browser::keep(STORAGE_NAME, &recent.join("\n"));
-        self.open.set(false);
+        self.door.open.set(false);
         match command.deed {
             Deed::Open(address) => {
                 if let Some(navigate) = self.navigate {
@@ -173,7 +158,7 @@ impl Palette {
                     self.address.set(vec![(name, None)], Step::Push);
                 }
             }
-            Action::ShowKeys => self.keys_open.set(true),
+            Action::ShowKeys => self.door.keys_open.set(true),
             Action::Theme(choice) => self.theme.choose(choice),
             Action::Density(density) => self.display.choose_density(density),
             Action::Zone(zone) => {
@@ -185,10 +170,11 @@ impl Palette {
     }
 
     fn say(self, what: &'static str) {
-        self.said.try_set(what);
+        let said = self.door.said;
+        said.try_set(what);
         set_timeout(
             move || {
-                self.said.try_set("");
+                said.try_set("");
             },
             SAID_FOR,
         );
@@ -203,18 +189,35 @@ fn past_parameter(address: Address) -> Option<&'static str> {
 /// The button that opens the palette, the palette, and the list of keys.
 #[component]
 pub fn CommandPalette() -> impl IntoView {
-    let palette = Palette::new();
+    let door = Door {
+        open: RwSignal::new(false),
+        keys_open: RwSignal::new(false),
+        said: RwSignal::new(""),
+        sections: RwSignal::new(Vec::new()),
+    };
+    let show = move |shown: bool| {
+        if shown {
+            door.keys_open.set(false);
+        }
+        door.open.set(shown);
+    };
     Effect::new(move |_| {
         let keys = window_event_listener(ev::keydown, move |event| {
             let wanted = (event.ctrl_key() || event.meta_key()) && !event.alt_key() && !event.shift_key();
             if wanted && event.key().eq_ignore_ascii_case("k") {
                 event.prevent_default();
-                if palette.open.get_untracked() { palette.open.set(false) } else { palette.show() }
+                show(!door.open.get_untracked());
             }
         });
         on_cleanup(move || keys.remove());
     });
-    let shown = move || palette.said.with(|said| !said.is_empty());
+    let content = move || {
+        door.open.get().then(|| {
+            provide_context(door);
+            LazyPart::Palette.view()
+        })
+    };
+    let shown = move || door.said.with(|said| !said.is_empty());
     view! {
         <button
             type="button"
@@ -222,18 +225,32 @@ pub fn CommandPalette() -> impl IntoView {
             data-testid="palette-open"
             aria-haspopup="dialog"
             aria-keyshortcuts="Control+K Meta+K"
-            on:click=move |_| palette.show()
+            on:click=move |_| show(true)
         >
             {icon(icon::SEARCH)}
             <span class="top-word">"Search"</span>
             <kbd aria-hidden="true">"Ctrl K"</kbd>
         </button>
-        <Dialog class="palette" label="Search and commands" testid="palette" open=palette.open>
-            <PaletteField palette />
-            {changing(move || palette.found.with(|found| list(palette, found)))}
+        <Dialog class="palette" label="Search and commands" testid="palette" open=door.open>
+            {changing(content)}
         </Dialog>
-        <KeysDialog open=palette.keys_open />
-        <p class="said" class:shown=shown role="status" data-testid="said">{changing(move || palette.said.get())}</p>
+        <KeysDialog open=door.keys_open />
+        <p class="said" class:shown=shown role="status" data-testid="said">{changing(move || door.said.get())}</p>
+    }
+    .whole()
+}
+
+/// What the palette holds while it is open.
+pub fn content() -> WholeView {
+    let palette = Palette::new(expect_context());
+    palette.read();
+    // The dialog may have been open before its field was there.
+    Effect::new(move |_| {
+        browser::focus(FIELD);
+    });
+    view! {
+        <PaletteField palette />
+        {changing(move || palette.found.with(|found| list(palette, found)))}
     }
     .whole()
 }
@@ -286,7 +303,7 @@ fn PaletteField(palette: Palette) -> impl IntoView {
             <button
                 id=CLOSE
                 type="button"
-                on:click=move |_| palette.open.set(false)
+                on:click=move |_| palette.door.open.set(false)
                 on:keydown=move |event| tab(event, FIELD)
             >
                 <span class="visually-hidden">"Close "</span>

@@ -1,12 +1,17 @@
 //! The definition of a dashboard, as it is written in JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::{Filters, PerTile};
 use crate::{
     charts::{Channel, ChartSpec, Mark, ScaleKind},
     queries::client::Reduction,
 };
 
+/// The address parameter with the way down in each tile.
+pub const DRILL: &str = "drill";
 /// Columns of the grid that tiles stand on.
 pub const GRID_COLUMNS: u8 = 12;
 /// Points along an axis that a reduced answer has about, where nothing else is said: what a wide screen can show.
@@ -23,6 +28,10 @@ pub struct Dashboard {
     /// A sentence on what it is for.
     #[serde(default)]
     pub description: String,
+    /// What is noted on every chart that runs over time: one statement that gives instants in `at` and words in `note`. `$from`
+    /// and `$to` are the effective range of the page, half-open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
     /// Its tiles, from left to right and from top to bottom.
     pub tiles: Vec<TileDefinition>,
 }
@@ -54,6 +63,38 @@ pub struct TileDefinition {
     /// What a choice on the tile does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_pick: Option<OnPick>,
+    /// What a stretch that is marked on its chart does; the chart zooms into it without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_brush: Option<OnBrush>,
+    /// Coordinates of its own, as an address says them: `last`, `on`, `from`, `to`, `known`, `vs`. Those that are not here are
+    /// the page's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub times: BTreeMap<String, String>,
+    /// What is shown below it, level by level, of what was chosen to be opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<Level>,
+}
+
+/// A level below a tile. Its statement is narrowed down to what was chosen above it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// As of a tile.
+    pub sql: String,
+    /// As of a tile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reduce: Vec<Reduction>,
+    /// As of a tile.
+    #[serde(default)]
+    pub raw: bool,
+    /// As of a tile.
+    pub picture: PictureDefinition,
+    /// As of a tile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_pick: Option<OnPick>,
+    /// As of a tile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_brush: Option<OnBrush>,
 }
 
 fn half() -> u8 {
@@ -99,6 +140,11 @@ pub enum OnPick {
         /// A column of the answer, under the name it has in the datasets.
         column: String,
     },
+    /// The tile opens what lies below: its next level, narrowed down to the chosen value of this column.
+    Drill {
+        /// A column of the answer, under the name it has in the datasets.
+        column: String,
+    },
     /// Opens the versions of a key.
     Versions {
         /// The dataset.
@@ -108,7 +154,44 @@ pub enum OnPick {
     },
 }
 
+/// What a stretch that is marked on a chart does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum OnBrush {
+    /// It becomes the effective range of the page. Of charts over effective time.
+    Effective,
+    /// All tiles show only what lies in it.
+    Filter {
+        /// The column, under the name it has in the datasets.
+        column: String,
+    },
+}
+
 impl TileDefinition {
+    /// What was chosen on the way down in the tile, from the top, by the address parameter [`DRILL`].
+    pub fn way_down(&self, parameter: Option<&str>) -> Filters {
+        let mut way = Filters::parse(PerTile::parse(parameter).of(&self.id));
+        way.0.truncate(self.levels.len());
+        way
+    }
+
+    /// The tile as it is on a level: 0 is its own, those below follow.
+    pub fn at_level(&self, level: usize) -> TileDefinition {
+        let Some(below) = level.checked_sub(1).and_then(|index| self.levels.get(index)) else { return self.clone() };
+        let Level { sql, reduce, raw, picture, on_pick, on_brush } = below.clone();
+        TileDefinition { sql, reduce, raw, picture, on_pick, on_brush, ..self.clone() }
+    }
+
+    /// Whether it can be compared with an earlier period.
+    pub fn compares(&self) -> bool {
+        let drawn = match &self.picture {
+            PictureDefinition::Chart(chart) => chart.compares(),
+            PictureDefinition::Kpi { .. } => true,
+            PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } => false,
+        };
+        drawn && (has_parameter(&self.sql, "from") || has_parameter(&self.sql, "to"))
+    }
+
     /// What the server is to make of the rows: what the definition says, then what the picture can show. A tile never
     /// receives more than it can draw.
     pub fn reductions(&self) -> Vec<Reduction> {
@@ -120,6 +203,12 @@ impl TileDefinition {
         }
         reductions
     }
+}
+
+/// Whether a statement has a parameter `$name`.
+pub fn has_parameter(sql: &str, name: &str) -> bool {
+    let whole = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    sql.split('$').skip(1).any(|rest| rest.strip_prefix(name).is_some_and(whole))
 }
 
 /// Lines keep what their pixels show of them; what has as many marks as categories or bins is small by itself.

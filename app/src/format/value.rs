@@ -1,5 +1,7 @@
 //! How the values of a column are written. Digits of exact numbers are dropped only where so many decimals are asked for.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
 use super::{
     locale::UNIT_SPACE,
     style::Style,
@@ -87,9 +89,24 @@ impl Currency {
         Some(Currency { code, symbol: known.map(|known| known.1), decimals: known.map_or(2, |known| known.2) })
     }
 
-    fn code(&self) -> &str {
+    /// Its ISO 4217 code.
+    pub fn code(&self) -> &str {
         // Three letters of ASCII, which are always text.
         std::str::from_utf8(&self.code).unwrap_or_default()
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        let refused = || D::Error::custom(format!("'{code}' is no currency code of three letters"));
+        Currency::of_code(&code).ok_or_else(refused)
     }
 }
 

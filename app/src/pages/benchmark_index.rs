@@ -128,10 +128,10 @@ fn Dashboard(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         {changing(move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> }))}
         <TimePlane
             live
-            effective=EffectiveAxis { choice: effective, facts: facts.into(), set: set_effective }
+            effective=EffectiveAxis { choice: effective, facts: facts.into(), set: set_effective, testid: "effective" }
             marks=vec![KnownMark { name: "Known", sign: "", testid: "known", choice: known_choice, known, set: set_known }]
             known_first=first
-            compare=CompareChoice { choice: compare, compared, set: set_compare }
+            compare=CompareChoice { choice: compare, compared, set: set_compare, testid: "compare" }
             busy
         />
         <KnownBanner known hidden=hidden_sentences return_to_now />

@@ -183,7 +183,8 @@ fn figures() -> WholeView {
 
 /// A tile that stays as it is.
 fn status(phase: Phase) -> TileStatus {
-    TileStatus { phase: RwSignal::new(phase), retries: RwSignal::new(0), read: RwSignal::new(None) }
+    let (retries, read, about) = (RwSignal::new(0), RwSignal::new(None), RwSignal::new(None));
+    TileStatus { phase: RwSignal::new(phase), retries, read, about }
 }
 
 fn tiles() -> WholeView {

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::whole::{Whole, WholeView, changing},
-    dashboards::{Filter, FilterValue, Filters},
+    dashboards::{Filter, Filters},
     state::address::{Address, Step},
 };
 
@@ -24,8 +24,7 @@ fn row(filters: &Filters, address: Address) -> Option<WholeView> {
         return None;
     }
     let chip = |filter: &Filter| {
-        let value = |value: &FilterValue| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        let values = filter.values.iter().map(value).collect::<Vec<_>>().join(", ");
+        let values = filter.text();
         let (column, without) = (filter.column.clone(), filters.without(&filter.column));
         let label = format!("Show all again: {column}");
         view! {

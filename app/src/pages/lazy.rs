@@ -5,7 +5,7 @@
 
 use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::components::{
-    chrome::{BENCHMARK_INDEX, DIFF, PIPELINE},
+    chrome::{BENCHMARK_INDEX, DESIGN, DIFF, DOCS, PIPELINE},
     whole::WholeView,
 };
 
@@ -16,8 +16,20 @@ pub enum LazyPart {
     BenchmarkIndex,
     /// What differs between two coordinates.
     Diff,
+    /// Choices of the display menu.
+    Display,
+    /// The documentation, and the page of all components.
+    Docs,
+    /// Where a reader comes in.
+    Home,
+    /// The list of keys.
+    Keys,
+    /// The command palette, once it is open.
+    Palette,
     /// How the pipeline runs.
     Pipeline,
+    /// Coordinates of one tile, over a page.
+    OwnTimes,
     /// The versions of a key, over a page.
     Versions,
 }
@@ -29,6 +41,9 @@ impl LazyPart {
             BENCHMARK_INDEX => Some(LazyPart::BenchmarkIndex),
             DIFF => Some(LazyPart::Diff),
             PIPELINE => Some(LazyPart::Pipeline),
+            "" => Some(LazyPart::Home),
+            DESIGN => Some(LazyPart::Docs),
+            path if path.starts_with(DOCS) => Some(LazyPart::Docs),
             _ => None,
         };
         let mut parameters = query.trim_start_matches('?').split('&');
@@ -42,6 +57,12 @@ impl LazyPart {
         match self {
             LazyPart::BenchmarkIndex => "benchmark_index",
             LazyPart::Diff => "diff_page",
+            LazyPart::Display => "display_choices",
+            LazyPart::Docs => "documentation",
+            LazyPart::Home => "home",
+            LazyPart::Keys => "keys",
+            LazyPart::Palette => "palette",
+            LazyPart::OwnTimes => "own_times",
             LazyPart::Pipeline => "pipeline",
             LazyPart::Versions => "versions_of_key",
         }
@@ -56,12 +77,21 @@ impl LazyPart {
 #[cfg(not(feature = "hydrate"))]
 mod code {
     use super::{super::*, LazyPart};
-    use crate::components::whole::{Whole, WholeView};
+    use crate::components::{
+        display_menu, keys, palette,
+        whole::{Whole, WholeView},
+    };
 
     pub(super) fn view(part: LazyPart) -> WholeView {
         match part {
             LazyPart::BenchmarkIndex => benchmark_index::BenchmarkIndex().whole(),
             LazyPart::Diff => diff::Diff().whole(),
+            LazyPart::Display => display_menu::Choices().whole(),
+            LazyPart::Docs => docs::Docs().whole(),
+            LazyPart::Home => home::Home().whole(),
+            LazyPart::Keys => keys::list(),
+            LazyPart::Palette => palette::content(),
+            LazyPart::OwnTimes => dashboard::own_times::of_tile(),
             LazyPart::Pipeline => pipeline::Pipeline().whole(),
             LazyPart::Versions => versions::of_key(),
         }
@@ -83,7 +113,10 @@ mod code {
     use wasm_bindgen_futures::JsFuture;
 
     use super::{super::*, LazyPart};
-    use crate::components::whole::{Whole, WholeView, changing};
+    use crate::components::{
+        display_menu, keys, palette,
+        whole::{Whole, WholeView, changing},
+    };
 
     type Make = fn() -> WholeView;
     type Loaded = Result<Make, SplitLoaderError>;
@@ -93,7 +126,7 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 4]> = const { Cell::new([None; 4]) };
+        static MAKE: Cell<[Option<Make>; 10]> = const { Cell::new([None; 10]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
@@ -101,6 +134,36 @@ mod code {
     #[wasm_split(benchmark_index, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn benchmark_index() -> Loaded {
         Ok(|| benchmark_index::BenchmarkIndex().whole())
+    }
+
+    #[wasm_split(display_choices, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn display_choices() -> Loaded {
+        Ok(|| display_menu::Choices().whole())
+    }
+
+    #[wasm_split(documentation, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn documentation() -> Loaded {
+        Ok(|| docs::Docs().whole())
+    }
+
+    #[wasm_split(home, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn home() -> Loaded {
+        Ok(|| home::Home().whole())
+    }
+
+    #[wasm_split(keys, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn keys() -> Loaded {
+        Ok(keys::list)
+    }
+
+    #[wasm_split(palette, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn palette() -> Loaded {
+        Ok(palette::content)
+    }
+
+    #[wasm_split(own_times, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn own_times() -> Loaded {
+        Ok(dashboard::own_times::of_tile)
     }
 
     #[wasm_split(diff_page, wasm_split_path = ::leptos::wasm_split, fallible)]
@@ -122,6 +185,12 @@ mod code {
         let make = match page {
             LazyPart::BenchmarkIndex => benchmark_index().await?,
             LazyPart::Diff => diff_page().await?,
+            LazyPart::Display => display_choices().await?,
+            LazyPart::Docs => documentation().await?,
+            LazyPart::Home => home().await?,
+            LazyPart::Keys => keys().await?,
+            LazyPart::Palette => palette().await?,
+            LazyPart::OwnTimes => own_times().await?,
             LazyPart::Pipeline => pipeline().await?,
             LazyPart::Versions => versions_of_key().await?,
         };
@@ -193,6 +262,7 @@ mod tests {
         assert_eq!(of("/dashboards/pipeline/", ""), [LazyPart::Pipeline]);
         assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
         assert_eq!(of("/dashboards/market", "only=versions:a"), []);
-        assert_eq!(of("/", ""), []);
+        assert_eq!(of("/", ""), [LazyPart::Home]);
+        assert_eq!(of("/docs/api", ""), [LazyPart::Docs]);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use model::{DatasetDefinition, DatasetSummary};
 
 use super::lazy::LazyPart;
@@ -15,12 +15,14 @@ use crate::{
         data_grid::{DataGrid, GridColumn, GridData},
         dialog::Dialog,
         tile::TileFrame,
-        whole::{Whole, WholeView},
+        whole::{Whole, WholeView, changing},
     },
     dashboards::{Filter, FilterValue, Filters},
+    format::{number, time},
     queries::{
         client::{About, Request},
         diff::quoted,
+        source::{SourceEvent, VersionSource, source_of},
     },
     state::{
         address::{Address, Step},
@@ -47,7 +49,7 @@ pub struct Versions {
 impl Versions {
     /// Shows the versions of a key.
     pub fn open(self, dataset: &str, key: &[FilterValue]) {
-        let key = Filter { column: dataset.to_owned(), values: key.to_vec() };
+        let key = Filter { column: dataset.to_owned(), values: key.to_vec(), ..Filter::default() };
         self.address.set(vec![(PARAMETER, Filters(vec![key]).parameter())], Step::Push);
     }
 }
@@ -132,6 +134,10 @@ pub fn of_key() -> WholeView {
             pair.push(pick.row);
         });
     });
+    let source = source_of_last(&key, move || {
+        let row = pair.with(|pair| pair.last().copied())?;
+        table()?.column("system_from").ok()?.instant_micros(row)
+    });
     let compared = {
         let columns = columns.clone();
         Signal::derive(move || comparison(&table()?, &columns, &pair.get()).map(Arc::new))
@@ -142,8 +148,8 @@ pub fn of_key() -> WholeView {
     };
     let choices = columns.iter().cloned().map(choice).collect_view();
     let hint = move || match pair.with(Vec::len) {
-        0 => "Choose two rectangles to compare them.",
-        1 => "A is chosen. Choose B.",
+        0 => "Choose a rectangle for its source, and another to compare both.",
+        1 => "A is chosen. Choose B to compare them.",
         _ => "A and B are compared below. Choose another to begin again.",
     };
     view! {
@@ -158,11 +164,79 @@ pub fn of_key() -> WholeView {
                 <p class="quiet" role="status">{hint}</p>
             </div>
             <ChartView testid="chart-versions" table_testid="table-plane" picture pick />
+            {changing(move || chosen_source(source.get()))}
             <Show when=move || compared.with(Option::is_some)>
                 <DataGrid label=Signal::derive(|| "A and B".to_owned()) testid="table-compared" data=compared />
             </Show>
             <DataGrid label=Signal::derive(|| "All versions".to_owned()) testid="table-versions" data=listed />
         </TileFrame>
+    }
+    .whole()
+}
+
+/// What is known of a source: nothing is asked for, it is on its way, or an answer.
+type Source = Option<Option<Result<VersionSource, String>>>;
+
+/// The source of what became known at a moment, which is that of the rectangle chosen last.
+fn source_of_last(key: &Filter, known: impl Fn() -> Option<i64> + Send + Sync + 'static) -> RwSignal<Source> {
+    let (dataset, key) = (key.column.clone(), key.values.clone());
+    let source = RwSignal::new(None);
+    let known = Memo::new(move |_| known());
+    Effect::new(move |_| {
+        let Some(micros) = known.get() else { return source.set(None) };
+        source.set(Some(None));
+        let (dataset, key) = (dataset.clone(), key.clone());
+        spawn_local(async move {
+            let answer = source_of(dataset, key, micros).await;
+            // Another may have been chosen meanwhile.
+            if known.try_get_untracked().flatten() == Some(micros) {
+                source.try_set(Some(Some(answer)));
+            }
+        });
+    });
+    source
+}
+
+fn chosen_source(source: Source) -> Option<WholeView> {
+    let told = match source? {
+        None => "Looking for its source …".to_owned(),
+        Some(Err(reason)) => format!("Its source is not told: {reason}."),
+        Some(Ok(VersionSource { epoch, after, up_to, records, kept, events })) => {
+            return Some(source_view(epoch, (after, up_to), records, kept, events));
+        }
+    };
+    Some(view! { <p class="quiet" data-testid="source" role="status">{told}</p> }.whole())
+}
+
+fn source_view(epoch: u64, range: (u64, u64), records: u64, kept: bool, events: Vec<SourceEvent>) -> WholeView {
+    let count = number::count_text;
+    let place = if range.1 == range.0 + 1 {
+        format!("request {}", count(range.1))
+    } else {
+        format!("requests {} to {}", count(range.0 + 1), count(range.1))
+    };
+    let records = format!("{} record{}", count(records), if records == 1 { "" } else { "s" });
+    let told = format!("Became known with epoch {}: {place} of the stream, {records}.", count(epoch));
+    let gone = (!kept && events.is_empty())
+        .then(|| view! { <p class="quiet">"The stream has let go of these records; the versions are what stays."</p> });
+    let event = |event: SourceEvent| {
+        let place = format!("{}, line {}", count(event.position), event.line);
+        let arrival = time::moment_seconds_text(event.arrival.micros());
+        view! {
+            <li>
+                <p class="quiet">"Request " {place} ", arrived " {arrival}</p>
+                <pre>{event.raw}</pre>
+            </li>
+        }
+        .whole()
+    };
+    let events = events.into_iter().map(event).collect_view();
+    view! {
+        <section class="source" data-testid="source" aria-label="Source of the version chosen last">
+            <p role="status">{told}</p>
+            {gone}
+            <ul>{events}</ul>
+        </section>
     }
     .whole()
 }
@@ -220,7 +294,7 @@ fn comparison(table: &Arc<Table>, columns: &[String], pair: &[usize]) -> Option<
     let line = |channel: Channel| {
         let cells = table.column(&channel.column).ok()?;
         let difference = match (cells.is_number(), cells.number(*a), cells.number(*b)) {
-            (true, Some(a), Some(b)) => crate::format::number::change_text(b - a, DIFFERENCE_DECIMALS),
+            (true, Some(a), Some(b)) => number::change_text(b - a, DIFFERENCE_DECIMALS),
             _ => String::new(),
         };
         Some(vec![channel.name().to_owned(), channel.cell_text(cells, *a), channel.cell_text(cells, *b), difference])

@@ -8,3 +8,4 @@ pub mod diff;
 pub mod docs;
 pub mod index;
 pub mod pipeline;
+pub mod source;

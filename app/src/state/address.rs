@@ -60,13 +60,18 @@ impl Address {
         self.query.with(|query| query.get(name))
     }
 
+    /// All parameters as they stand behind the question mark, which stands there too; empty where there are none. Tracked.
+    pub fn query(&self) -> String {
+        readable(self.query.with(|query| query.to_query_string()))
+    }
+
     /// Changes some parameters and keeps the rest.
     pub fn set(&self, changes: Vec<Change>, step: Step) {
         self.change.with_value(|change| change(changes, step));
     }
 }
 
-/// A colon needs no escape in a query, and times are full of them.
+/// Colons and commas need no escape in a query, and times and lists are full of them.
 fn readable(query: String) -> String {
-    query.replace("%3A", ":")
+    query.replace("%3A", ":").replace("%2C", ",")
 }

@@ -85,7 +85,12 @@ impl PageRead {
 
     /// A statement under this page's snapshot; tracked.
     pub fn request(&self, sql: String, about: About) -> Request {
-        Request::new(sql, self.snapshot.get(), about)
+        Request::new(sql, self.snapshot(), about)
+    }
+
+    /// The page's snapshot; tracked.
+    pub fn snapshot(&self) -> Option<String> {
+        self.snapshot.get()
     }
 
     /// The moment of the snapshot, in microseconds: what *now* means under it. Tracked.
@@ -127,6 +132,8 @@ pub struct TileStatus {
     pub retries: RwSignal<u32>,
     /// What is shown was read at this known time, under the commit of this moment, in microseconds.
     pub read: RwSignal<Option<(Known, i64)>>,
+    /// What is shown is about this.
+    pub about: RwSignal<Option<About>>,
 }
 
 type Apply = Box<dyn Fn(&Arc<Table>, &About) -> Result<Phase, String> + Send + Sync>;
@@ -167,8 +174,12 @@ pub fn use_tile<T: Send + Sync + 'static>(
 }
 
 fn read_into(page: Option<PageRead>, wanted: Memo<Option<Request>>, apply: Apply) -> TileStatus {
-    let status =
-        TileStatus { phase: RwSignal::new(Phase::Loading), retries: RwSignal::new(0), read: RwSignal::new(None) };
+    let status = TileStatus {
+        phase: RwSignal::new(Phase::Loading),
+        retries: RwSignal::new(0),
+        read: RwSignal::new(None),
+        about: RwSignal::new(None),
+    };
     let reader = Reader {
         status,
         wanted,
@@ -221,9 +232,9 @@ impl Reader {
     }
 
     fn finish(self, request: &Request, answer: Result<client::Answer, String>) {
-        // The page may be gone by now: everything below only tries.
+        // The tile may be gone by now, and its page with it: everything below only tries.
         if self.reading.try_set_value(false).is_some() {
-            return;
+            return self.landed();
         }
         let outdated = self.wanted.try_get_untracked().flatten().is_some_and(|wanted| wanted != *request);
         let retry = self.status.retries.try_get_untracked() != self.retried.try_get_value();
@@ -235,6 +246,7 @@ impl Reader {
             if let Some(page) = self.page {
                 page.adopt(answer.snapshot);
             }
+            self.status.about.try_set(Some(request.about.clone()));
             self.apply.try_with_value(|apply| apply(&answer.table, &request.about)).unwrap_or(Ok(Phase::Ready))
         });
         // An answer to a question that is no longer asked is shown, because it is nearer than the last, but it is not yet what
@@ -242,11 +254,16 @@ impl Reader {
         if !coordinates_moved {
             self.set_phase(phase.unwrap_or_else(Phase::Error));
         }
-        if let Some(in_flight) = self.in_flight {
-            in_flight.try_update(|count| *count = count.saturating_sub(1));
-        }
+        self.landed();
         if outdated || retry {
             self.start();
+        }
+    }
+
+    /// One read of the page less is under way.
+    fn landed(&self) {
+        if let Some(in_flight) = self.in_flight {
+            in_flight.try_update(|count| *count = count.saturating_sub(1));
         }
     }
 

@@ -23,9 +23,11 @@ mod events;
 mod health;
 mod live;
 mod openapi;
+mod pictures;
 pub mod problem;
 mod quarantine;
 mod reduce;
+mod source;
 pub mod sql;
 mod sql_write;
 pub mod upkeep;
@@ -71,11 +73,13 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets/{name}/events", post(events::append))
         .route("/api/v1/datasets/{name}/seal", post(events::seal))
         .route("/api/v1/datasets/{name}/quarantine", get(quarantine::list))
+        .route("/api/v1/datasets/{name}/source", get(source::show))
         .route("/api/v1/datasets/{name}/upkeep", get(upkeep::plan).post(upkeep::carry_out))
         .route("/api/v1/upkeep", get(upkeep::past))
         .route("/api/v1/backups", get(backups::list).post(backups::take))
         .route("/api/v1/dashboards", get(dashboards::list))
         .route("/api/v1/dashboards/{name}", get(dashboards::show))
+        .route("/api/v1/dashboards/{name}/tiles/{file}", get(pictures::show))
         .route("/api/v1/transactions", post(events::transaction))
         .route("/api/v1/sql", post(sql::post).get(sql::get))
         .route("/api/v1/live", get(live::stream))

@@ -65,11 +65,7 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
     let body = whole(body).await?;
     let question: Question = serde_json::from_slice(&body)
         .map_err(|e| Error::new(ErrorKind::BadRequest, format!("the body is not {{\"sql\": …}}: {e}")))?;
-    let Question { sql, valid_time, system_time, snapshot, parameters, reduce, filters } = question;
-    let parameters = read_parameters(parameters.as_deref().map(RawValue::get))?;
-    let reduce = reduce::read(reduce.as_deref().map(RawValue::get))?;
-    let filters = read_filters(filters.as_deref().map(RawValue::get))?;
-    let request = QueryRequest { sql, valid_time, system_time, snapshot, parameters, reduce, filters };
+    let request = request_of(question)?;
     let kind = QueryEngine::statement_kind(&request.sql);
     if kind == StatementKind::Reads {
         return answer(&state, request, &headers, format).await;
@@ -93,6 +89,15 @@ pub async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Body)
     });
     let lost = |e| Error::new(ErrorKind::Internal, "the statement could not be carried to its end").because(e);
     respond(written.await.map_err(lost)??, format, None).await
+}
+
+/// A question as the engine takes it. Fails on parameters, reductions and filters that cannot be read.
+pub(super) fn request_of(question: Question) -> Result<QueryRequest> {
+    let Question { sql, valid_time, system_time, snapshot, parameters, reduce, filters } = question;
+    let parameters = read_parameters(parameters.as_deref().map(RawValue::get))?;
+    let reduce = reduce::read(reduce.as_deref().map(RawValue::get))?;
+    let filters = read_filters(filters.as_deref().map(RawValue::get))?;
+    Ok(QueryRequest { sql, valid_time, system_time, snapshot, parameters, reduce, filters })
 }
 
 /// `GET /api/v1/sql?sql=…&snapshot=…`: reads only, and so can be cached by whatever lies between.

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each of our crates and those of ours it may import, for its code, its tests and its build alike.
-const IMPORTS: [(&str, &[&str]); 8] = [
+const IMPORTS: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("engine", &["model"]),
     ("lake", &["model"]),
     ("adapters", &["engine", "lake"]),
     ("query", &["lake"]),
-    ("app", &["model"]),
+    ("app", &["columns", "model"]),
+    ("columns", &[]),
     ("frontend", &["app"]),
     ("backend", &["adapters", "app", "engine", "lake", "model", "query"]),
 ];

@@ -12,11 +12,14 @@ const FILL: f64 = 0.72;
 /// Bars are not wider than that, in CSS pixels.
 const WIDEST: f64 = 48.0;
 
+/// A place along x, kept inside the frame.
+fn within(layout: &Layout, x: f64) -> f64 {
+    x.clamp(layout.frame.left, layout.frame.left + layout.frame.width)
+}
+
 /// A box between two values, kept inside the frame.
 pub(super) fn upright(layout: &Layout, left: f64, right: f64, from: f64, to: f64) -> [f64; 4] {
-    let frame = layout.frame;
-    let within = |x: f64| x.clamp(frame.left, frame.left + frame.width);
-    spanning((within(left), layout.y_pixel(from)), (within(right), layout.y_pixel(to)))
+    spanning((within(layout, left), layout.y_pixel(from)), (within(layout, right), layout.y_pixel(to)))
 }
 
 /// The width of a bar in CSS pixels.
@@ -33,7 +36,7 @@ pub(super) fn width(data: &Data, layout: &Layout) -> f64 {
 }
 
 /// Bars that stand on zero; where several series share an x, beside each other.
-pub(super) fn side_by_side(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
+pub(in crate::charts) fn side_by_side(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let shown: Vec<usize> = (0..data.series.len()).filter(|series| view.shows(*series)).collect();
     let all = width(data, layout);
     let each = all / shown.len().max(1) as f64;
@@ -111,7 +114,7 @@ pub(super) fn waterfall(data: &Data, _: &View, layout: &Layout) -> (Vec<Layer>, 
         targets.push(Target { area, row: step.row, series: 0 });
         if let Some(next) = steps.get(index + 1) {
             let y = layout.y_pixel(step.to);
-            joints.push(((center + half, y), (layout.x_pixel(next.x) - half, y)));
+            joints.push(((within(layout, center + half), y), (within(layout, layout.x_pixel(next.x) - half), y)));
         }
         labels.extend(step_label(data, layout, step, area));
     }

@@ -16,7 +16,7 @@ const LINE_WIDTH: f64 = 2.0;
 const DASHED_WIDTH: f64 = 1.25;
 
 /// A line for each series that is shown; with `ground` the area below it, of this strength.
-pub(super) fn lines(data: &Data, view: &View, layout: &Layout, ground: Option<f64>) -> Vec<Layer> {
+pub(in crate::charts) fn lines(data: &Data, view: &View, layout: &Layout, ground: Option<f64>) -> Vec<Layer> {
     let mut paths: Vec<Path> = data.series.iter().map(|_| Path::default()).collect();
     let place = Placer::new(layout);
     if data.series.iter().all(|series| series.sorted) {
@@ -137,26 +137,19 @@ struct Kept {
 }
 
 impl Kept {
-    /// Takes rows of the same pixel column, in order.
-    fn take_values(&mut self, place: &Placer<'_>, xs: &[f64], ys: &[f64]) {
-        let (mut least, mut greatest) = ((self.least.1, None), (self.greatest.1, None));
-        for (at, &y) in ys.iter().enumerate() {
-            if y < least.0 {
-                least = (y, Some(at));
-            }
-            if y > greatest.0 {
-                greatest = (y, Some(at));
-            }
+    /// Takes rows of the same pixel column, in order, up to the first without a value; gives how many those are.
+    fn take_values(&mut self, place: &Placer<'_>, xs: &[f64], ys: &[f64]) -> usize {
+        let found = columns::extremes_before_gap(ys);
+        let Some(last) = found.finite.checked_sub(1) else { return 0 };
+        let at = |(y, index): columns::At| (place.x(xs[index]), y);
+        if found.least.0 < self.least.1 {
+            self.least = at(found.least);
         }
-        if let (y, Some(at)) = least {
-            self.least = (place.x(xs[at]), y);
+        if found.greatest.0 > self.greatest.1 {
+            self.greatest = at(found.greatest);
         }
-        if let (y, Some(at)) = greatest {
-            self.greatest = (place.x(xs[at]), y);
-        }
-        if let (Some(x), Some(y)) = (xs.last(), ys.last()) {
-            self.last = (place.x(*x), *y);
-        }
+        self.last = at((ys[last], last));
+        found.finite
     }
 }
 
@@ -232,10 +225,8 @@ impl Path {
             let next_column = frame.left + (column + 1) as f64;
             let right = next_column.min(frame.left + frame.width);
             let end = at + reach(&xs[at..], |x| place.x(x) < right);
-            let end = at + ys[at..end].iter().take_while(|y| y.is_finite()).count();
             if let Some(kept) = &mut self.kept {
-                kept.take_values(place, &xs[at..end], &ys[at..end]);
-                at = end;
+                at += kept.take_values(place, &xs[at..end], &ys[at..end]);
             }
         }
     }

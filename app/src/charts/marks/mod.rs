@@ -1,21 +1,32 @@
 //! From rows to marks: one module for each way of drawing. What has no place (null, not a number, outside the stretch that
 //! is shown) makes no mark; no mark lies outside the frame.
 
-mod bars;
+pub(super) mod bars;
 mod candles;
 mod cells;
-mod lines;
+pub(super) mod lines;
 mod plane;
 mod points;
 pub(super) mod stack;
 
 use super::{
-    Data, Layout, Mark, View,
+    Data, Layout, Mark, View, notes,
     scene::{Ink, Layer, Target},
 };
 
 /// Places the rows of a chart: what is drawn, lowest first, and what the pointer can meet.
 pub(super) fn place(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
+    let (mut layers, targets) = of_mark(data, view, layout);
+    if let Some(earlier) = &data.earlier {
+        let earlier = earlier.layers(view, layout, data.series.len());
+        let at = if data.spec.mark == Mark::Bar { layers.len() } else { 0 };
+        layers.splice(at..at, earlier);
+    }
+    layers.extend(notes::layers(view, layout));
+    (layers, targets)
+}
+
+fn of_mark(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     match data.spec.mark {
         Mark::Line => (lines::lines(data, view, layout, None), Vec::new()),
         Mark::Area => (lines::lines(data, view, layout, Some(0.18)), Vec::new()),

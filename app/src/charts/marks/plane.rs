@@ -7,6 +7,8 @@ use crate::charts::{
     scene::{Anchor, CHARACTER_WIDTH, Ink, Layer, Target},
 };
 
+/// Rectangles smaller than that have no edges.
+const EDGED: f64 = 3.0;
 /// Rectangles lower than that hold no text.
 const TEXT_HEIGHT: f64 = 16.0;
 
@@ -25,7 +27,8 @@ pub(super) fn rectangles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Targe
         let top = y_end.map_or(frame.top, |end| layout.y_pixel(end));
         let area = spanning((left, top), (right, bottom));
         let [left, top, width, height] = area;
-        if width < 0.5 || height < 0.1 {
+        // What never held is no version; what is narrower than a pixel is drawn as one.
+        if width <= 0.0 || height <= 0.0 {
             continue;
         }
         if y_end.is_none() {
@@ -40,7 +43,9 @@ pub(super) fn rectangles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Targe
             labels.push(Layer::Label { ink: Ink::Text, text, place, anchor: Anchor::Middle });
         }
     }
-    let outlines: Vec<[f64; 4]> = past.iter().chain(&known).copied().collect();
+    // Edges of what is hardly wider than they are would be all there is to see.
+    let edged = |area: &&[f64; 4]| area[2] >= EDGED && area[3] >= EDGED;
+    let outlines: Vec<[f64; 4]> = past.iter().chain(&known).filter(edged).copied().collect();
     let mut layers = vec![
         Layer::Boxes { ink: Ink::Past, strength: 0.16, boxes: past },
         Layer::Boxes { ink: Ink::Series(1), strength: 0.22, boxes: known },

@@ -1,5 +1,5 @@
-//! Pointer, wheel and keys. A drag marks a stretch to zoom into (or to filter by); with Shift it moves the window. The wheel
-//! zooms with Ctrl or Meta alone, so that pages still scroll over a chart.
+//! Pointer, fingers, wheel and keys. A tap chooses, two fingers zoom. A drag, or a way between two presses of M, marks a stretch to zoom into (or to filter by); with
+//! Shift a drag moves the window. The wheel zooms with Ctrl or Meta alone, so that pages still scroll over a chart.
 
 use leptos::{
     ev::{KeyboardEvent, PointerEvent, WheelEvent},
@@ -19,12 +19,24 @@ const NARROWEST: f64 = 1e-7;
 
 impl Parts {
     pub(super) fn press(self, event: &PointerEvent) {
-        if event.button() != 0 || event.pointer_type() == "touch" {
+        if event.button() != 0 {
             return;
         }
-        let Some(window) = self.whole_window() else { return };
+        let touches = event.pointer_type() == "touch";
         let at = f64::from(event.offset_x());
-        self.drag.set(Some(Drag { from: at, to: at, pans: event.shift_key(), window }));
+        if touches {
+            self.fingers.update_value(|fingers| fingers.push((event.pointer_id(), at)));
+        }
+        let window = match self.whole_window() {
+            Some(window) => window,
+            // Nothing to mark or move; a finger taps all the same.
+            None if touches => (0.0, 0.0),
+            None => return,
+        };
+        self.drag.set(Some(Drag { from: at, to: at, pans: event.shift_key(), by_key: false, touches, window }));
+        if touches {
+            return;
+        }
         if let Some(host) = self.host.get_untracked() {
             // Fails for a pointer that has gone; then nothing follows.
             let _ = host.set_pointer_capture(event.pointer_id());
@@ -34,7 +46,10 @@ impl Parts {
     pub(super) fn point(self, event: &PointerEvent) {
         let place = (f64::from(event.offset_x()), f64::from(event.offset_y()));
         self.spoken.set(false);
-        if let Some(drag) = self.drag.get_untracked() {
+        if let Some(drag) = self.drag.get_untracked().filter(|drag| !drag.by_key) {
+            if drag.touches {
+                return self.touch(event, place, drag);
+            }
             let drag = Drag { to: place.0, ..drag };
             if drag.pans {
                 self.pan(&drag);
@@ -43,6 +58,28 @@ impl Parts {
             return;
         }
         self.move_to(self.cursor_at(place));
+    }
+
+    /// One finger moves the cursor, two zoom.
+    fn touch(self, event: &PointerEvent, place: (f64, f64), drag: Drag) {
+        let before = self.fingers.get_value();
+        self.fingers.update_value(|fingers| {
+            fingers.iter_mut().filter(|finger| finger.0 == event.pointer_id()).for_each(|finger| finger.1 = place.0);
+        });
+        let spread = |fingers: &[(i32, f64)]| match fingers {
+            [(_, a), (_, b)] => Some(((a - b).abs(), (a + b) / 2.0)),
+            _ => None,
+        };
+        match (spread(&before), self.fingers.with_value(|fingers| spread(fingers))) {
+            (Some((before, _)), Some((now, middle))) if before > CLICK && now > CLICK => {
+                self.drag.set(Some(Drag { to: f64::INFINITY, ..drag }));
+                self.zoom(before / now, Some(middle));
+            }
+            _ => {
+                self.drag.set(Some(Drag { to: place.0, ..drag }));
+                self.move_to(self.cursor_at(place));
+            }
+        }
     }
 
     fn cursor_at(self, place: (f64, f64)) -> Option<Cursor> {
@@ -58,16 +95,21 @@ impl Parts {
     }
 
     pub(super) fn release(self, event: &PointerEvent) {
-        let Some(drag) = self.drag.get_untracked() else { return };
+        self.fingers.update_value(|fingers| fingers.retain(|finger| finger.0 != event.pointer_id()));
+        let Some(drag) = self.drag.get_untracked().filter(|drag| !drag.by_key) else { return };
         self.drag.set(None);
         let place = (f64::from(event.offset_x()), f64::from(event.offset_y()));
         if (drag.to - drag.from).abs() < CLICK {
             self.move_to(self.cursor_at(place));
             return self.choose();
         }
-        if drag.pans {
-            return;
+        if !drag.pans && !drag.touches {
+            self.mark(&drag);
         }
+    }
+
+    /// What a marked stretch is for.
+    fn mark(self, drag: &Drag) {
         let Some(scene) = self.scene.get_untracked() else { return };
         let (from, to) = (scene.layout.x_at(drag.from.min(drag.to)), scene.layout.x_at(drag.from.max(drag.to)));
         match self.brush {
@@ -77,6 +119,7 @@ impl Parts {
     }
 
     pub(super) fn cancel(self) {
+        self.fingers.set_value(Vec::new());
         self.drag.set(None);
     }
 
@@ -188,10 +231,31 @@ impl Parts {
         event.prevent_default();
         self.spoken.set(true);
         self.move_to(self.nth(to));
+        if let (Some(drag), Some(to)) = (self.drag.get_untracked().filter(|drag| drag.by_key), self.pixel_of_cursor()) {
+            self.drag.set(Some(Drag { to, ..drag }));
+        }
+    }
+
+    /// Begins to mark a stretch at the cursor, or ends it there.
+    fn mark_by_key(self) {
+        match self.drag.get_untracked() {
+            Some(drag) => {
+                self.drag.set(None);
+                if (drag.to - drag.from).abs() >= CLICK {
+                    self.mark(&drag);
+                }
+            }
+            None => {
+                let (Some(at), Some(window)) = (self.pixel_of_cursor(), self.whole_window()) else { return };
+                self.drag.set(Some(Drag { from: at, to: at, pans: false, by_key: true, touches: false, window }));
+            }
+        }
     }
 
     fn other_key(self, event: &KeyboardEvent, key: &str) {
         match key {
+            "Escape" if self.drag.get_untracked().is_some() => self.cancel(),
+            "m" => self.mark_by_key(),
             "Escape" if self.cursor.get_untracked().is_some() => self.leave(),
             "Enter" => self.choose(),
             "+" | "=" => self.zoom(ZOOM, self.pixel_of_cursor()),

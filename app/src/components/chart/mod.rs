@@ -1,7 +1,8 @@
 //! A chart on the page: drawn on a canvas, read out under pointer and keys, zoomed and panned, and told again as a table.
 //!
 //! Keys: left and right step through the rows (with Shift by ten), Home and End go to the ends, Enter chooses what is read
-//! out, plus and minus zoom around it, 0 shows all again, Escape takes the cursor away.
+//! out, M begins and ends a marked stretch, plus and minus zoom around it, 0 shows all again, Escape takes the mark or the
+//! cursor away.
 
 mod gestures;
 mod legend;
@@ -15,7 +16,7 @@ use super::{
     data_grid::{DataGrid, GridData},
     whole::{Whole, changing},
 };
-use crate::charts::{Data, Index, summary};
+use crate::charts::{Data, Index, Note, summary};
 use legend::legend;
 use parts::Parts;
 
@@ -73,17 +74,22 @@ pub fn ChartView(
     #[prop(optional)]
     window: Option<RwSignal<Window>>,
     /// Called with what was chosen.
-    #[prop(optional, into)]
+    #[prop(optional_no_strip, into)]
     pick: Option<Callback<Pick>>,
     /// Called with a stretch that was dragged over; it is zoomed into without.
-    #[prop(optional, into)]
+    #[prop(optional_no_strip, into)]
     brush: Option<Callback<(f64, f64)>>,
+    /// What is noted on it, where it runs over time.
+    #[prop(optional, into)]
+    notes: Option<Signal<Arc<Vec<Note>>>>,
 ) -> impl IntoView {
-    let parts = Parts::new(picture, window.unwrap_or_else(|| RwSignal::new(None)), pick, brush);
+    let notes = notes.unwrap_or_else(|| Signal::stored(Arc::default()));
+    let parts = Parts::new(picture, window.unwrap_or_else(|| RwSignal::new(None)), notes, pick, brush);
     parts.draw_when_anything_changes();
     let as_table = RwSignal::new(false);
-    let summary =
-        move || picture.with(|it| it.as_ref().map_or_else(|| "No data yet".to_owned(), |it| summary(&it.data)));
+    let summary = move || {
+        picture.with(|it| it.as_ref().map_or_else(|| "No data yet".to_owned(), |it| summary(&it.data, &notes.get())))
+    };
     let unit = move || picture.with(|it| it.as_ref().map(|it| it.data.spec.unit().to_owned()));
     let title = move || picture.with(|it| it.as_ref().map(|it| it.data.spec.title.clone())).unwrap_or_default();
     let spoken = move || if parts.spoken.get() { parts.readout_text() } else { String::new() };

@@ -15,7 +15,7 @@ use web_sys::{HtmlCanvasElement, ResizeObserver};
 use super::{Pick, Picture, SharedCrosshair, Window};
 use crate::{
     browser,
-    charts::{CanvasRenderer, Palette, Readout, Renderer, Scene, Size, View, of_target},
+    charts::{CanvasRenderer, Note, Palette, Readout, Renderer, Scene, Size, View, of_target},
     components::theme::Theme,
 };
 
@@ -34,6 +34,10 @@ pub(super) struct Drag {
     pub(super) from: f64,
     pub(super) to: f64,
     pub(super) pans: bool,
+    /// Whether it is made by keys, which the pointer leaves alone.
+    pub(super) by_key: bool,
+    /// Whether it is a finger, which moves the cursor and marks nothing.
+    pub(super) touches: bool,
     /// The window when it began.
     pub(super) window: (f64, f64),
 }
@@ -50,11 +54,14 @@ pub(super) struct Parts {
     /// Whether the readout is spoken: only what was moved to by key.
     pub(super) spoken: RwSignal<bool>,
     pub(super) window: RwSignal<Window>,
+    notes: Signal<Arc<Vec<Note>>>,
     pub(super) hidden: RwSignal<Vec<usize>>,
     pub(super) drag: RwSignal<Option<Drag>>,
     /// The stretch that is being dragged over, in CSS pixels.
     pub(super) brushed: Signal<Option<(f64, f64)>>,
     pub(super) scene: Signal<Option<Arc<Scene>>>,
+    /// Two fingers on the chart, as they came: their identifiers and where they are.
+    pub(super) fingers: StoredValue<Vec<(i32, f64)>>,
     pub(super) pick: Option<Callback<Pick>>,
     pub(super) brush: Option<Callback<(f64, f64)>>,
     shared: Option<SharedCrosshair>,
@@ -68,13 +75,15 @@ impl Parts {
     pub(super) fn new(
         picture: Signal<Option<Arc<Picture>>>,
         window: RwSignal<Window>,
+        notes: Signal<Arc<Vec<Note>>>,
         pick: Option<Callback<Pick>>,
         brush: Option<Callback<(f64, f64)>>,
     ) -> Parts {
         let (size, hidden, drag) = (RwSignal::new(None), RwSignal::new(Vec::new()), RwSignal::new(None::<Drag>));
         let view = move || {
             let size: Size = size.get()?;
-            Some(View { width: size.width, height: size.height, x: window.get(), hidden: hidden.get() })
+            let (x, hidden, notes) = (window.get(), hidden.get(), notes.get());
+            Some(View { width: size.width, height: size.height, x, hidden, notes })
         };
         let scene = ArcMemo::new(move |_| {
             let view = view()?;
@@ -82,7 +91,7 @@ impl Parts {
             browser::timed("tidemark:place", place).map(Arc::new)
         });
         let brushed = Signal::derive(move || {
-            let drag = drag.get().filter(|drag| !drag.pans)?;
+            let drag = drag.get().filter(|drag| !drag.pans && !drag.touches)?;
             Some((drag.from.min(drag.to), drag.from.max(drag.to)))
         });
         Parts {
@@ -95,10 +104,12 @@ impl Parts {
             cursor: RwSignal::new(None),
             spoken: RwSignal::new(false),
             window,
+            notes,
             hidden,
             drag,
             brushed,
             scene: scene.into(),
+            fingers: StoredValue::new(Vec::new()),
             pick,
             brush,
             shared: use_context(),
@@ -181,7 +192,8 @@ impl Parts {
     pub(super) fn view(self) -> View {
         let size = self.size.get_untracked();
         let (width, height) = size.map_or((1.0, 1.0), |size| (size.width, size.height));
-        View { width, height, x: self.window.get_untracked(), hidden: self.hidden.get_untracked() }
+        let (x, hidden) = (self.window.get_untracked(), self.hidden.get_untracked());
+        View { width, height, x, hidden, notes: self.notes.get_untracked() }
     }
 
     /// What stands at the cursor; tracked.
@@ -192,7 +204,7 @@ impl Parts {
             let it = it.as_ref()?;
             match cursor {
                 Cursor::X(x) => it.index.at(&it.data, &self.view(), &scene.layout, x),
-                Cursor::Target(index) => of_target(&it.data, &scene, index),
+                Cursor::Target(index) => of_target(&it.data, &self.view(), &scene, index),
             }
         })
     }
@@ -214,8 +226,7 @@ impl Parts {
             let scene = self.scene.get()?;
             self.picture.with(|it| {
                 let it = it.as_ref().filter(|_| scene.targets.is_empty())?;
-                let last = it.index.steps(&it.data).iter().rev().find(|x| scene.layout.shows_x(**x))?;
-                it.index.at(&it.data, &self.view(), &scene.layout, *last)
+                it.index.at_end(&it.data, &self.view(), &scene.layout)
             })
         });
         readout.map(|readout| readout.text()).unwrap_or_default()

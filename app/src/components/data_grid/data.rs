@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     arrow::Table,
-    charts::{Channel, Data, Mark},
+    charts::{Channel, Data, Mark, SeriesInfo},
     format::style::with_style,
     order,
     state::diff::Kind,
@@ -118,7 +118,7 @@ impl GridData {
 
     /// The same values as a chart, newest first where it runs over time.
     pub fn of_chart(data: &Data) -> GridData {
-        let pivoted = data.spec.by.is_some()
+        let pivoted = (data.spec.by.is_some() || data.is_compared())
             && data.series.len() <= PIVOTED_SERIES
             && data.table.rows() <= PIVOTED_ROWS
             && !matches!(data.spec.mark, Mark::Scatter);
@@ -152,14 +152,16 @@ impl GridData {
     fn pivoted(data: &Data) -> GridData {
         let unit = data.spec.unit();
         let mut columns = vec![GridColumn::text(&time_titled(data).header())];
-        columns.extend(data.series.iter().map(|series| {
-            let name = &series.name;
-            GridColumn::number(&if unit.is_empty() { name.clone() } else { format!("{name}, {unit}") })
-        }));
+        let header = |name: &str| if unit.is_empty() { name.to_owned() } else { format!("{name}, {unit}") };
+        columns.extend(data.series.iter().map(|series| GridColumn::number(&header(&series.name))));
+        if data.is_compared() {
+            let before = |series: &SeriesInfo| GridColumn::number(&header(&format!("{} before", series.name)));
+            columns.extend(data.series.iter().map(before));
+        }
         let mut xs = Vec::new();
         data.visit(|spot| xs.push(spot.x));
         let xs = order::distinct(&xs);
-        let mut rows: Vec<Vec<String>> = vec![vec![String::new(); data.series.len() + 1]; xs.len()];
+        let mut rows: Vec<Vec<String>> = vec![vec![String::new(); columns.len()]; xs.len()];
         data.visit(|spot| {
             let place = xs.partition_point(|x| *x < spot.x);
             let Some(cells) = rows.get_mut(place) else { return };
@@ -170,6 +172,13 @@ impl GridData {
                 cells[spot.series + 1] = data.value_text(spot.series, spot.row);
             }
         });
+        if data.is_compared() {
+            for (x, cells) in xs.iter().zip(&mut rows) {
+                for series in 0..data.series.len() {
+                    cells[data.series.len() + 1 + series] = data.earlier_text(series, *x).unwrap_or_default();
+                }
+            }
+        }
         if data.x_is_time() {
             rows.reverse();
         }

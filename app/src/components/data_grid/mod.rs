@@ -55,7 +55,7 @@ pub fn DataGrid(
     #[prop(into)] testid: String,
     #[prop(into)] data: Shown,
     /// Called with the row of the answer that was chosen.
-    #[prop(optional, into)]
+    #[prop(optional_no_strip, into)]
     pick: Option<Callback<usize>>,
 ) -> impl IntoView {
     let (order, filter) = (RwSignal::new(None), RwSignal::new(Filter::default()));

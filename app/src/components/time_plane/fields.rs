@@ -127,8 +127,8 @@ pub fn EffectiveField(effective: EffectiveAxis, today: Memo<i64>, plane: Memo<Pl
     };
     let options = EFFECTIVE_PRESETS.into_iter().chain([(DAY, "One day"), (RANGE, "Chosen days")]).collect();
     view! {
-        {field(("↔", "Effective"), "effective-field".to_owned(), move || choice.get().field_text(), problem, typed)}
-        {select("Effective, presets".to_owned(), "effective-preset".to_owned(), options, current, change)}
+        {field(("↔", "Effective"), format!("{}-field", effective.testid), move || choice.get().field_text(), problem, typed)}
+        {select("Effective, presets".to_owned(), format!("{}-preset", effective.testid), options, current, change)}
     }
     .whole()
 }
@@ -153,7 +153,7 @@ pub fn CompareSelect(compare: CompareChoice) -> impl IntoView {
         (_, None) => "Nothing lies before all facts. Choose a range with a first day to compare.".to_owned(),
     };
     view! {
-        {select("Compared with".to_owned(), "compare-select".to_owned(), options, current, change)}
+        {select("Compared with".to_owned(), format!("{}-select", compare.testid), options, current, change)}
         <p class="time-note" data-testid="compared" role="status">{sentence}</p>
     }
     .whole()

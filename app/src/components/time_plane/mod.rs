@@ -52,6 +52,8 @@ pub struct EffectiveAxis {
     pub facts: Signal<Option<(i64, i64)>>,
     /// Chooses.
     pub set: Callback<(Effective, Gesture)>,
+    /// What the names for tests begin with: `…-field`, `…-preset`.
+    pub testid: &'static str,
 }
 
 /// A known time on the strip.
@@ -80,6 +82,8 @@ pub struct CompareChoice {
     pub compared: Memo<Option<Compared>>,
     /// Chooses.
     pub set: Callback<Option<Compare>>,
+    /// What the names for tests begin with: `…-select`.
+    pub testid: &'static str,
 }
 
 /// The control. With `busy`, which says that tiles are reading, the first known time can be played through.
@@ -130,6 +134,36 @@ pub fn TimePlane(
                     {compare.map(|compare| view! { <CompareSelect compare /> })}
                 </div>
                 {rows}
+            </div>
+        </div>
+    }
+    .whole()
+}
+
+/// The fields of the control without its strip, for what is smaller than a page.
+#[component]
+pub fn TimeFields(
+    live: Live,
+    effective: EffectiveAxis,
+    mark: KnownMark,
+    /// The first moment anything was known, in microseconds; `None` while nothing is.
+    known_first: Memo<Option<i64>>,
+    compare: Option<CompareChoice>,
+) -> impl IntoView {
+    let today = Memo::new(move |_| live.today());
+    let now = Memo::new(move |_| live.now.get());
+    let plane = Memo::new(move |_| {
+        let top = live.head_micros().unwrap_or_else(|| live.now.get());
+        Plane::over(effective.facts.get(), known_first.get(), effective.choice.get().days(today.get()), top)
+    });
+    view! {
+        <div class="time-fields">
+            <div class="time-row effective">
+                <EffectiveField effective today plane />
+                {compare.map(|compare| view! { <CompareSelect compare /> })}
+            </div>
+            <div class="time-row known">
+                <KnownField mark now />
             </div>
         </div>
     }

@@ -1,8 +1,12 @@
 //! A dashboard from its definition: its tiles under one snapshot, at the page's two times, narrowed down by what was chosen
 //! on any of them.
 
-mod pictures;
+mod level;
+mod notes;
+pub(in crate::pages) mod own_times;
+pub mod pictures;
 mod tile;
+mod times;
 
 use std::sync::Arc;
 
@@ -11,14 +15,15 @@ use leptos_router::hooks::use_params_map;
 use model::DatasetSummary;
 
 use crate::{
+    charts::Note,
     components::{
         chart::SharedCrosshair,
         known_banner::KnownBanner,
-        time_plane::{EffectiveAxis, Gesture, KnownMark, TimePlane},
+        time_plane::{CompareChoice, EffectiveAxis, Gesture, KnownMark, TimePlane},
         whole::{Whole, WholeView, changing},
     },
-    dashboards::{Dashboard, Filters},
-    format::time::{self, DAY_MICROS},
+    dashboards::{Dashboard, Filters, OWN_TIMES, PerTile, TileDefinition},
+    format::time,
     live::Live,
     pages::{
         filters::FilterRow,
@@ -28,32 +33,38 @@ use crate::{
     queries::dashboards::definition,
     root::{Text, with_datasets_and},
     state::{
-        address::Address,
-        coordinates::{Coordinates, Days, Effective, Known, KnownChoice},
+        address::{Address, Step},
+        coordinates::{Compare, Coordinates, Effective, Known, KnownChoice},
         datasets::{DatasetList, is_unsettled},
         tile::PageRead,
     },
 };
+use notes::read_notes;
+use own_times::OwnTimesDialog;
 use tile::tile;
+use times::Times;
 
-/// Days before the first commit that *all* of effective time reaches back on a page: what was known then may have begun long
-/// before.
-const DAYS_BEFORE_FIRST: i64 = 400;
-/// Days from today on that *all* of effective time reaches ahead.
-const DAYS_AHEAD: i64 = 31;
-
-/// What all tiles of a page share.
+/// What all tiles of a page share, and the times of one of them.
 #[derive(Clone, Copy)]
-pub(super) struct Context {
+pub(in crate::pages) struct Context {
+    /// The dashboard's name.
+    name: StoredValue<String>,
     page: PageRead,
+    live: Live,
     address: Address,
     versions: Versions,
-    known: Memo<Known>,
-    /// The effective range as `$from` and `$to`, half-open.
-    range: Memo<(i64, i64)>,
+    today: Memo<i64>,
+    /// The page's own times.
+    of_page: Times,
+    /// Those of the tile.
+    times: Times,
     filters: Memo<Filters>,
+    /// What is noted on charts that run over time.
+    notes: Signal<Arc<Vec<Note>>>,
     /// How many tiles are reading.
     busy: RwSignal<u32>,
+    /// The tile whose own times are being chosen.
+    choosing: RwSignal<Option<String>>,
 }
 
 /// The page.
@@ -85,10 +96,8 @@ fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<St
     SharedCrosshair::provide();
     let today = Memo::new(move |_| live.today());
     let read = Memo::new(move |_| Coordinates::read(|name| address.get(name)));
-    let effective = Memo::new(move |_| read.get().0.effective);
-    let known_choice = Memo::new(move |_| read.get().0.known);
+    let chosen = Memo::new(move |_| read.get().0);
     let misread = Memo::new(move |_| read.get().1);
-    let known = Memo::new(move |_| known_choice.get().at(live.now.get(), live.head_micros()));
     let filters = Memo::new(move |_| Filters::parse(address.get("only").as_deref()));
     let list = DatasetList::follow(live, datasets, problem, is_unsettled);
     let first = Memo::new(move |_| {
@@ -96,11 +105,23 @@ fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<St
             |all: &Vec<DatasetSummary>| all.iter().filter_map(|dataset| dataset.known).map(|known| known.0).min();
         list.all.with(known).map(|first| first.micros())
     });
-    let range = Memo::new(move |_| range_of(effective.get().days(today.get()), first.get(), today.get()));
-    let key = move || (known.get(), range.get(), filters.get());
-    let page = PageRead::new(live, move || known.get() == Known::Now, key);
+    let of_page = Times::new(live, today, first, chosen);
+    let definitions: Vec<Arc<_>> = dashboard.tiles.into_iter().map(Arc::new).collect();
+    let times_of = |tile: &Arc<_>| Times::of_tile(live, today, first, address, tile);
+    let times: Vec<Times> = definitions.iter().map(times_of).collect();
+    let follows = {
+        let times = times.clone();
+        move || [of_page].iter().chain(&times).any(|times| times.known() == Known::Now)
+    };
+    let own = Memo::new(move |_| PerTile::parse(address.get(OWN_TIMES).as_deref()));
+    let key = move || (of_page.moment.get(), filters.get(), own.get());
+    let page = PageRead::new(live, follows, key);
     let versions = Versions { page, address };
-    let context = Context { page, address, versions, known, range, filters, busy: RwSignal::new(0) };
+    let notes = read_notes(dashboard.notes, page, of_page);
+    let name = StoredValue::new(dashboard.name);
+    let (busy, choosing) = (RwSignal::new(0), RwSignal::new(None));
+    let context =
+        Context { name, page, live, address, versions, today, of_page, times: of_page, filters, notes, busy, choosing };
 
     let set_effective = Callback::new(move |(effective, gesture): (Effective, Gesture)| {
         address.set(Vec::from(effective.changes()), gesture.step());
@@ -108,10 +129,22 @@ fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<St
     let set_known = Callback::new(move |(known, gesture): (KnownChoice, Gesture)| {
         address.set(vec![("known", known.parameter())], gesture.step());
     });
+    let set_compare = Callback::new(move |compare: Option<Compare>| {
+        address.set(vec![("vs", compare.map(|compare| compare.parameter().to_owned()))], Step::Push);
+    });
     let return_to_now = Callback::new(move |()| set_known.run((KnownChoice::NOW, Gesture::Choice)));
     let facts = Signal::derive(move || first.get().map(|first| (time::day_of(first), today.get())));
+    let effective = Memo::new(move |_| chosen.get().effective);
+    let known_choice = Memo::new(move |_| chosen.get().known);
+    let compare = Memo::new(move |_| chosen.get().compare);
+    let known = Memo::new(move |_| of_page.known());
+    let compared = Memo::new(move |_| of_page.moment.get().compared);
     let busy = Signal::derive(move || context.busy.try_get().unwrap_or_default() > 0);
-    let tiles = dashboard.tiles.iter().map(|definition| tile(Arc::new(definition.clone()), context)).collect_view();
+    let all: Vec<_> = definitions.into_iter().zip(times).collect();
+    let one = |(definition, times): &(Arc<TileDefinition>, Times)| {
+        tile(definition.clone(), Context { times: *times, ..context })
+    };
+    let tiles = all.iter().map(one).collect_view();
     let description = dashboard.description.clone();
     view! {
         {changing(move || list.problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
@@ -120,48 +153,16 @@ fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<St
         <p class="quiet">{description}</p>
         <TimePlane
             live
-            effective=EffectiveAxis { choice: effective, facts, set: set_effective }
+            effective=EffectiveAxis { choice: effective, facts, set: set_effective, testid: "effective" }
             marks=vec![KnownMark { name: "Known", sign: "", testid: "known", choice: known_choice, known, set: set_known }]
             known_first=first
+            compare=CompareChoice { choice: compare, compared, set: set_compare, testid: "compare" }
             busy
         />
         <FilterRow filters address />
         <div class="dashboard">{tiles}</div>
         <VersionsDialog versions=context.versions list />
+        <OwnTimesDialog context first tiles=all />
     }
     .whole()
-}
-
-/// The range in microseconds. What is open ends with today, but *all* has to have ends somewhere: well before anything was
-/// known, and a month from today.
-fn range_of(days: Days, first_known: Option<i64>, today: i64) -> (i64, i64) {
-    let first = time::day_of(first_known.unwrap_or(today * DAY_MICROS)) - DAYS_BEFORE_FIRST;
-    let from = days.from.unwrap_or(first);
-    let ahead = if days.from.is_none() { DAYS_AHEAD } else { 0 };
-    let to = days.to.unwrap_or((today + ahead).max(from)) + 1;
-    (from * DAY_MICROS, to * DAY_MICROS)
-}
-
-impl Context {
-    /// What `system_time` of a request is at the page's known time.
-    fn system_time(self) -> Option<String> {
-        match self.known.get() {
-            Known::Now => None,
-            Known::At(micros) => Some(time::iso(micros)),
-            Known::First => Some("first-published".to_owned()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_half_open_and_all_of_time_has_ends() {
-        let days = |from, to| Days { from, to };
-        assert_eq!(range_of(days(Some(10), Some(20)), None, 100), (10 * DAY_MICROS, 21 * DAY_MICROS));
-        assert_eq!(range_of(days(Some(10), None), None, 100), (10 * DAY_MICROS, 101 * DAY_MICROS));
-        assert_eq!(range_of(days(None, None), Some(1_000 * DAY_MICROS), 1_300), (600 * DAY_MICROS, 1_332 * DAY_MICROS));
-    }
 }

@@ -12,8 +12,11 @@ use crate::{
         kpi::Figure,
     },
     dashboards::PictureDefinition,
-    format::number,
+    format::{number, time::DAY_MICROS},
+    state::coordinates::Compared,
 };
+
+pub use super::notes::notes_of;
 
 /// What a tile shows.
 #[derive(Debug, Clone)]
@@ -61,6 +64,64 @@ pub fn picture_of(definition: &PictureDefinition, table: &Arc<Table>) -> Result<
     }
 }
 
+impl TilePicture {
+    /// The same beside what an earlier period gave. Fails where that cannot be drawn so.
+    pub fn beside(
+        &self,
+        definition: &PictureDefinition,
+        earlier: &Arc<Table>,
+        compared: Compared,
+    ) -> Result<TilePicture, String> {
+        match self {
+            TilePicture::Chart(now) => {
+                // Its series have the places that they have now.
+                let before = Data::new(Arc::new(now.data.spec_of_earlier()), earlier.clone())?;
+                let shift_micros = (compared.shift_days * DAY_MICROS) as f64;
+                Ok(TilePicture::Chart(Arc::new(Picture::new(now.data.clone().compared_with(before, shift_micros)))))
+            }
+            TilePicture::Kpi(figure, data) => match picture_of(definition, earlier)? {
+                Ok(TilePicture::Kpi(_, before)) => {
+                    let figure = figure_beside(data, &before).unwrap_or_else(|| figure.clone());
+                    Ok(TilePicture::Kpi(figure, data.clone()))
+                }
+                _ => Ok(self.clone()),
+            },
+            TilePicture::Grid(_) => Ok(self.clone()),
+        }
+    }
+}
+
+/// The last row that has a value, and the value.
+fn last_value(data: &Data) -> Option<(f64, usize)> {
+    let mut last = None;
+    data.visit(|spot| last = if spot.y.is_finite() { Some((spot.y, spot.row)) } else { last });
+    last
+}
+
+/// The last value, with its change on the last of an earlier period.
+fn figure_beside(data: &Data, earlier: &Data) -> Option<Figure> {
+    let ((now, row), (before, row_before)) = (last_value(data)?, last_value(earlier)?);
+    let mut figure = Figure::new(data.value_text(0, row), "");
+    let on = format!("on {} of {}", earlier.value_text(0, row_before), earlier.x_text(row_before));
+    figure.note = match before == 0.0 {
+        true => on,
+        false => {
+            let (sign, direction) = direction(now - before);
+            figure.direction = direction;
+            format!("{sign}{} % {on}", number::change_text((now - before) / before.abs() * 100.0, 2))
+        }
+    };
+    Some(figure)
+}
+
+fn direction(change: f64) -> (&'static str, &'static str) {
+    match () {
+        () if change > 0.0 => ("▲ ", "up"),
+        () if change < 0.0 => ("▼ ", "down"),
+        () => ("", ""),
+    }
+}
+
 /// The last value, with its change on the one before.
 fn figure(data: &Data) -> Option<Figure> {
     let mut last: [Option<(f64, usize)>; 2] = [None, None];
@@ -74,11 +135,7 @@ fn figure(data: &Data) -> Option<Figure> {
     let mut figure = Figure::new(data.value_text(0, row), at.clone());
     let Some((before, _)) = before.filter(|(before, _)| *before != 0.0) else { return Some(figure) };
     let change = value - before;
-    let (sign, direction) = match () {
-        () if change > 0.0 => ("▲ ", "up"),
-        () if change < 0.0 => ("▼ ", "down"),
-        () => ("", ""),
-    };
+    let (sign, direction) = direction(change);
     figure.note = format!("{sign}{} %, {at}", number::change_text(change / before.abs() * 100.0, 2));
     figure.direction = direction;
     Some(figure)

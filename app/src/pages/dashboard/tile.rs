@@ -6,10 +6,13 @@ use leptos::{html, prelude::*};
 
 use super::{
     Context,
+    level::{go, path_of, way_back},
     pictures::{TilePicture, picture_of},
+    times::difference_text,
 };
 use crate::{
-    charts::Mark,
+    arrow::Table,
+    charts::{Mark, ValueFormat},
     components::{
         chart::{ChartView, Pick, Window},
         data_grid::DataGrid,
@@ -17,81 +20,223 @@ use crate::{
         tile::TileFrame,
         whole::{Whole, WholeView, changing},
     },
-    dashboards::{OnPick, PictureDefinition, TileDefinition},
+    dashboards::{Filter, Filters, OnBrush, OnPick, PictureDefinition, TileDefinition, question},
     format::time,
     pages::filters::show_only,
-    queries::client::{About, Request},
-    state::tile::{Phase, Tile, use_tile},
+    queries::client::Request,
+    state::{
+        address::Step,
+        coordinates::Effective,
+        tile::{Phase, Tile, use_tile},
+    },
 };
+
+/// What a tile shows.
+type Shown = Signal<Option<Arc<TilePicture>>>;
 
 /// A window that stood still for so long is asked for; until then the rows that are there are drawn in it.
 const SETTLED_AFTER: Duration = Duration::from_millis(120);
 
-/// A tile from its definition.
+/// A tile from its definition: what it shows on the level that was drilled down to.
 pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeView {
+    let section = NodeRef::<html::Div>::new();
+    let class = format!("dashboard-tile width-{}{}", definition.width, if definition.tall { " tall" } else { "" });
+    if definition.levels.is_empty() {
+        let content = on_level(definition, Filters::default(), context, section);
+        return view! { <div class=class node_ref=section>{content}</div> }.whole();
+    }
+    let path = {
+        let definition = definition.clone();
+        Memo::new(move |_| path_of(&definition, context))
+    };
+    // What had the focus goes with the level that is left.
+    Effect::new(move |before: Option<()>| {
+        path.track();
+        if let Some(section) = section.get_untracked().filter(|_| before.is_some()) {
+            // Fails for what cannot have the focus only.
+            let _ = section.focus();
+        }
+    });
+    let content = move || {
+        let path = path.get();
+        on_level(Arc::new(definition.at_level(path.0.len())), path, context, section)
+    };
+    view! {
+        <div class=class node_ref=section tabindex="-1">
+            {changing(content)}
+        </div>
+    }
+    .whole()
+}
+
+fn on_level(
+    definition: Arc<TileDefinition>,
+    path: Filters,
+    context: Context,
+    section: NodeRef<html::Div>,
+) -> WholeView {
     let window = RwSignal::new(None::<(f64, f64)>);
     let asked = settled(window);
     let read = {
-        let (definition, made) = (definition.clone(), definition.clone());
+        let (definition, made, path) = (definition.clone(), definition.clone(), path.clone());
         use_tile(
             Some(context.page),
-            move || Some(request(&definition, context, asked.get())),
+            move || Some(request(&definition, context, &path, asked.get(), false)),
             move |table, _| picture_of(&made.picture, table),
         )
     };
     // Another range of the page is another picture, in which an old window has no place.
     Effect::new(move |before: Option<(i64, i64)>| {
-        let range = context.range.get();
+        let range = context.times.moment.get().range;
         if before.is_some_and(|before| before != range) {
             window.set(None);
         }
         range
     });
     count_as_busy(context, read);
-    let section = NodeRef::<html::Div>::new();
+    let earlier = earlier_of(&definition, &path, context, asked);
+    let shown = picture_beside(&definition, read, earlier);
+    let title = definition.title.clone();
+    let note = Signal::derive(move || note(context, asked.get(), earlier));
+    let way_back = way_back(&definition, context, &path);
+    let testid = format!("tile-{}", definition.id);
+    view! {
+        <TileFrame title testid status=read.status note>
+            {tools(&definition, context, section)}
+            {way_back}
+            {picture_view(&definition, context, shown, window)}
+        </TileFrame>
+    }
+    .whole()
+}
+
+/// What can be done with the tile itself.
+fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::Div>) -> WholeView {
     let enlarge = move |_| {
         if let Some(section) = section.get_untracked() {
             // Refused where nobody asked for it by hand; then the tile stays as it is.
             let _ = section.request_fullscreen();
         }
     };
-    let class = format!("dashboard-tile width-{}{}", definition.width, if definition.tall { " tall" } else { "" });
-    let testid = format!("tile-{}", definition.id);
-    let title = definition.title.clone();
-    let note = Signal::derive(move || own_window(asked.get()));
-    let enlarge_label = format!("Show {title} on the full screen");
+    let (id, title) = (definition.id.clone(), &definition.title);
+    let (times_label, enlarge_label) = (format!("Times of {title}"), format!("Show {title} on the full screen"));
+    let times_testid = format!("times-{id}");
     view! {
-        <div class=class node_ref=section>
-            <TileFrame title testid status=read.status note>
-                <button type="button" class="tile-enlarge" aria-label=enlarge_label on:click=enlarge>
-                    "⤢"
-                </button>
-                {picture_view(&definition, context, read, window)}
-            </TileFrame>
+        <div class="tile-tools">
+            {picture_link(definition, context)}
+            <button
+                type="button"
+                aria-label=times_label
+                aria-haspopup="dialog"
+                data-testid=times_testid
+                on:click=move |_| context.choosing.set(Some(id.clone()))
+            >
+                <span class="plane-sign" aria-hidden="true">"◫"</span>
+            </button>
+            <button type="button" class="tile-enlarge" aria-label=enlarge_label on:click=enlarge>
+                "⤢"
+            </button>
         </div>
     }
     .whole()
 }
 
-/// What the tile asks for; tracked.
-fn request(definition: &TileDefinition, context: Context, window: Window) -> Request {
-    let (mut from, mut to) = context.range.get();
+/// The tile as a picture that the server makes, at the coordinates and of the snapshot of the page.
+fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeView> {
+    if let PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } = definition.picture {
+        return None;
+    }
+    let label = format!("Picture of {}", definition.title);
+    let id = definition.id.clone();
+    let href = move || {
+        let query = context.address.query();
+        let joint = if query.is_empty() { "?" } else { "&" };
+        let snapshot = context.page.snapshot().map(|token| format!("{joint}snapshot={token}")).unwrap_or_default();
+        format!("/api/v1/dashboards/{}/tiles/{id}.svg{query}{snapshot}", context.name.get_value())
+    };
+    Some(
+        view! {
+            <a class="tile-tool" href=href aria-label=label target="_blank" rel="external">
+                "▧"
+            </a>
+        }
+        .whole(),
+    )
+}
+
+/// What stands beside the title: the tile's own coordinates, its window, and what it is compared with.
+fn note(context: Context, window: Window, earlier: Option<Tile<Arc<Table>>>) -> String {
+    let (own, page) = (context.times.chosen.get(), context.of_page.chosen.get());
+    let own = difference_text(own, page, context.times.known(), context.today.get());
+    let compared =
+        earlier.zip(context.times.moment.get().compared).map(|(earlier, compared)| match earlier.status.phase.get() {
+            Phase::Error(_) => "the earlier period could not be read".to_owned(),
+            Phase::Empty(_) => format!("nothing to compare in {}", compared.days.text()),
+            Phase::Loading | Phase::Ready => format!("compared with {}", compared.days.text()),
+        });
+    let parts = [own, own_window(window), compared.unwrap_or_default()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+/// Reads the earlier period that the tile is compared with, while it is; `None` where it cannot be.
+fn earlier_of(
+    definition: &Arc<TileDefinition>,
+    path: &Filters,
+    context: Context,
+    window: RwSignal<Window>,
+) -> Option<Tile<Arc<Table>>> {
+    if !definition.compares() {
+        return None;
+    }
+    let (definition, path) = (definition.clone(), path.clone());
+    Some(use_tile(
+        Some(context.page),
+        move || {
+            let compared = context.times.moment.get().compared;
+            compared.map(|_| request(&definition, context, &path, window.get(), true))
+        },
+        |table, _| Ok(if table.rows() == 0 { Err("No row held then.".to_owned()) } else { Ok(table.clone()) }),
+    ))
+}
+
+/// The picture, beside that of the earlier period where both are of the same coordinates.
+fn picture_beside(
+    definition: &Arc<TileDefinition>,
+    read: Tile<TilePicture>,
+    earlier: Option<Tile<Arc<Table>>>,
+) -> Shown {
+    let Some(earlier) = earlier else { return read.data.into() };
+    let definition = definition.clone();
+    let memo = Memo::new_with_compare(
+        move |_| {
+            let now = read.data.get()?;
+            let about = read.status.about.get();
+            let compared = about.as_ref().and_then(|about| about.compared);
+            let same = compared.is_some() && earlier.status.about.get().and_then(|about| about.compared) == compared;
+            match (compared, earlier.data.get()) {
+                (Some(compared), Some(before)) if same => {
+                    Some(now.beside(&definition.picture, &before, compared).map_or(now, Arc::new))
+                }
+                _ => Some(now),
+            }
+        },
+        |_, _| true,
+    );
+    memo.into()
+}
+
+/// What the tile asks for, or asks of the earlier period that it is compared with; tracked.
+fn request(definition: &TileDefinition, context: Context, path: &Filters, window: Window, earlier: bool) -> Request {
+    let moment = context.times.moment.get();
+    let (mut from, mut to) = moment.range;
     if let Some((first, last)) = window.filter(|_| zooms(definition)) {
         // A little beyond both edges, so that lines leave the frame where they should.
         let beyond = ((last - first) * 0.02) as i64;
         (from, to) = ((first as i64 - beyond).max(from), (last as i64 + beyond).min(to));
     }
-    let parameters = [("from", time::iso(from)), ("to", time::iso(to))];
-    // A parameter that a statement does not name is refused.
-    let named = |(name, _): &(&str, String)| definition.sql.contains(&format!("${name}"));
-    let about = About { known: context.known.get(), ..About::default() };
-    Request {
-        system_time: context.system_time(),
-        parameters: parameters.into_iter().filter(named).map(|(name, value)| (name.to_owned(), value)).collect(),
-        filters: context.filters.get().0,
-        reduce: definition.reductions(),
-        ..context.page.request(definition.sql.clone(), about)
-    }
+    let filters = context.filters.get().0.into_iter().chain(path.0.clone()).collect();
+    let asked = question(&definition.sql, moment, (from, to), earlier, filters);
+    Request { reduce: definition.reductions(), snapshot: context.page.snapshot(), ..asked }
 }
 
 /// Whether a window of the picture is a range of effective time that can be asked for.
@@ -136,70 +281,70 @@ fn count_as_busy(context: Context, read: Tile<TilePicture>) {
         }
     };
     Effect::new(move |_| count(read.status.phase.with(|phase| *phase == Phase::Loading)));
+    on_cleanup(move || count(false));
 }
 
 fn picture_view(
     definition: &Arc<TileDefinition>,
     context: Context,
-    read: Tile<TilePicture>,
+    shown: Shown,
     window: RwSignal<Window>,
 ) -> WholeView {
     let (chart_id, table_id) = (format!("chart-{}", definition.id), format!("table-{}", definition.id));
     match &definition.picture {
         PictureDefinition::Chart(_) => {
-            let picture = Signal::derive(move || match read.data.get().as_deref() {
+            let picture = Signal::derive(move || match shown.get().as_deref() {
                 Some(TilePicture::Chart(picture)) => Some(picture.clone()),
                 _ => None,
             });
-            let picks = definition.on_pick.is_some();
+            let brush = brush_of(definition, context);
             let definition = definition.clone();
-            let pick = Callback::new(move |pick: Pick| {
-                if let Some(picture) = picture.get_untracked()
-                    && picture.data.table.others(pick.row).is_none()
-                {
-                    context.act(&definition, |column| {
-                        picture.data.table.column(column).ok().and_then(|cells| cells.plain_text(pick.row))
-                    });
-                }
+            let pick = definition.on_pick.is_some().then_some(());
+            let pick = pick.map(|()| {
+                Callback::new(move |pick: Pick| {
+                    if let Some(picture) = picture.get_untracked()
+                        && picture.data.table.others(pick.row).is_none()
+                    {
+                        context.act(&definition, |column| {
+                            picture.data.table.column(column).ok().and_then(|cells| cells.plain_text(pick.row))
+                        });
+                    }
+                })
             });
-            if picks {
-                view! { <ChartView testid=chart_id table_testid=table_id picture window pick /> }.whole()
-            } else {
-                view! { <ChartView testid=chart_id table_testid=table_id picture window /> }.whole()
-            }
+            let notes = context.notes;
+            view! { <ChartView testid=chart_id table_testid=table_id picture window pick brush notes /> }.whole()
         }
         PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } => {
-            let data = Signal::derive(move || match read.data.get().as_deref() {
+            let data = Signal::derive(move || match shown.get().as_deref() {
                 Some(TilePicture::Grid(data)) => Some(data.clone()),
                 _ => None,
             });
             let label = definition.title.clone();
             let definition = definition.clone();
-            let picks = definition.on_pick.is_some();
-            let pick = Callback::new(move |row: usize| {
-                let table = data.get_untracked().and_then(|data| data.answer());
-                if let Some(table) = table {
-                    context
-                        .act(&definition, |column| table.column(column).ok().and_then(|cells| cells.plain_text(row)));
-                }
+            let pick = definition.on_pick.is_some().then_some(());
+            let pick = pick.map(|()| {
+                Callback::new(move |row: usize| {
+                    let table = data.get_untracked().and_then(|data| data.answer());
+                    if let Some(table) = table {
+                        context.act(&definition, |column| {
+                            table.column(column).ok().and_then(|cells| cells.plain_text(row))
+                        });
+                    }
+                })
             });
             let label = Signal::derive(move || label.clone());
-            if picks {
-                view! { <DataGrid label testid=table_id data pick /> }.whole()
-            } else {
-                view! { <DataGrid label testid=table_id data /> }.whole()
-            }
+            view! { <DataGrid label testid=table_id data pick /> }.whole()
         }
-        PictureDefinition::Kpi { value, .. } => kpi_view(read, value.unit.clone(), &definition.id),
+        PictureDefinition::Kpi { value, .. } => kpi_view(shown, value.unit.clone(), &definition.id),
     }
 }
 
-fn kpi_view(read: Tile<TilePicture>, unit: String, id: &str) -> WholeView {
-    let figure = Memo::new(move |_| match read.data.get().as_deref() {
+fn kpi_view(shown: Shown, unit: String, id: &str) -> WholeView {
+    let figure = Memo::new(move |_| match shown.get().as_deref() {
         Some(TilePicture::Kpi(figure, _)) => figure.clone(),
         _ => crate::components::kpi::Figure::none(),
     });
-    let line = move || match read.data.get().as_deref() {
+    let line = move || match shown.get().as_deref() {
         Some(TilePicture::Kpi(_, data)) => spark(data),
         _ => None,
     };
@@ -218,6 +363,30 @@ fn kpi_view(read: Tile<TilePicture>, unit: String, id: &str) -> WholeView {
     .whole()
 }
 
+/// What a marked stretch does, where it does not zoom.
+fn brush_of(definition: &TileDefinition, context: Context) -> Option<Callback<(f64, f64)>> {
+    let marked = definition.on_brush.clone()?;
+    let PictureDefinition::Chart(chart) = &definition.picture else { return None };
+    let of_time = chart.x.format == ValueFormat::Day || chart.x.format == ValueFormat::Second;
+    Some(Callback::new(move |(from, to): (f64, f64)| match &marked {
+        OnBrush::Effective => {
+            let day = |micros: f64| Some(time::day_of(micros as i64));
+            let effective = Effective::Between { from: day(from), to: day(to) };
+            context.address.set(Vec::from(effective.changes()), Step::Push);
+        }
+        OnBrush::Filter { column } => {
+            let [from, to] = if of_time { [from, to].map(|end| time::iso(end as i64)) } else { ends_text(from, to) };
+            show_only(context.address, &context.filters.get_untracked().within(column, from, to));
+        }
+    }))
+}
+
+/// Both ends of a stretch, with no more digits than somebody can mark.
+fn ends_text(from: f64, to: f64) -> [String; 2] {
+    let decimals = (3.0 - (to - from).abs().log10()).ceil().clamp(0.0, 12.0) as usize;
+    [from, to].map(|end| format!("{end:.decimals$}"))
+}
+
 impl Context {
     /// Does what a choice on a tile is for. `cell` gives the chosen row's value of a column as it is, `None` for null.
     fn act(self, definition: &TileDefinition, cell: impl Fn(&str) -> Option<String>) {
@@ -225,6 +394,11 @@ impl Context {
             Some(OnPick::Filter { column }) => {
                 let filters = self.filters.get_untracked().toggled(column, cell(column));
                 show_only(self.address, &filters);
+            }
+            Some(OnPick::Drill { column }) => {
+                let mut path = untrack(|| path_of(definition, self));
+                path.0.push(Filter::one(column, cell(column)));
+                go(&definition.id, self, &path);
             }
             Some(OnPick::Versions { dataset, key }) => {
                 let key: Vec<Option<String>> = key.iter().map(|column| cell(column)).collect();

@@ -147,7 +147,7 @@ fn Comparing(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         {tools::bar(context, list, choice)}
         <TimePlane
             live
-            effective=EffectiveAxis { choice: effective, facts: Signal::stored(None), set: set_effective }
+            effective=EffectiveAxis { choice: effective, facts: Signal::stored(None), set: set_effective, testid: "effective" }
             marks
             known_first
         />

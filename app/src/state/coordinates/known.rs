@@ -41,6 +41,15 @@ impl Known {
         }
     }
 
+    /// The `system_time` of a request that reads at this time; now needs none.
+    pub fn system_time(self) -> Option<String> {
+        match self {
+            Known::Now => None,
+            Known::At(micros) => Some(time::iso(micros)),
+            Known::First => Some("first-published".to_owned()),
+        }
+    }
+
     /// A table, for the FROM of a statement, read at this time. `name` is quoted where it has to be.
     pub fn table(self, name: &str) -> String {
         match self {

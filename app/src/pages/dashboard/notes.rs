@@ -1,0 +1,36 @@
+//! What is noted on the charts of a page that run over time: instants with words, read by one statement for all of them.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use super::times::Times;
+use crate::{
+    arrow::Table,
+    charts::Note,
+    dashboards::question,
+    queries::client::Request,
+    state::tile::{PageRead, use_tile},
+};
+
+/// Notes that are shown at most; more would hide what they stand on.
+const NOTES_MOST: usize = 100;
+
+/// The notes of a page under its snapshot; none where its definition asks for none, or while they cannot be read.
+pub(super) fn read_notes(sql: Option<String>, page: PageRead, times: Times) -> Signal<Arc<Vec<Note>>> {
+    let Some(sql) = sql else { return Signal::stored(Arc::default()) };
+    let request = move || {
+        let moment = times.moment.get();
+        let asked = question(&sql, moment, moment.range, false, Vec::new());
+        Some(Request { snapshot: page.snapshot(), ..asked })
+    };
+    let read = use_tile(Some(page), request, |table, _| Ok(Ok(notes_of(table)?)));
+    Signal::derive(move || read.data.get().unwrap_or_default())
+}
+
+/// Instants and words of an answer.
+pub fn notes_of(table: &Table) -> Result<Vec<Note>, String> {
+    let [at, note] = table.columns(["at", "note"])?;
+    let one = |row: usize| Some(Note { at: at.instant_micros(row)? as f64, text: note.display(row)? });
+    Ok((0..table.rows()).filter_map(one).take(NOTES_MOST).collect())
+}
