@@ -80,8 +80,11 @@ impl Unfinished {
     }
 }
 
+/// A message without its body, and where that is.
+type Encoded = (Vec<u8>, Range<usize>);
+
 /// The next message, without its body, and where that is; `None` at the end of the stream, which is marked or simply there.
-fn next_message(store: &Store, rest: &mut Range<usize>) -> Result<Option<(Vec<u8>, Range<usize>)>, String> {
+fn next_message(store: &Store, rest: &mut Range<usize>) -> Result<Option<Encoded>, String> {
     if rest.start == rest.end {
         return Ok(None);
     }

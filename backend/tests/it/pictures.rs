@@ -30,9 +30,9 @@ const DASHBOARD: &str = r#"{
 
 /// Three days' prices of one instrument, the last of which is corrected afterwards; gives the snapshot before.
 fn server_with_prices(folder: &TempDir) -> (Server, String) {
-    fs::write(folder.path().join("desk.json"), DASHBOARD).unwrap();
+    fs::write(folder.path().join("desk.json"), DASHBOARD).expect("the definition can be written");
     let settings = format!("dashboards = {:?}\n", folder.path());
-    let server = quick::start_with(Arc::new(TempDir::new().unwrap()), &settings);
+    let server = quick::start_with(Arc::new(TempDir::new().expect("a temporary folder can be made")), &settings);
     server.put_dataset("prices", &prices()).expect_status(201);
     let event = |day: &str, until: &str, close: &str| {
         json!({"instrument": "A", "day": day, "until": until, "close": close, "volume": 1}).to_string() + "\n"
@@ -55,7 +55,7 @@ fn picture(server: &Server, file: &str, query: &str) -> Reply {
 
 #[test]
 fn a_chart_is_drawn_as_its_page_shows_it() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("a temporary folder can be made");
     let (server, before) = server_with_prices(&folder);
     let line = picture(&server, "line.svg", "").expect_status(200);
     assert_eq!(line.header("content-type"), Some("image/svg+xml"));
@@ -78,19 +78,19 @@ fn a_chart_is_drawn_as_its_page_shows_it() {
 
 #[test]
 fn the_same_in_pixels_has_the_size_and_the_theme_asked_for() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("a temporary folder can be made");
     let (server, _) = server_with_prices(&folder);
     let png = |query: &str| picture(&server, "line.png", query).expect_status(200).body;
     let (light, dark) = (png("width=640&height=320"), png("width=640&height=320&theme=dark"));
     assert_eq!(light[..8], *b"\x89PNG\r\n\x1a\n");
-    let side = |at: usize| u32::from_be_bytes(light[at..at + 4].try_into().unwrap());
+    let side = |at: usize| u32::from_be_bytes(light[at..at + 4].try_into().expect("four bytes"));
     assert_eq!((side(16), side(20)), (640, 320));
     assert_ne!(light, dark);
 }
 
 #[test]
 fn what_is_no_picture_is_refused_in_words() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("a temporary folder can be made");
     let (server, _) = server_with_prices(&folder);
     let refused = |file: &str, query: &str, status: u16| {
         let reply = picture(&server, file, query).expect_status(status).json();

@@ -46,8 +46,10 @@ fn a_version_leads_to_its_records_as_they_came() {
 
 #[test]
 fn records_the_stream_let_go_of_are_said_to_be_gone() {
-    let server =
-        quick::start_with(Arc::new(TempDir::new().unwrap()), "stream_kept_bytes = 0\ncheckpoint_interval_secs = 1\n");
+    let server = quick::start_with(
+        Arc::new(TempDir::new().expect("a temporary folder can be made")),
+        "stream_kept_bytes = 0\ncheckpoint_interval_secs = 1\n",
+    );
     server.put_dataset("prices", &prices()).expect_status(201);
     let first = send(&server, &[line("A", "1.50")]);
     let gone = || source(&server, &first, "A")["kept"] == false;

@@ -16,6 +16,7 @@ use crate::{
     state::coordinates::Compared,
 };
 
+#[cfg(feature = "ssr")]
 pub use super::notes::notes_of;
 
 /// What a tile shows.
