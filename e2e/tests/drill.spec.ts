@@ -1,6 +1,6 @@
 // From a sum to the rows behind it: drilling down through levels, marking a stretch, and what is noted on charts.
 import type { Page } from "@playwright/test";
-import { chooseFirst, commit, daysAgo, expect, number, open, PAGES, settled, sql, table, test, textOf } from "./support";
+import { chooseFirst, commit, daysAgo, expect, number, open, PAGES, settled, sql, table, test, textOf, VIEWPORTS } from "./support";
 
 const past = { from: daysAgo(100), to: daysAgo(40), known: `${daysAgo(39)}T12:00:00Z` };
 const address = `${PAGES.market}?from=${past.from}&to=${past.to}&known=${past.known}`;
@@ -123,4 +123,18 @@ test("a version tells the event it came from", async ({ page, request }) => {
   await expect(source).toContainText(/Became known with epoch [\d,]+: request/);
   // As it came, with what the dataset has no column for; and nothing of the other key.
   await expect(source.locator("pre")).toHaveText(['{"id":"a","n":1,"from":"2026-01-01","noted":"by hand"}']);
+});
+
+test.describe("by touch, on a phone", () => {
+  test.use({ hasTouch: true, viewport: VIEWPORTS.narrow });
+
+  test("a tap on a bar chooses it", async ({ page }) => {
+    await open(page, address);
+    const chart = page.getByTestId("chart-weights");
+    await chart.scrollIntoViewIfNeeded();
+    const box = (await chart.boundingBox())!;
+    // The highest bar is the first, at the left.
+    await page.touchscreen.tap(box.x + 70, box.y + box.height - 60);
+    await expect(page).toHaveURL(/only=sector/);
+  });
 });

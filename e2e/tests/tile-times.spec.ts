@@ -79,6 +79,14 @@ test("a tile has times of its own, which its link keeps, and returns to those of
   await expect.poll(async () => shows(await textOf(page.getByTestId("kpi-traded")), Number(page_now!.traded))).toBe(true);
 });
 
+test("a tile of old knowledge on a page of today's is marked as such", async ({ page }) => {
+  await open(page, `${PAGES.market}?own=traded(known:-30d)`);
+  const tile = page.locator(".dashboard-tile", { has: page.getByTestId("tile-traded") });
+  await expect(tile).toHaveAttribute("data-past", "true");
+  await expect(tile.locator(".tile-note")).toContainText("↕ ");
+  await expect(page.locator(".dashboard-tile[data-past]")).toHaveCount(1);
+});
+
 test("an earlier period is drawn where the later one is, dashed", async ({ page }) => {
   await open(page, `/dashboards/gallery?from=${past.from}&to=${past.to}`);
   const canvas = page.getByTestId("chart-area").locator("canvas").first();

@@ -26,7 +26,7 @@ use crate::{
     queries::client::Request,
     state::{
         address::Step,
-        coordinates::Effective,
+        coordinates::{Effective, Known},
         tile::{Phase, Tile, use_tile},
     },
 };
@@ -41,9 +41,14 @@ const SETTLED_AFTER: Duration = Duration::from_millis(120);
 pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeView {
     let section = NodeRef::<html::Div>::new();
     let class = format!("dashboard-tile width-{}{}", definition.width, if definition.tall { " tall" } else { "" });
+    // Of its own: the page says for itself that it shows old knowledge.
+    let past = move || {
+        let own = context.times.known() != context.of_page.known() && context.times.known() != Known::Now;
+        own.then_some("true")
+    };
     if definition.levels.is_empty() {
         let content = on_level(definition, Filters::default(), context, section);
-        return view! { <div class=class node_ref=section>{content}</div> }.whole();
+        return view! { <div class=class data-past=past node_ref=section>{content}</div> }.whole();
     }
     let path = {
         let definition = definition.clone();
@@ -62,7 +67,7 @@ pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeVi
         on_level(Arc::new(definition.at_level(path.0.len())), path, context, section)
     };
     view! {
-        <div class=class node_ref=section tabindex="-1">
+        <div class=class data-past=past node_ref=section tabindex="-1">
             {changing(content)}
         </div>
     }
