@@ -8,6 +8,7 @@ import { chromiumOptions, namesOfFunctions } from "../chromium";
 import { startDemo } from "../server";
 
 const COMMITS = Number(process.env.COMMITS ?? 3_600);
+const PAGE = process.env.PAGE ?? "/dashboards/market";
 /** What is filled at first, such as caches of code and fonts, is no growth. */
 const WARM_UP = Math.round(COMMITS / 20);
 const settings = join(mkdtempSync(join(tmpdir(), "tidemark-bench-")), "settings.toml");
@@ -30,7 +31,7 @@ try {
     });
     return { heap: usedSize, wasm, nodes };
   };
-  await page.goto(`${server.url}/dashboards/market`);
+  await page.goto(`${server.url}${PAGE}`);
   await page.waitForSelector("[data-connection=live]");
   let answers = 0;
   page.on("response", (response) => {
@@ -47,6 +48,7 @@ try {
   console.log(
     JSON.stringify({
       benchmark: "memory",
+      page: PAGE,
       commits: COMMITS,
       answers,
       before,

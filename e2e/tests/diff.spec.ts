@@ -1,8 +1,7 @@
 import type { APIRequestContext, Page } from "@playwright/test";
-import { expect, number, open, PAGES, pixels, settled, sql, table, test, textOf } from "./support";
+import { chooseFirst, daysAgo, expect, number, open, PAGES, pixels, settled, sql, table, test, textOf } from "./support";
 import type { Coordinates, Row } from "./support";
 
-const daysAgo = (days: number): string => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
 const A = `${daysAgo(100)}T12:00:00Z`;
 const B = `${daysAgo(5)}T12:00:00Z`;
 
@@ -144,9 +143,7 @@ test("pictures are drawn, their tables add up, and a key chosen there narrows do
   const sums = (await table(page.getByTestId("table-keys"))).rows;
   expect(sums.reduce((sum, row) => sum + number(row[1]!), 0)).toBe(found.length);
   await page.getByTestId("chart-keys-toggle").click();
-  await page.getByTestId("chart-keys").focus();
-  await page.keyboard.press("Home");
-  await page.keyboard.press("Enter");
+  await chooseFirst(page, "chart-keys");
   await expect(page).toHaveURL(/only=issuer_id/);
   await settled(page);
   const issuer = await textOf(page.getByTestId("filters").locator("strong"));

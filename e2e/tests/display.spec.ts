@@ -129,6 +129,8 @@ test("the menu is opened and closed by keys, and the page does not hear of the E
   await page.getByTestId("display-open").focus();
   await page.keyboard.press("Enter");
   await expect(menu(page)).toBeVisible();
+  // What it holds is loaded when it is opened for the first time.
+  await expect(page.getByTestId("theme-switch")).toBeVisible();
   await page.keyboard.press("Tab");
   await expect(page.getByTestId("theme-switch")).toBeFocused();
   await page.keyboard.press("Escape");

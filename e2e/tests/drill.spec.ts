@@ -1,6 +1,6 @@
 // From a sum to the rows behind it: drilling down through levels, marking a stretch, and what is noted on charts.
 import type { Page } from "@playwright/test";
-import { chooseFirst, commit, daysAgo, expect, number, open, PAGES, settled, sql, table, test, textOf, VIEWPORTS } from "./support";
+import { chooseFirst, commit, daysAgo, define, expect, number, open, PAGES, settled, sql, table, test, textOf, VIEWPORTS } from "./support";
 
 const past = { from: daysAgo(100), to: daysAgo(40), known: `${daysAgo(39)}T12:00:00Z` };
 const address = `${PAGES.market}?from=${past.from}&to=${past.to}&known=${past.known}`;
@@ -105,14 +105,24 @@ test("what happened is noted on charts over time, and read out", async ({ page, 
   }).toPass({ timeout: 20_000, intervals: [10] });
 });
 
+test("a click on a bar chooses it, and on a line what is nearest", async ({ page }) => {
+  await open(page, address);
+  const sectors = page.getByTestId("chart-weights");
+  await sectors.scrollIntoViewIfNeeded();
+  const box = (await sectors.boundingBox())!;
+  await page.mouse.click(box.x + 60, box.y + box.height * 0.6);
+  await expect(page).toHaveURL(/only=sector/);
+  await page.goBack();
+  await expect(page).not.toHaveURL(/only=/);
+  await settled(page);
+  const prices = page.getByTestId("chart-prices");
+  const line = (await prices.boundingBox())!;
+  await page.mouse.click(line.x + line.width / 2, line.y + line.height / 2);
+  await expect(page).toHaveURL(/only=instrument_id/);
+});
+
 test("a version tells the event it came from", async ({ page, request }) => {
-  const definition = {
-    columns: [{ name: "id", type: "string" }, { name: "n", type: "int64" }, { name: "from", type: "date" }],
-    key: ["id"],
-    valid_from: "from",
-    mode: "until_changed",
-  };
-  expect((await request.put("/api/v1/datasets/sourced", { data: definition })).ok()).toBe(true);
+  await define(request, "sourced", { n: "int64" });
   await commit(request, "sourced", [{ id: "b", n: 5, from: "2026-01-01" }, { id: "a", n: 1, from: "2026-01-01", noted: "by hand" }]);
   await commit(request, "sourced", [{ id: "a", n: 2, from: "2026-02-01" }]);
   await open(page, `${PAGES.market}?versions=sourced:a`);
@@ -131,10 +141,11 @@ test.describe("by touch, on a phone", () => {
   test("a tap on a bar chooses it", async ({ page }) => {
     await open(page, address);
     const chart = page.getByTestId("chart-weights");
-    await chart.scrollIntoViewIfNeeded();
+    // Away from the navigation, which stands over the lower edge.
+    await chart.evaluate((element) => element.scrollIntoView({ block: "center" }));
     const box = (await chart.boundingBox())!;
     // The highest bar is the first, at the left.
-    await page.touchscreen.tap(box.x + 70, box.y + box.height - 60);
+    await page.touchscreen.tap(box.x + 58, box.y + box.height * 0.6);
     await expect(page).toHaveURL(/only=sector/);
   });
 });

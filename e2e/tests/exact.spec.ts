@@ -1,20 +1,5 @@
 // Every digit that was sent is on the screen: 64-bit integers, decimals of 38 digits, dates, microseconds and nulls.
-import { expect, open, PAGES, test } from "./support";
-
-const DEFINITION = {
-  columns: [
-    { name: "id", type: "string" },
-    { name: "big", type: "int64" },
-    { name: "price", type: "decimal(38,10)" },
-    { name: "day", type: "date" },
-    { name: "at", type: "timestamp" },
-    { name: "note", type: "string" },
-    { name: "from", type: "date" },
-  ],
-  key: ["id"],
-  valid_from: "from",
-  mode: "until_changed",
-};
+import { define, expect, open, PAGES, test } from "./support";
 
 // Written as text: JavaScript's own numbers would round them.
 const BEFORE =
@@ -26,7 +11,13 @@ const AFTER =
 
 test("what was corrected in the last digit shows both values whole", async ({ page, request }) => {
   const api = "/api/v1/datasets/exact_in_the_browser";
-  expect((await request.put(api, { data: DEFINITION })).ok()).toBe(true);
+  await define(request, "exact_in_the_browser", {
+    big: "int64",
+    price: "decimal(38,10)",
+    day: "date",
+    at: "timestamp",
+    note: "string",
+  });
   const times: string[] = [];
   for (const event of [BEFORE, AFTER]) {
     const answer = await request.post(`${api}/events?wait=committed`, { data: Buffer.from(event) });

@@ -145,6 +145,15 @@ export async function pixels(canvas: Locator, property: string, tolerance = 24):
   );
 }
 
+/** Defines a dataset whose facts hold from a day until the next one of their key `id`. */
+export async function define(request: APIRequestContext, name: string, values: Record<string, string>): Promise<void> {
+  const column = ([name, type]: [string, string]) => ({ name, type });
+  const columns = Object.entries({ id: "string", ...values, from: "date" }).map(column);
+  const data = { columns, key: ["id"], valid_from: "from", mode: "until_changed" };
+  const answer = await request.put(`${base_url()}/api/v1/datasets/${name}`, { data });
+  expect(answer.ok(), await answer.text()).toBe(true);
+}
+
 /** Posts events and waits until they are committed; gives the epoch's system time. */
 export async function commit(request: APIRequestContext, dataset: string, events: object[]): Promise<string> {
   const answer = await request.post(`${base_url()}/api/v1/datasets/${dataset}/events?wait=committed`, {

@@ -72,7 +72,7 @@ test("a tile has times of its own, which its link keeps, and returns to those of
   await check();
   await page.getByTestId("times-traded").click();
   await page.getByRole("button", { name: "Same as the page" }).click();
-  await expect(page).not.toHaveURL(/own=/);
+  await expect(page).not.toHaveURL(/[?&]own=/);
   await page.getByRole("button", { name: "Close" }).last().click();
   await settled(page);
   const [page_now] = await sql(request, traded(past.from, daysAgo(39)), then);

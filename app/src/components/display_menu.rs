@@ -28,7 +28,7 @@ type Choice = (String, String);
 #[component]
 pub fn DisplayMenu() -> impl IntoView {
     let menu = NodeRef::<html::Div>::new();
-    // What it holds is loaded when it is opened for the first time.
+    // What it holds is loaded when somebody is about to open it for the first time.
     let opened = RwSignal::new(false);
     let short_name = || with_style(|style| style.zone.short_name());
     let name = || with_style(|style| style.zone.name().to_owned());
@@ -42,7 +42,15 @@ pub fn DisplayMenu() -> impl IntoView {
         }
     };
     view! {
-        <button type="button" class="top-button" data-testid="display-open" popovertarget=MENU on:keydown=key>
+        <button
+            type="button"
+            class="top-button"
+            data-testid="display-open"
+            popovertarget=MENU
+            on:focus=move |_| opened.set(true)
+            on:pointerenter=move |_| opened.set(true)
+            on:keydown=key
+        >
             {icon(icon::SLIDERS)}
             <span class="visually-hidden">"Display, time zone "</span>
             <span data-testid="zone" title=name>

@@ -48,6 +48,39 @@ struct Door {
     said: RwSignal<&'static str>,
     /// The documentation stays what it is while the page is open.
     sections: RwSignal<Vec<Section>>,
+    /// What has been typed, before there is a field as well.
+    typed: RwSignal<String>,
+    /// Whether Enter was pressed before there was anything to choose.
+    entered: RwSignal<bool>,
+    /// Whether the field is there.
+    ready: StoredValue<bool>,
+}
+
+impl Door {
+    fn show(self, shown: bool) {
+        if shown {
+            self.keys_open.set(false);
+            self.typed.set(String::new());
+            self.entered.set(false);
+            self.ready.set_value(false);
+        }
+        self.open.set(shown);
+    }
+
+    /// Keeps what is typed until there is a field for it.
+    fn type_ahead(self, event: &KeyboardEvent) {
+        let key = event.key();
+        let mut letters = key.chars();
+        match (letters.next(), letters.next()) {
+            (Some(letter), None) => self.typed.update(|typed| typed.push(letter)),
+            _ if key == "Backspace" => self.typed.update(|typed| {
+                typed.pop();
+            }),
+            _ if key == "Enter" => self.entered.set(true),
+            _ => return,
+        }
+        event.prevent_default();
+    }
 }
 
 /// What the palette holds. What is read from the server is read once it is opened.
@@ -72,8 +105,7 @@ impl Palette {
     fn new(door: Door) -> Palette {
         let address = Address::of_page();
         let kept = browser::recall(STORAGE_NAME).unwrap_or_default();
-        let (typed, recent) =
-            (RwSignal::new(String::new()), RwSignal::new(kept.lines().map(str::to_owned).collect::<Vec<_>>()));
+        let (typed, recent) = (door.typed, RwSignal::new(kept.lines().map(str::to_owned).collect::<Vec<_>>()));
         let (datasets, sections) = (RwSignal::new(Vec::new()), door.sections);
         let past = Memo::new(move |_| past_parameter(address).is_some());
         let all = Memo::new(move |_| {
@@ -194,19 +226,20 @@ pub fn CommandPalette() -> impl IntoView {
         keys_open: RwSignal::new(false),
         said: RwSignal::new(""),
         sections: RwSignal::new(Vec::new()),
-    };
-    let show = move |shown: bool| {
-        if shown {
-            door.keys_open.set(false);
-        }
-        door.open.set(shown);
+        typed: RwSignal::new(String::new()),
+        entered: RwSignal::new(false),
+        ready: StoredValue::new(false),
     };
     Effect::new(move |_| {
         let keys = window_event_listener(ev::keydown, move |event| {
             let wanted = (event.ctrl_key() || event.meta_key()) && !event.alt_key() && !event.shift_key();
             if wanted && event.key().eq_ignore_ascii_case("k") {
                 event.prevent_default();
-                show(!door.open.get_untracked());
+                return door.show(!door.open.get_untracked());
+            }
+            let plain = !event.ctrl_key() && !event.meta_key() && !event.alt_key();
+            if plain && door.open.get_untracked() && !door.ready.get_value() {
+                door.type_ahead(&event);
             }
         });
         on_cleanup(move || keys.remove());
@@ -225,7 +258,7 @@ pub fn CommandPalette() -> impl IntoView {
             data-testid="palette-open"
             aria-haspopup="dialog"
             aria-keyshortcuts="Control+K Meta+K"
-            on:click=move |_| show(true)
+            on:click=move |_| door.show(true)
         >
             {icon(icon::SEARCH)}
             <span class="top-word">"Search"</span>
@@ -242,11 +275,20 @@ pub fn CommandPalette() -> impl IntoView {
 
 /// What the palette holds while it is open.
 pub fn content() -> WholeView {
-    let palette = Palette::new(expect_context());
+    let door: Door = expect_context();
+    let palette = Palette::new(door);
     palette.read();
+    // Enter that came before the list means what is found once the list is there.
+    Effect::new(move |_| {
+        if door.entered.get() && palette.found.with(|found| !found.is_empty()) {
+            door.entered.set(false);
+            palette.run(0);
+        }
+    });
     // The dialog may have been open before its field was there.
     Effect::new(move |_| {
         browser::focus(FIELD);
+        door.ready.set_value(true);
     });
     view! {
         <PaletteField palette />

@@ -22,19 +22,17 @@ impl Parts {
         if event.button() != 0 {
             return;
         }
-        let touches = event.pointer_type() == "touch";
         let at = f64::from(event.offset_x());
-        if touches {
+        let is_finger = event.pointer_type() == "touch";
+        if is_finger {
             self.fingers.update_value(|fingers| fingers.push((event.pointer_id(), at)));
         }
-        let window = match self.whole_window() {
-            Some(window) => window,
-            // Nothing to mark or move; a finger taps all the same.
-            None if touches => (0.0, 0.0),
-            None => return,
-        };
-        self.drag.set(Some(Drag { from: at, to: at, pans: event.shift_key(), by_key: false, touches, window }));
-        if touches {
+        // Of categories there is no stretch to mark or to move; one of them is chosen all the same.
+        let window = self.whole_window();
+        let taps = is_finger || window.is_none();
+        let (pans, window) = (event.shift_key() && !taps, window.unwrap_or_default());
+        self.drag.set(Some(Drag { from: at, to: at, pans, by_key: false, taps, window }));
+        if taps {
             return;
         }
         if let Some(host) = self.host.get_untracked() {
@@ -47,7 +45,7 @@ impl Parts {
         let place = (f64::from(event.offset_x()), f64::from(event.offset_y()));
         self.spoken.set(false);
         if let Some(drag) = self.drag.get_untracked().filter(|drag| !drag.by_key) {
-            if drag.touches {
+            if drag.taps {
                 return self.touch(event, place, drag);
             }
             let drag = Drag { to: place.0, ..drag };
@@ -103,7 +101,7 @@ impl Parts {
             self.move_to(self.cursor_at(place));
             return self.choose();
         }
-        if !drag.pans && !drag.touches {
+        if !drag.pans && !drag.taps {
             self.mark(&drag);
         }
     }
@@ -247,7 +245,7 @@ impl Parts {
             }
             None => {
                 let (Some(at), Some(window)) = (self.pixel_of_cursor(), self.whole_window()) else { return };
-                self.drag.set(Some(Drag { from: at, to: at, pans: false, by_key: true, touches: false, window }));
+                self.drag.set(Some(Drag { from: at, to: at, pans: false, by_key: true, taps: false, window }));
             }
         }
     }

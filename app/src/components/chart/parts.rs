@@ -36,8 +36,8 @@ pub(super) struct Drag {
     pub(super) pans: bool,
     /// Whether it is made by keys, which the pointer leaves alone.
     pub(super) by_key: bool,
-    /// Whether it is a finger, which moves the cursor and marks nothing.
-    pub(super) touches: bool,
+    /// Whether it marks nothing and only chooses: a finger, and whatever is on an axis of categories.
+    pub(super) taps: bool,
     /// The window when it began.
     pub(super) window: (f64, f64),
 }
@@ -91,7 +91,7 @@ impl Parts {
             browser::timed("tidemark:place", place).map(Arc::new)
         });
         let brushed = Signal::derive(move || {
-            let drag = drag.get().filter(|drag| !drag.pans && !drag.touches)?;
+            let drag = drag.get().filter(|drag| !drag.pans && !drag.taps)?;
             Some((drag.from.min(drag.to), drag.from.max(drag.to)))
         });
         Parts {
