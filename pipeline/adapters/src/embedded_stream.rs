@@ -45,6 +45,7 @@ const META: &str = "meta";
 const NEXT_POSITION: &[u8] = b"next_position";
 const LAST_ARRIVAL: &[u8] = b"last_arrival";
 const RELEASED_UP_TO: &[u8] = b"released_up_to";
+const RETENTION: &[u8] = b"retention";
 
 /// What the stream has counted of a dataset, ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +106,8 @@ pub struct EmbeddedStream {
     appends: Option<Sender<Waiting>>,
     room: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
-    retention: Mutex<Retention>,
+    /// About so many bytes of what is released stay, the newest.
+    kept_bytes: u64,
 }
 
 impl Drop for EmbeddedStream {
@@ -126,7 +128,7 @@ struct Shared {
     last_position: Mutex<u64>,
     grown: Condvar,
     appended_records: AtomicU64,
-    appended_bytes: AtomicU64,
+    retention: Mutex<Retention>,
     counts: Mutex<BTreeMap<u32, StreamCounts>>,
 }
 
@@ -152,7 +154,7 @@ impl EmbeddedStream {
             last_position: Mutex::new(0),
             grown: Condvar::new(),
             appended_records: AtomicU64::new(0),
-            appended_bytes: AtomicU64::new(0),
+            retention: Mutex::default(),
             counts: Mutex::new(BTreeMap::new()),
         };
         shared.restore()?;
@@ -164,13 +166,12 @@ impl EmbeddedStream {
             .spawn(move || writing.write_all(&waiting))
             .map_err(|e| Error::new(ErrorKind::Io, "the stream's writer cannot be started").because(e))?;
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX as usize));
-        let retention = Mutex::new(Retention::new(*lock(&shared.last_position)));
-        Ok(EmbeddedStream { shared, appends: Some(appends), room, writer: Some(writer), retention })
+        Ok(EmbeddedStream { shared, appends: Some(appends), room, writer: Some(writer), kept_bytes: 0 })
     }
 
     /// Keeps about so many bytes of what is released, the newest, so that records can be looked at after they were committed.
-    pub fn keeping(self, kept_bytes: u64) -> EmbeddedStream {
-        lock(&self.retention).kept_bytes = kept_bytes;
+    pub fn keeping(mut self, kept_bytes: u64) -> EmbeddedStream {
+        self.kept_bytes = kept_bytes;
         self
     }
 
@@ -239,8 +240,12 @@ impl Shared {
         })
     }
 
+    fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.db.get_cf(self.family(META)?, key).map_err(|e| io("the embedded stream cannot be read", e))
+    }
+
     fn meta_number(&self, key: &[u8]) -> Result<Option<u64>> {
-        let value = self.db.get_cf(self.family(META)?, key).map_err(|e| io("the embedded stream cannot be read", e))?;
+        let value = self.meta(key)?;
         value.map(|bytes| take::<8>(&mut bytes.as_slice()).map(u64::from_be_bytes)).transpose()
     }
 
@@ -253,6 +258,7 @@ impl Shared {
         if let Some((key, _)) = last.map_err(|e| io("the embedded stream cannot be read", e))? {
             *lock(&self.last_position) = position_of(&key)?;
         }
+        self.restore_retention()?;
         let prefix = b"counts/";
         let mut counts = lock(&self.counts);
         for entry in self.db.iterator_cf(self.family(META)?, IteratorMode::From(prefix, Direction::Forward)) {
@@ -261,6 +267,21 @@ impl Shared {
             let dataset_id = u32::from_be_bytes(take::<4>(&mut &*id)?);
             counts.insert(dataset_id, from_json(&value)?);
         }
+        Ok(())
+    }
+
+    /// What was remembered, and what was appended since. If it cannot be read all that is there is counted anew.
+    fn restore_retention(&self) -> Result<()> {
+        let mut retention = lock(&self.retention);
+        if let Some(remembered) = self.meta(RETENTION)? {
+            *retention = from_json(&remembered).unwrap_or_default();
+        }
+        let (mut bytes, mut last) = (0, retention.counted_up_to());
+        self.walk_index(retention.counted_up_to(), |position, entry| {
+            (bytes, last) = (bytes + entry.bytes, position);
+            true
+        })?;
+        retention.append(bytes, last);
         Ok(())
     }
 
@@ -304,9 +325,9 @@ impl Shared {
         for request in requests {
             if request.has_content() {
                 last_content = Some(position);
+                bytes += request.bytes;
             }
             records += request.records;
-            bytes += request.bytes;
             for (dataset_id, more) in &request.counts {
                 let total = counts.entry(*dataset_id).or_default();
                 total.received += more.received;
@@ -329,7 +350,7 @@ impl Shared {
             .map_err(|e| io("the records cannot be written; nothing of the request was taken", e))?;
         *lock(&self.counts) = counts;
         self.appended_records.fetch_add(records, Ordering::Relaxed);
-        self.appended_bytes.fetch_add(bytes, Ordering::Relaxed);
+        lock(&self.retention).append(bytes, position - 1);
         if let Some(last) = last_content {
             *lock(&self.last_position) = last;
             self.grown.notify_all();
@@ -453,15 +474,28 @@ impl Source for EmbeddedStream {
 
     fn release(&self, up_to: u64) -> Result<()> {
         let failed = |e| io("released records cannot be removed", e);
-        let up_to = lock(&self.retention).release(up_to, self.shared.appended_bytes.load(Ordering::Relaxed));
-        if self.shared.released_up_to()? >= up_to {
+        let (released, remembered) = {
+            let mut retention = lock(&self.shared.retention);
+            let before = to_json(&*retention)?;
+            let released = retention.release(up_to, self.kept_bytes);
+            (released, Some(to_json(&*retention)?).filter(|after| *after != before))
+        };
+        let gone = self.shared.released_up_to()?;
+        let released = Some(released).filter(|released| *released > gone);
+        let mut mark = WriteBatch::default();
+        if let Some(remembered) = &remembered {
+            mark.put_cf(self.shared.family(META)?, RETENTION, remembered);
+        }
+        if let Some(released) = released {
+            mark.put_cf(self.shared.family(META)?, RELEASED_UP_TO, released.to_be_bytes());
+        }
+        if mark.is_empty() {
             return Ok(());
         }
-        let mut mark = WriteBatch::default();
-        mark.put_cf(self.shared.family(META)?, RELEASED_UP_TO, up_to.to_be_bytes());
         let mut options = WriteOptions::default();
         options.set_sync(true);
         self.shared.db.write_opt(mark, &options).map_err(failed)?;
+        let Some(up_to) = released else { return Ok(()) };
         let (first, end) = (0_u64.to_be_bytes(), (up_to + 1).to_be_bytes());
         for name in (0..PARTITIONS).map(partition_name) {
             let family = self.shared.family(&name)?;

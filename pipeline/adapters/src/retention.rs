@@ -2,37 +2,54 @@
 
 use std::collections::VecDeque;
 
-/// What may be let go of and is kept all the same, so that records can be looked at after they were committed.
-#[derive(Debug)]
+use serde::{Deserialize, Serialize};
+
+/// What is remembered of it is about so many places, however small the requests are.
+const PLACES: u64 = 256;
+
+/// What may be let go of and is kept all the same, so that records can be looked at after they were committed. It is written
+/// into the stream whenever it changes: begun anew with each start, it would keep more with each of them.
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Retention {
-    /// About so many bytes are kept, the newest.
-    pub(crate) kept_bytes: u64,
+    /// Bytes appended up to the position behind.
+    appended_bytes: u64,
+    /// The last position that was counted.
+    counted_up_to: u64,
     /// Up to where what may be let go of went, and how many bytes had been appended by then.
     passed: VecDeque<(u64, u64)>,
 }
 
 impl Retention {
-    /// For a stream that ends at this position when it is opened. Nothing is kept.
-    pub(crate) fn new(last_position: u64) -> Retention {
-        Retention { kept_bytes: 0, passed: VecDeque::from([(last_position, 0)]) }
+    /// More was appended, up to a position.
+    pub(crate) fn append(&mut self, bytes: u64, up_to: u64) {
+        self.appended_bytes += bytes;
+        self.counted_up_to = up_to;
     }
 
-    /// Takes note that all up to a position may go, after so many bytes were appended since the stream was opened; gives up to
-    /// where to let go now, 0 for nothing.
-    pub(crate) fn release(&mut self, up_to: u64, appended_bytes: u64) -> u64 {
+    /// The last position that was counted. What is appended after the last release is written by nobody before the next one,
+    /// and has to be counted anew where there was a crash between.
+    pub(crate) fn counted_up_to(&self) -> u64 {
+        self.counted_up_to
+    }
+
+    /// Takes note that all up to a position may go; gives up to where to let go now, 0 for nothing, so that about `kept_bytes`
+    /// stay, the newest.
+    pub(crate) fn release(&mut self, up_to: u64, kept_bytes: u64) -> u64 {
         // Some of what was appended may lie behind `up_to`: then more is kept, never less.
-        if self.passed.back().is_none_or(|(position, _)| *position != up_to) {
-            self.passed.push_back((up_to, appended_bytes));
+        let appended = self.appended_bytes;
+        match self.passed.back_mut() {
+            Some((position, before)) if appended - *before < kept_bytes / PLACES => *position = up_to,
+            Some((position, _)) if *position == up_to => {}
+            _ => self.passed.push_back((up_to, appended)),
         }
         let mut released = 0;
         while let Some((position, before)) = self.passed.front().copied()
-            && appended_bytes - before >= self.kept_bytes
+            && appended - before >= kept_bytes
         {
             released = position;
             self.passed.pop_front();
         }
-        // What was there when the stream was opened may lie behind what may go by now.
-        released.min(up_to)
+        released
     }
 }
 
@@ -42,24 +59,44 @@ mod tests {
 
     #[test]
     fn without_bytes_to_keep_all_goes_at_once() {
-        let mut retention = Retention::new(7);
+        let mut retention = Retention::default();
         assert_eq!(retention.release(5, 0), 5);
-        assert_eq!(retention.release(9, 100), 9);
+        retention.append(100, 9);
+        assert_eq!(retention.release(9, 0), 9);
+        assert_eq!(retention.release(9, 0), 9);
     }
 
     #[test]
     fn the_newest_bytes_stay() {
-        let mut retention = Retention { kept_bytes: 100, ..Retention::new(0) };
-        assert_eq!(retention.release(10, 60), 0);
-        assert_eq!(retention.release(20, 120), 0);
-        assert_eq!(retention.release(20, 159), 0);
-        assert_eq!(retention.release(20, 160), 10);
-        assert_eq!(retention.release(30, 500), 20);
+        let mut retention = Retention::default();
+        let mut release = |bytes, up_to| {
+            retention.append(bytes, up_to);
+            retention.release(up_to, 100)
+        };
+        assert_eq!((release(60, 10), release(60, 20), release(39, 20)), (0, 0, 0));
+        assert_eq!((release(1, 20), release(340, 30)), (10, 20));
     }
 
     #[test]
-    fn what_may_not_go_stays_whatever_was_there_at_the_start() {
-        let mut retention = Retention { kept_bytes: 100, ..Retention::new(50) };
-        assert_eq!(retention.release(20, 200), 20);
+    fn starting_anew_again_and_again_keeps_no_more() {
+        let mut text = serde_json::to_string(&Retention::default()).unwrap();
+        let mut released = 0;
+        for day in 1..=50 {
+            let mut retention: Retention = serde_json::from_str(&text).unwrap();
+            retention.append(40, day);
+            released = retention.release(day, 100).max(released);
+            text = serde_json::to_string(&retention).unwrap();
+        }
+        assert_eq!(released, 47);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut retention = Retention::default();
+        for position in 1..100_000 {
+            retention.append(1, position);
+            retention.release(position, 10_000);
+        }
+        assert!(retention.passed.len() as u64 <= PLACES + 10, "{}", retention.passed.len());
     }
 }

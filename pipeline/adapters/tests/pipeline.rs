@@ -38,6 +38,8 @@ use proptest::{
 
 #[path = "pipeline/evolution.rs"]
 mod evolution;
+#[path = "pipeline/retention.rs"]
+mod retention;
 
 /// Valid time is 1970-01-01 and the days after; the last stands for all that follow.
 const DAYS: usize = 40;
