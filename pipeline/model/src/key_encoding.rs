@@ -8,8 +8,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Longest text whose key is hashed without allocating, in bytes; its length takes one byte.
 const SHORT_TEXT_BYTES: usize = 62;
-const TEXT: u8 = 1;
-const INTEGER: u8 = 4;
+/// What the encoding of a text begins with; its length follows in as few bytes as it needs, then its bytes.
+pub const TEXT: u8 = 1;
+/// What the encoding of an integer begins with; its eight bytes follow, the lowest first.
+pub const INTEGER: u8 = 4;
 
 /// Hash of an encoded key: its upper bits are the key group, the whole of it the order in the state and in files.
 #[inline]

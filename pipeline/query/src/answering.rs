@@ -8,10 +8,7 @@ use datafusion::{
         compute::filter_record_batch,
         datatypes::{DataType, Schema, SchemaRef},
     },
-    common::{
-        DataFusionError, Result,
-        runtime::{JoinSet, SpawnedTask},
-    },
+    common::{DataFusionError, Result, runtime::SpawnedTask},
     execution::{SendableRecordBatchStream, memory_pool::MemoryReservation},
     physical_expr::{LexOrdering, PhysicalSortExpr, expressions::Column as ColumnExpr},
     physical_plan::{
@@ -22,7 +19,6 @@ use datafusion::{
 };
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use lake::{Part, ScanRequest, TableSnapshot};
-use tokio::sync::Mutex;
 
 use crate::{
     distinct_keys::DistinctKeys,
@@ -121,21 +117,14 @@ impl Answering {
         let coder = Arc::new(Coder::as_stored(&types)?);
         let sieve = Sieve::new(&self.layout, coder.clone(), self.memory.new_empty());
         let request = ScanRequest { chooser: Some(Arc::new(sieve)), ..request };
-        let batches = Arc::new(Mutex::new(self.table.scan(request).map_err(external)?));
-        let mut at_work = JoinSet::new();
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            let winnow = Winnow::new(self.layout.clone(), coder.clone(), self.memory.new_empty());
-            at_work.spawn(winnow_from(batches.clone(), winnow, self.scanned.clone()));
+        let mut winnow = Winnow::new(self.layout.clone(), coder, self.memory.new_empty());
+        let mut batches = self.table.scan(request).map_err(external)?;
+        // What the sieve lets through is little beside what it looked at, on all cores.
+        while let Some(batch) = batches.try_next().await.map_err(external)? {
+            self.scanned.add(batch.num_rows());
+            winnow.push(batch)?;
         }
-        let mut all: Option<Winnow> = None;
-        while let Some(one) = at_work.join_next().await {
-            let one = one.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
-            match &mut all {
-                Some(all) => one.finish()?.into_iter().try_for_each(|batch| all.push(batch))?,
-                None => all = Some(one),
-            }
-        }
-        all.map_or(Ok(Vec::new()), Winnow::finish)
+        winnow.finish()
     }
 
     async fn collected(self) -> Result<()> {
@@ -253,16 +242,6 @@ impl Answering {
 }
 
 type Scan = BoxStream<'static, lake::Result<RecordBatch>>;
-
-/// Takes in a share of the batches of a scan, whichever are ready.
-async fn winnow_from(batches: Arc<Mutex<Scan>>, mut winnow: Winnow, scanned: Count) -> Result<Winnow> {
-    loop {
-        let next = batches.lock().await.try_next().await;
-        let Some(batch) = next.map_err(external)? else { return Ok(winnow) };
-        scanned.add(batch.num_rows());
-        winnow.push(batch)?;
-    }
-}
 
 /// The rows taken in, sorted on a thread that may be busy for long.
 async fn sorted_by_key(mut rows: Resolver) -> Result<Resolver> {

@@ -1,4 +1,4 @@
-//! Keys as numbers of sixteen bytes, to be looked up in a table.
+//! Keys as sixteen bytes, to be looked up in a table.
 
 use std::hash::BuildHasher;
 
@@ -10,39 +10,68 @@ use datafusion::{
     },
     common::Result,
 };
-use lake::model::key_encoding::{integer_key_hash, text_key_hash};
+use lake::model::key_encoding::{INTEGER, TEXT, key_hash};
 
-/// Bytes a code has room for, beside their number.
-const INLINE_BYTES: usize = 15;
+/// Bytes a code has room for, behind what they are and their number.
+const INLINE_BYTES: usize = 14;
 /// Most bytes a view holds itself: behind its length in four bytes, and zeros behind them (Arrow, "Variable-size Binary View
 /// Layout").
 const VIEW_BYTES: u32 = 12;
-/// Where a code says how many bytes it holds, or that it holds none.
-const LENGTH_SHIFT: u32 = 120;
-const LONG: u128 = 0xff << LENGTH_SHIFT;
-const REFERENCE: u128 = u64::MAX as u128;
+/// What the code of several columns begins with, and that of a key that has no room in it.
+const COLUMNS: u8 = 0xfe;
+const LONG: u8 = 0xff;
 
-/// A key: its bytes if there is room for them. Else a hash, with bytes that are kept elsewhere.
+/// A key. If there is room for it, that of one column as `model::key_encoding` has it, so that the hash of the encoding is one
+/// of bytes that are there already. Else a hash, with bytes that are kept elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Code(u128);
+pub(crate) struct Code([u8; 16]);
 
 impl Code {
     /// For where there is no key.
-    pub(crate) const NONE: Code = Code(0);
+    pub(crate) const NONE: Code = Code([0; 16]);
+
+    /// A short text, whose bytes are the lowest of a number.
+    fn text(bytes: u128, length: u8) -> Code {
+        Code(((bytes << 16) | (u128::from(length) << 8) | u128::from(TEXT)).to_le_bytes())
+    }
+
+    fn integer(value: i64) -> Code {
+        Code(((u128::from(value.cast_unsigned()) << 8) | u128::from(INTEGER)).to_le_bytes())
+    }
+
+    /// Bytes, if there is room for them.
+    fn inline(kind: u8, bytes: &[u8]) -> Option<Code> {
+        let mut inline = [0; 16];
+        inline.get_mut(2..2 + bytes.len())?.copy_from_slice(bytes);
+        inline[..2].copy_from_slice(&[kind, bytes.len() as u8]);
+        Some(Code(inline))
+    }
+
+    fn long(hash: u64) -> Code {
+        Code(((u128::from(hash) << 8 | u128::from(LONG)) & u128::from(u64::MAX)).to_le_bytes())
+    }
+
+    fn halves(&self) -> (u64, u64) {
+        let number = u128::from_le_bytes(self.0);
+        (number as u64, (number >> 64) as u64)
+    }
 
     /// The code of a long key whose bytes are kept at a place, told by any number.
-    pub(crate) fn kept_at(self, place: u64) -> Code {
-        Code((self.0 & !REFERENCE) | u128::from(place))
+    pub(crate) fn kept_at(mut self, place: u64) -> Code {
+        self.0[8..].copy_from_slice(&place.to_le_bytes());
+        self
     }
 
     /// Where the bytes of a long key are kept; `None` for a code that holds them.
-    pub(crate) fn place(self) -> Option<u64> {
-        ((self.0 & LONG) == LONG).then_some(self.0 as u64)
+    #[inline]
+    pub(crate) fn place(&self) -> Option<u64> {
+        (self.0[0] == LONG).then(|| self.halves().1)
     }
 
-    /// Its lower half.
-    pub(crate) fn low(self) -> u64 {
-        self.0 as u64
+    /// Its first half.
+    #[inline]
+    pub(crate) fn low(&self) -> u64 {
+        self.halves().0
     }
 
     /// The code without the place.
@@ -64,10 +93,8 @@ pub(crate) struct Coder {
 enum Order {
     /// Nothing that anybody could know.
     Secret,
-    /// As rows lie in appended files: by the stored hash of a text.
-    StoredText,
-    /// By the stored hash of an integer.
-    StoredInteger,
+    /// As rows lie in appended files: by the stored hash.
+    Stored,
 }
 
 /// The keys of a batch.
@@ -107,19 +134,16 @@ impl Coder {
     /// For keys with columns of these types out of files: short keys of one column are ordered as files have them, so that
     /// a table of them is walked through and not jumped about in.
     pub(crate) fn as_stored(types: &[DataType]) -> Result<Coder> {
-        let order = match types {
-            [DataType::Utf8] => Order::StoredText,
-            [single] if is_integer(single) => Order::StoredInteger,
-            _ => Order::Secret,
-        };
-        Ok(Coder { order, ..Coder::new(types)? })
+        let coder = Coder::new(types)?;
+        let order = if coder.converter.is_none() { Order::Stored } else { Order::Secret };
+        Ok(Coder { order, ..coder })
     }
 
     /// The keys of a batch, of which no column has nulls. Texts may be views.
     pub(crate) fn keys(&self, columns: &[ArrayRef]) -> Result<Keys> {
         if let Some(converter) = &self.converter {
             let rows = converter.convert_columns(columns)?;
-            let codes = rows.iter().map(|row| self.code(row.data())).collect();
+            let codes = rows.iter().map(|row| self.code(COLUMNS, row.data())).collect();
             return Ok(Keys { codes, bytes: Bytes::Rows(rows) });
         }
         if let Some(codes) = integer_codes(&columns[0]) {
@@ -133,28 +157,28 @@ impl Coder {
     }
 
     /// The number by which codes are ordered, the same for equal ones. Whoever chooses keys can make them lie together.
-    pub(crate) fn hash(&self, code: Code) -> u64 {
-        match self.order {
-            Order::StoredText if code.place().is_none() => {
-                text_key_hash(&code.0.to_le_bytes()[..(code.0 >> LENGTH_SHIFT) as usize])
-            }
-            Order::StoredInteger => integer_key_hash((code.0 as u64).cast_signed()),
+    #[inline]
+    pub(crate) fn hash(&self, code: &Code) -> u64 {
+        match (self.order, code.0[0]) {
+            (Order::Stored, TEXT) => key_hash(&code.0[..2 + usize::from(code.0[1]).min(INLINE_BYTES)]),
+            (Order::Stored, INTEGER) => key_hash(&code.0[..9]),
             _ => self.secret_hash(code),
         }
     }
 
     /// A well-spread number, the same for equal codes, whatever keys somebody chose.
-    pub(crate) fn secret_hash(&self, code: Code) -> u64 {
-        self.hasher.of_code(code)
+    pub(crate) fn secret_hash(&self, code: &Code) -> u64 {
+        let (low, high) = code.halves();
+        self.hasher.fold(low, high)
     }
 
     fn view_codes(&self, views: &StringViewArray) -> Vec<Code> {
         let code = |(row, view): (usize, &u128)| {
             let length = *view as u32;
             if length > VIEW_BYTES {
-                return self.code(views.value(row).as_bytes());
+                return self.code(TEXT, views.value(row).as_bytes());
             }
-            Code((view >> 32) | (u128::from(length) << LENGTH_SHIFT))
+            Code::text(view >> 32, length as u8)
         };
         views.views().iter().enumerate().map(code).collect()
     }
@@ -170,22 +194,16 @@ impl Coder {
                     let mut bytes = [0; 16];
                     bytes.copy_from_slice(sixteen);
                     let length = end - start;
-                    let kept = u128::from_le_bytes(bytes) & ((1 << (8 * length)) - 1);
-                    Code(kept | ((length as u128) << LENGTH_SHIFT))
+                    Code::text(u128::from_le_bytes(bytes) & ((1 << (8 * length)) - 1), length as u8)
                 }
-                _ => self.code(&values[start..end]),
+                _ => self.code(TEXT, &values[start..end]),
             }
         };
         ends.map(code).collect()
     }
 
-    fn code(&self, bytes: &[u8]) -> Code {
-        if bytes.len() > INLINE_BYTES {
-            return Code(LONG | (u128::from(self.hasher.of_bytes(bytes) >> 8) << 64));
-        }
-        let mut inline = [0; 16];
-        inline[..bytes.len()].copy_from_slice(bytes);
-        Code(u128::from_le_bytes(inline) | ((bytes.len() as u128) << LENGTH_SHIFT))
+    fn code(&self, kind: u8, bytes: &[u8]) -> Code {
+        Code::inline(kind, bytes).unwrap_or_else(|| Code::long(self.hasher.of_bytes(bytes)))
     }
 }
 
@@ -194,7 +212,7 @@ fn is_integer(data_type: &DataType) -> bool {
 }
 
 fn integer_codes(column: &ArrayRef) -> Option<Vec<Code>> {
-    let code = |value: i64| Code(u128::from(value.cast_unsigned()));
+    let code = Code::integer;
     Some(match column.data_type() {
         DataType::Int32 => column.as_primitive::<Int32Type>().values().iter().map(|&v| code(v.into())).collect(),
         DataType::Date32 => column.as_primitive::<Date32Type>().values().iter().map(|&v| code(v.into())).collect(),
@@ -222,10 +240,6 @@ impl Hasher {
         product as u64 ^ (product >> 64) as u64
     }
 
-    fn of_code(&self, Code(code): Code) -> u64 {
-        self.fold(code as u64, (code >> 64) as u64)
-    }
-
     fn of_bytes(&self, bytes: &[u8]) -> u64 {
         let eight = |bytes: &[u8]| {
             let mut eight = [0; 8];
@@ -242,40 +256,41 @@ mod tests {
     use std::{collections::HashSet, sync::Arc};
 
     use datafusion::arrow::array::{BooleanArray, Int32Array};
+    use lake::model::key_encoding::{integer_key_hash, text_key_hash};
 
     use super::*;
 
     #[test]
     fn short_texts_are_their_codes_wherever_they_lie() {
-        let words = ["", "a", "a\0", "fifteen letters", "sixteen letters!", "rather more than sixteen letters", "a"];
+        let words = ["", "a", "a\0", "fourteen chars", "fifteen letters", "rather more than sixteen letters", "a"];
         let coder = Coder::new(&[DataType::Utf8]).unwrap();
         let column: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
         let keys = coder.keys(&[column]).unwrap();
-        let distinct: HashSet<u128> = keys.codes.iter().map(|code| code.0).collect();
+        let distinct: HashSet<[u8; 16]> = keys.codes.iter().map(|code| code.0).collect();
         assert_eq!(distinct.len(), 6);
         assert_eq!(keys.codes[1], keys.codes[6]);
         let long: Vec<bool> = keys.codes.iter().map(|code| code.place().is_some()).collect();
         assert_eq!(long, [false, false, false, false, true, true, false]);
-        assert_eq!(keys.bytes(4), b"sixteen letters!");
+        assert_eq!(keys.bytes(4), b"fifteen letters");
         let kept = keys.codes[5].kept_at(7);
         assert_eq!((kept.place(), kept.bare()), (Some(7), keys.codes[5]));
-        assert_eq!(coder.hash(kept.bare()), coder.hash(keys.codes[5]));
+        assert_eq!(coder.hash(&kept.bare()), coder.hash(&keys.codes[5]));
         let views: ArrayRef = Arc::new(StringViewArray::from(words.to_vec()));
         let of_views = coder.keys(&[views]).unwrap();
         assert_eq!(of_views.codes, keys.codes);
-        assert_eq!(of_views.bytes(4), b"sixteen letters!");
+        assert_eq!(of_views.bytes(4), b"fifteen letters");
     }
 
     #[test]
     fn short_keys_are_ordered_as_files_have_them() {
-        let words = ["", "a", "DE0007164600", "fifteen letters"];
+        let words = ["", "a", "DE0007164600", "fourteen chars"];
         let coder = Coder::as_stored(&[DataType::Utf8]).unwrap();
         let keys = coder.keys(&[Arc::new(StringArray::from(words.to_vec())) as ArrayRef]).unwrap();
-        let hashes: Vec<u64> = keys.codes.iter().map(|&code| coder.hash(code)).collect();
+        let hashes: Vec<u64> = keys.codes.iter().map(|code| coder.hash(code)).collect();
         assert_eq!(hashes, words.map(|word| text_key_hash(word.as_bytes())));
         let coder = Coder::as_stored(&[DataType::Date32]).unwrap();
         let dates: ArrayRef = Arc::new(datafusion::arrow::array::Date32Array::from(vec![-1, 0, 19_000]));
-        let hashes = coder.keys(&[dates]).unwrap().codes.into_iter().map(|code| coder.hash(code));
+        let hashes = coder.keys(&[dates]).unwrap().codes.into_iter().map(|code| coder.hash(&code));
         assert!(hashes.eq([-1, 0, 19_000].map(integer_key_hash)));
     }
 

@@ -1,14 +1,18 @@
 //! What is known of each key, in tables of open addresses.
 //!
-//! Keys are divided into parts by the upper bits of the hash by which files have them in order, so rows of a file walk from
-//! one small table to the next, each of which the cache can hold. Within its part a key's place is told by a secret hash:
-//! whatever keys somebody chose, they are as far apart as others. Tables are looked up in blocks: reading the slots of
-//! a block of rows first lets the memory answer many of them at a time.
+//! Keys lie in the order of the hash by which files have them in order, so rows of a file walk through the table from its
+//! beginning to its end, and it is dense, because whoever walks through it waits for the memory most of all. It is divided
+//! into parts, each of which grows by itself. That hash is known to everybody: where keys were chosen to lie together, a
+//! part scatters its keys by a secret hash, so that these are as far apart as others. Tables are looked up in blocks:
+//! reading the slots of a block of rows first lets the memory answer many of them at a time.
 
 use crate::key_codes::{Code, Coder, Keys};
 
 const PART_BITS: u32 = 10;
+const PARTS: usize = 1 << PART_BITS;
 const FIRST_SLOTS: usize = 8;
+/// Keys that lie further behind their place than so many slots were chosen to.
+const FARTHEST: usize = 512;
 /// Rows whose slots are read before the first of them is worked on.
 const BLOCK_ROWS: usize = 256;
 /// After so many rows it is seen whether keys come again at all.
@@ -19,9 +23,7 @@ pub(crate) fn hardly_any_comes_again(keys: usize, rows: usize) -> bool {
     rows > ROWS_TO_JUDGE_BY && keys > rows / 4 * 3
 }
 
-/// Aligned so that no slot lies across two lines of the cache.
 #[derive(Clone, Copy)]
-#[repr(align(32))]
 struct Slot<V> {
     code: Code,
     value: V,
@@ -29,6 +31,7 @@ struct Slot<V> {
 
 /// A value for each key.
 pub(crate) struct KeyTable<V> {
+    /// A power of two of them.
     parts: Vec<Part<V>>,
     /// The value of a key that was not entered.
     none: V,
@@ -40,24 +43,44 @@ pub(crate) struct KeyTable<V> {
 
 /// The keys whose hashes begin alike.
 struct Part<V> {
-    /// None, or a power of two of them, at most five eighths of them taken: most keys are found at the first look.
+    /// At most three quarters of them taken.
     slots: Vec<Slot<V>>,
     keys: usize,
+    /// Whether a secret hash tells their places.
+    scattered: bool,
 }
 
-/// Where a row's key is looked for.
+/// A row whose key is looked for, with the hash by which keys are in order.
 #[derive(Clone, Copy, Default)]
-struct Search {
-    row: usize,
-    part: usize,
-    secret_hash: u64,
+pub(crate) struct Search {
+    row: u32,
+    hash: u64,
+}
+
+impl Search {
+    /// For a row of coded keys.
+    #[inline]
+    pub(crate) fn new(coder: &Coder, keys: &Keys, row: usize) -> Search {
+        Search { row: row as u32, hash: coder.hash(&keys.codes[row]) }
+    }
+
+    /// Which of so many shares of all keys it belongs to, a power of two: keys in order come to one after the other.
+    #[inline]
+    pub(crate) fn share(&self, shares: usize) -> usize {
+        ((u128::from(self.hash) * shares as u128) >> u64::BITS) as usize
+    }
 }
 
 impl<V: Copy + PartialEq> KeyTable<V> {
     /// An empty table. The value `none` is that of no key.
     pub(crate) fn new(none: V) -> KeyTable<V> {
-        let parts = (0..1 << PART_BITS).map(|_| Part { slots: Vec::new(), keys: 0 }).collect();
-        KeyTable { parts, none, keys: 0, slots: 0, long_keys: Vec::new() }
+        KeyTable::of_share(none, 1)
+    }
+
+    /// An empty table for one of so many shares of all keys.
+    pub(crate) fn of_share(none: V, shares: usize) -> KeyTable<V> {
+        let parts = (0..(PARTS / shares).max(1)).map(|_| Part { slots: Vec::new(), keys: 0, scattered: false });
+        KeyTable { parts: parts.collect(), none, keys: 0, slots: 0, long_keys: Vec::new() }
     }
 
     /// Keys in the table.
@@ -75,16 +98,25 @@ impl<V: Copy + PartialEq> KeyTable<V> {
         &mut self,
         coder: &Coder,
         keys: &Keys,
-        mut rows: impl Iterator<Item = usize>,
+        rows: impl Iterator<Item = usize>,
+        see: impl FnMut(usize, &mut V),
+    ) {
+        self.search(coder, keys, rows.map(|row| Search::new(coder, keys, row)), see);
+    }
+
+    /// The same for rows whose keys have been hashed.
+    pub(crate) fn search(
+        &mut self,
+        coder: &Coder,
+        keys: &Keys,
+        mut rows: impl Iterator<Item = Search>,
         mut see: impl FnMut(usize, &mut V),
     ) {
         let mut block = [Search::default(); BLOCK_ROWS];
         loop {
             let mut filled = 0;
             for (search, row) in block.iter_mut().zip(rows.by_ref()) {
-                let code = keys.codes[row];
-                let part = (coder.hash(code) >> (u64::BITS - PART_BITS)) as usize;
-                *search = Search { row, part, secret_hash: coder.secret_hash(code) };
+                *search = row;
                 filled += 1;
             }
             // A loop of nothing else, so that the processor has as many reads under way as it can.
@@ -92,7 +124,8 @@ impl<V: Copy + PartialEq> KeyTable<V> {
             std::hint::black_box(touched);
             for search in &block[..filled] {
                 let slot = self.slot_of(coder, search, keys);
-                see(search.row, &mut self.parts[search.part].slots[slot].value);
+                let part = self.part_of(search.hash);
+                see(search.row as usize, &mut self.parts[part].slots[slot].value);
             }
             if filled < BLOCK_ROWS {
                 return;
@@ -113,40 +146,53 @@ impl<V: Copy + PartialEq> KeyTable<V> {
         slots.map(|slot| &mut slot.value).filter(move |value| **value != none)
     }
 
+    #[inline]
+    fn part_of(&self, hash: u64) -> usize {
+        (hash >> (u64::BITS - PART_BITS)) as usize & (self.parts.len() - 1)
+    }
+
     /// Reads where a key is looked for first.
     #[inline]
     fn touch(&self, search: &Search) -> u64 {
-        let slots = &self.parts[search.part].slots;
-        let start = search.secret_hash as usize & slots.len().wrapping_sub(1);
-        slots.get(start).map_or(0, |slot| slot.code.low())
+        let part = &self.parts[self.part_of(search.hash)];
+        part.slots.get(part.in_order(search.hash)).map_or(0, |slot| slot.code.low())
     }
 
     /// The slot of a row's key within its part, which is entered if it is new.
+    #[inline]
     fn slot_of(&mut self, coder: &Coder, search: &Search, keys: &Keys) -> usize {
-        let code = keys.codes[search.row];
-        let slots = &self.parts[search.part].slots;
-        let mask = slots.len().wrapping_sub(1);
-        let mut at = search.secret_hash as usize & mask;
-        while let Some(held) = slots.get(at).filter(|held| held.value != self.none) {
+        let row = search.row as usize;
+        let code = &keys.codes[row];
+        let part = &self.parts[self.part_of(search.hash)];
+        let mut at = part.start(coder, search.hash, code);
+        while let Some(held) = part.slots.get(at).filter(|held| held.value != self.none) {
             let same = match held.code.place() {
-                None => held.code == code,
-                Some(place) => held.code.bare() == code && self.long_key(place) == keys.bytes(search.row),
+                None => held.code == *code,
+                Some(place) => held.code.bare() == *code && self.long_key(place) == keys.bytes(row),
             };
             if same {
                 return at;
             }
-            at = (at + 1) & mask;
+            at = part.next(at);
         }
-        let code = match code.place() {
-            None => code,
-            Some(_) => code.kept_at(self.add_long_key(keys.bytes(search.row))),
+        self.enter(coder, search, keys)
+    }
+
+    /// Enters a row's key, which is not there, and tells its slot.
+    #[cold]
+    fn enter(&mut self, coder: &Coder, search: &Search, keys: &Keys) -> usize {
+        let row = search.row as usize;
+        let code = match keys.codes[row].place() {
+            None => keys.codes[row],
+            Some(_) => keys.codes[row].kept_at(self.add_long_key(keys.bytes(row))),
         };
         self.keys += 1;
-        let part = &mut self.parts[search.part];
+        let part = self.part_of(search.hash);
+        let part = &mut self.parts[part];
         let before = part.slots.len();
         part.make_room(coder, self.none);
         self.slots += part.slots.len() - before;
-        part.enter(code, search.secret_hash, self.none)
+        part.enter(coder, code, self.none)
     }
 
     fn long_key(&self, place: u64) -> &[u8] {
@@ -165,26 +211,53 @@ impl<V: Copy + PartialEq> KeyTable<V> {
 }
 
 impl<V: Copy + PartialEq> Part<V> {
+    /// Where a key of this hash is looked for first.
+    #[inline]
+    fn start(&self, coder: &Coder, hash: u64, code: &Code) -> usize {
+        self.in_order(if self.scattered { coder.secret_hash(code) } else { hash })
+    }
+
+    /// The place of a hash among those that begin with the same bits; 0 where there are no slots.
+    #[inline]
+    fn in_order(&self, hash: u64) -> usize {
+        ((u128::from(hash << PART_BITS) * self.slots.len() as u128) >> u64::BITS) as usize
+    }
+
+    #[inline]
+    fn next(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
+
     /// Makes sure that one more key finds room.
     fn make_room(&mut self, coder: &Coder, none: V) {
         self.keys += 1;
-        if self.keys * 8 <= self.slots.len() * 5 {
-            return;
+        if self.keys * 4 > self.slots.len() * 3 {
+            self.arrange((self.slots.len() / 2 * 3).max(FIRST_SLOTS), coder, none);
         }
-        let wanted = (self.slots.len() * 2).max(FIRST_SLOTS);
-        let before = std::mem::replace(&mut self.slots, vec![Slot { code: Code::NONE, value: none }; wanted]);
+    }
+
+    /// Enters all keys anew, into so many slots.
+    fn arrange(&mut self, slots: usize, coder: &Coder, none: V) {
+        let before = std::mem::replace(&mut self.slots, vec![Slot { code: Code::NONE, value: none }; slots]);
         for Slot { code, value } in before.into_iter().filter(|slot| slot.value != none) {
-            let at = self.enter(code, coder.secret_hash(code.bare()), none);
+            let at = self.enter(coder, code, none);
             self.slots[at].value = value;
         }
     }
 
     /// Enters a key that is not there, and tells its slot.
-    fn enter(&mut self, code: Code, secret_hash: u64, none: V) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut at = secret_hash as usize & mask;
+    fn enter(&mut self, coder: &Coder, code: Code, none: V) -> usize {
+        let bare = code.bare();
+        let mut at = self.start(coder, coder.hash(&bare), &bare);
+        let mut further = 0;
         while self.slots[at].value != none {
-            at = (at + 1) & mask;
+            at = self.next(at);
+            further += 1;
+        }
+        if !self.scattered && further > FARTHEST {
+            self.scattered = true;
+            self.arrange(self.slots.len(), coder, none);
+            return self.enter(coder, code, none);
         }
         self.slots[at].code = code;
         at
@@ -231,5 +304,19 @@ mod tests {
             let expected = keys.iter().enumerate().map(|(i, &key)| (key, if i < keys.len() / 2 { 1 } else { 2 }));
             assert_eq!(counted(&twice), expected.collect::<HashMap<_, _>>());
         }
+    }
+
+    #[test]
+    fn keys_that_lie_together_are_scattered_and_others_are_not() {
+        let scattered = |keys: &[i64]| {
+            let coder = Coder::as_stored(&[DataType::Int64]).unwrap();
+            let codes = coder.keys(&[Arc::new(Int64Array::from(keys.to_vec())) as ArrayRef]).unwrap();
+            let mut table = KeyTable::new(0);
+            table.look_up(&coder, &codes, 0..keys.len(), |_, count| *count += 1);
+            table.parts.iter().filter(|part| part.scattered).count()
+        };
+        assert_eq!(scattered(&(0..400_000).collect::<Vec<_>>()), 0);
+        let together: Vec<i64> = (0..).filter(|&key| integer_key_hash(key) >> 48 == 7).take(1_000).collect();
+        assert_eq!(scattered(&together), 1);
     }
 }
