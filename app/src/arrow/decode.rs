@@ -57,7 +57,7 @@ struct Unfinished {
 
 impl Unfinished {
     fn new(kind: Kind, store: &Store) -> Unfinished {
-        let copied = matches!(store, Store::Outside(_)) && cells::width(kind) == 0;
+        let copied = store.is_outside() && cells::width(kind) == 0;
         Unfinished { kind, chunks: Vec::new(), kept: copied.then(Vec::new) }
     }
 

@@ -27,7 +27,7 @@ impl Table {
 
     /// The same for an answer that stays where it is: texts alone are copied.
     pub fn decode_outside(bytes: Arc<dyn Outside>) -> Result<Table, String> {
-        Table::of(Store::Outside(bytes))
+        Table::of(Store::outside(bytes))
     }
 
     fn of(store: Store) -> Result<Table, String> {
