@@ -5,19 +5,22 @@ use leptos::prelude::*;
 use super::whole::{Whole, WholeChildren, WholeView};
 use crate::{
     format::time,
+    queries::client::Request,
     state::{
         coordinates::Known,
         tile::{Phase, TileStatus},
     },
 };
 
-/// A framed part of a page. `note` stands beside the title, `testid` names the tile for tests.
+/// A framed part of a page. `note` stands beside the title, `testid` names the tile for tests. `shown` is what the picture
+/// answers, where that may be older than what was answered last.
 #[component]
 pub fn TileFrame(
     #[prop(into)] title: String,
     #[prop(into)] testid: String,
     status: TileStatus,
     #[prop(optional, into)] note: Option<Signal<String>>,
+    #[prop(optional, into)] shown: Option<Signal<Option<Request>>>,
     children: WholeChildren,
 ) -> impl IntoView {
     let phase = status.phase;
@@ -32,15 +35,15 @@ pub fn TileFrame(
         Phase::Empty(why) | Phase::Error(why) => format!("{loading}: {why}"),
     };
     // As known then, or of the commit that is shown.
-    let fresh = move || match status.read.get() {
+    let shown = shown.unwrap_or_else(|| status.answered.into());
+    let read = Memo::new(move |_| shown.with(|shown| shown.as_ref().and_then(Request::read_at)));
+    let fresh = move || match read.get() {
         Some((Known::At(micros), _)) => format!("↕ {}", time::moment_text(micros)),
         Some((_, commit)) => time::clock_seconds_text(commit),
         None => String::new(),
     };
-    let fresh_title = move || {
-        let read = status.read.get();
-        read.map(|(_, commit)| format!("Read as of the commit of {}", time::moment_seconds_text(commit)))
-    };
+    let fresh_title =
+        move || read.get().map(|(_, commit)| format!("Read as of the commit of {}", time::moment_seconds_text(commit)));
     let trouble = move || match phase.get() {
         Phase::Error(why) => Some(trouble_view(why, status)),
         Phase::Empty(why) => Some(view! { <p class="tile-empty">{why}</p> }.whole()),

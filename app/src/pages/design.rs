@@ -183,8 +183,7 @@ fn figures() -> WholeView {
 
 /// A tile that stays as it is.
 fn status(phase: Phase) -> TileStatus {
-    let (retries, read, about) = (RwSignal::new(0), RwSignal::new(None), RwSignal::new(None));
-    TileStatus { phase: RwSignal::new(phase), retries, read, about }
+    TileStatus { phase: RwSignal::new(phase), retries: RwSignal::new(0), answered: RwSignal::new(None) }
 }
 
 fn tiles() -> WholeView {

@@ -4,6 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use gloo_net::http::{Request as HttpRequest, Response};
 use js_sys::Uint8Array;
+use model::SnapshotToken;
 use send_wrapper::SendWrapper;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
@@ -112,6 +113,21 @@ impl Request {
     pub fn new(sql: String, snapshot: Option<String>, about: About) -> Request {
         let (parameters, filters, reduce) = (BTreeMap::new(), Vec::new(), Vec::new());
         Request { sql, snapshot, system_time: None, parameters, filters, reduce, about }
+    }
+
+    /// The known time it asks of, and the moment of the commit it is asked under, in microseconds.
+    pub fn read_at(&self) -> Option<(Known, i64)> {
+        let token: SnapshotToken = self.snapshot.as_deref()?.parse().ok()?;
+        Some((self.about.known, token.system_time.micros()))
+    }
+
+    /// Whether two statements were asked of the same state, at the same coordinates and narrowed down alike, so that what they
+    /// say may stand in one picture.
+    pub fn goes_with(&self, other: &Request) -> bool {
+        let of = |request: &Request| {
+            (request.snapshot.clone(), request.system_time.clone(), request.filters.clone(), request.about.clone())
+        };
+        of(self) == of(other)
     }
 
     /// Whether two requests differ in nothing but the state they are asked of.

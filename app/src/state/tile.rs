@@ -12,7 +12,6 @@ use crate::{
     arrow::Table,
     live::{Connection, Live},
     queries::client::{self, About, Request},
-    state::coordinates::Known,
 };
 
 /// How a tile stands.
@@ -130,10 +129,8 @@ pub struct TileStatus {
     pub phase: RwSignal<Phase>,
     /// Counts up to read again by hand.
     pub retries: RwSignal<u32>,
-    /// What is shown was read at this known time, under the commit of this moment, in microseconds.
-    pub read: RwSignal<Option<(Known, i64)>>,
-    /// What is shown is about this.
-    pub about: RwSignal<Option<About>>,
+    /// What is shown answers this, under this snapshot.
+    pub answered: RwSignal<Option<Request>>,
 }
 
 type Apply = Box<dyn Fn(&Arc<Table>, &About) -> Result<Phase, String> + Send + Sync>;
@@ -174,12 +171,8 @@ pub fn use_tile<T: Send + Sync + 'static>(
 }
 
 fn read_into(page: Option<PageRead>, wanted: Memo<Option<Request>>, apply: Apply) -> TileStatus {
-    let status = TileStatus {
-        phase: RwSignal::new(Phase::Loading),
-        retries: RwSignal::new(0),
-        read: RwSignal::new(None),
-        about: RwSignal::new(None),
-    };
+    let status =
+        TileStatus { phase: RwSignal::new(Phase::Loading), retries: RwSignal::new(0), answered: RwSignal::new(None) };
     let reader = Reader {
         status,
         wanted,
@@ -241,13 +234,15 @@ impl Reader {
         let coordinates_moved = outdated
             && self.wanted.try_get_untracked().flatten().is_some_and(|wanted| !same_question(&wanted, request));
         let phase = answer.and_then(|answer| {
-            let token = answer.snapshot.as_deref().and_then(|token| token.parse::<SnapshotToken>().ok());
-            self.status.read.try_set(token.map(|token| (request.about.known, token.system_time.micros())));
+            // Where none was asked for, the answer says of which it is.
+            let snapshot = answer.snapshot.clone().or_else(|| request.snapshot.clone());
             if let Some(page) = self.page {
                 page.adopt(answer.snapshot);
             }
-            self.status.about.try_set(Some(request.about.clone()));
-            self.apply.try_with_value(|apply| apply(&answer.table, &request.about)).unwrap_or(Ok(Phase::Ready))
+            let applied = self.apply.try_with_value(|apply| apply(&answer.table, &request.about));
+            let phase = applied.unwrap_or(Ok(Phase::Ready))?;
+            self.status.answered.try_set(Some(Request { snapshot, ..request.clone() }));
+            Ok(phase)
         });
         // An answer to a question that is no longer asked is shown, because it is nearer than the last, but it is not yet what
         // was wanted.

@@ -24,8 +24,15 @@ pub(super) fn read_notes(sql: Option<String>, page: PageRead, times: Times) -> S
         let asked = question(&sql, moment, moment.range, false, Vec::new());
         Some(Request { snapshot: page.snapshot(), ..asked })
     };
-    let read = use_tile(Some(page), request, |table, _| Ok(Ok(notes_of(table)?)));
-    Signal::derive(move || read.data.get().unwrap_or_default())
+    let wanted = Memo::new(move |_| request());
+    let read = use_tile(Some(page), move || wanted.get(), |table, _| Ok(Ok(notes_of(table)?)));
+    // Notes of other coordinates would be noted where they do not belong.
+    let notes = Memo::new(move |_| {
+        let answered = read.status.answered.get();
+        let same = answered.zip(wanted.get()).is_some_and(|(answered, wanted)| answered.asks_the_same(&wanted));
+        read.data.get().filter(|_| same).unwrap_or_default()
+    });
+    notes.into()
 }
 
 /// Instants and words of an answer.

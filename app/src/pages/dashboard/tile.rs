@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     arrow::Table,
-    charts::{Mark, ValueFormat},
+    charts::Mark,
     components::{
-        chart::{ChartView, Pick, Window},
+        chart::{ChartView, Pick, Picture, Window},
         data_grid::DataGrid,
         spark::spark,
         tile::TileFrame,
@@ -100,16 +100,16 @@ fn on_level(
     });
     count_as_busy(context, read);
     let earlier = earlier_of(&definition, &path, context, asked);
-    let shown = picture_beside(&definition, read, earlier);
+    let (picture, answered) = picture_beside(&definition, read, earlier);
     let title = definition.title.clone();
     let note = Signal::derive(move || note(context, asked.get(), earlier));
     let way_back = way_back(&definition, context, &path);
     let testid = format!("tile-{}", definition.id);
     view! {
-        <TileFrame title testid status=read.status note>
+        <TileFrame title testid status=read.status note shown=answered>
             {tools(&definition, context, section)}
             {way_back}
-            {picture_view(&definition, context, shown, window)}
+            {picture_view(&definition, context, picture, window)}
         </TileFrame>
     }
     .whole()
@@ -204,30 +204,47 @@ fn earlier_of(
     ))
 }
 
-/// The picture, beside that of the earlier period where both are of the same coordinates.
+/// The picture, beside that of the earlier period: both read under one snapshot, at the same coordinates. And what it answers.
 fn picture_beside(
     definition: &Arc<TileDefinition>,
     read: Tile<TilePicture>,
     earlier: Option<Tile<Arc<Table>>>,
-) -> Shown {
-    let Some(earlier) = earlier else { return read.data.into() };
+) -> (Shown, Signal<Option<Request>>) {
+    let Some(earlier) = earlier else { return (read.data.into(), read.status.answered.into()) };
     let definition = definition.clone();
-    let memo = Memo::new_with_compare(
-        move |_| {
-            let now = read.data.get()?;
-            let about = read.status.about.get();
-            let compared = about.as_ref().and_then(|about| about.compared);
-            let same = compared.is_some() && earlier.status.about.get().and_then(|about| about.compared) == compared;
-            match (compared, earlier.data.get()) {
-                (Some(compared), Some(before)) if same => {
-                    Some(now.beside(&definition.picture, &before, compared).map_or(now, Arc::new))
+    let beside = Memo::new_with_compare(
+        move |last: Option<&Option<Beside>>| {
+            let (now, asked) = (read.data.get()?, read.status.answered.get()?);
+            let (before, before_asked) = (earlier.data.get(), earlier.status.answered.get());
+            let Some(compared) = asked.about.compared else { return Some(Beside { asked, picture: now }) };
+            let picture = match (before, before_asked) {
+                (Some(before), Some(of)) if of.goes_with(&asked) => {
+                    now.beside(&definition.picture, &before, compared).map_or(now, Arc::new)
                 }
-                _ => Some(now),
-            }
+                (None, Some(of)) if of.goes_with(&asked) => now,
+                _ if earlier.status.phase.with(|phase| matches!(phase, Phase::Error(_))) => now,
+                // A newer commit of the same: what is there stays until both have been read under it.
+                _ => match last.and_then(Option::as_ref).filter(|last| last.asked.asks_the_same(&asked)) {
+                    Some(last) => return Some(last.clone()),
+                    None => now,
+                },
+            };
+            Some(Beside { asked, picture })
         },
-        |_, _| true,
+        |before, after| match (before.and_then(Option::as_ref), after.and_then(Option::as_ref)) {
+            (Some(before), Some(after)) => before.asked != after.asked || !Arc::ptr_eq(&before.picture, &after.picture),
+            (before, after) => before.is_some() || after.is_some(),
+        },
     );
-    memo.into()
+    let picture = Signal::derive(move || beside.get().map(|beside| beside.picture));
+    (picture, Signal::derive(move || beside.get().map(|beside| beside.asked)))
+}
+
+/// A picture with what it is compared with, and what it answers.
+#[derive(Clone)]
+struct Beside {
+    asked: Request,
+    picture: Arc<TilePicture>,
 }
 
 /// What the tile asks for, or asks of the earlier period that it is compared with; tracked.
@@ -302,10 +319,9 @@ fn picture_view(
                 Some(TilePicture::Chart(picture)) => Some(picture.clone()),
                 _ => None,
             });
-            let brush = brush_of(definition, context);
+            let brush = brush_of(definition, context, picture);
             let definition = definition.clone();
-            let pick = definition.on_pick.is_some().then_some(());
-            let pick = pick.map(|()| {
+            let pick = definition.on_pick.clone().map(|_| {
                 Callback::new(move |pick: Pick| {
                     if let Some(picture) = picture.get_untracked()
                         && picture.data.table.others(pick.row).is_none()
@@ -326,8 +342,7 @@ fn picture_view(
             });
             let label = definition.title.clone();
             let definition = definition.clone();
-            let pick = definition.on_pick.is_some().then_some(());
-            let pick = pick.map(|()| {
+            let pick = definition.on_pick.clone().map(|_| {
                 Callback::new(move |row: usize| {
                     let table = data.get_untracked().and_then(|data| data.answer());
                     if let Some(table) = table {
@@ -369,19 +384,27 @@ fn kpi_view(shown: Shown, unit: String, id: &str) -> WholeView {
 }
 
 /// What a marked stretch does, where it does not zoom.
-fn brush_of(definition: &TileDefinition, context: Context) -> Option<Callback<(f64, f64)>> {
+fn brush_of(
+    definition: &TileDefinition,
+    context: Context,
+    picture: Signal<Option<Arc<Picture>>>,
+) -> Option<Callback<(f64, f64)>> {
     let marked = definition.on_brush.clone()?;
-    let PictureDefinition::Chart(chart) = &definition.picture else { return None };
-    let of_time = chart.x.format == ValueFormat::Day || chart.x.format == ValueFormat::Second;
-    Some(Callback::new(move |(from, to): (f64, f64)| match &marked {
-        OnBrush::Effective => {
-            let day = |micros: f64| Some(time::day_of(micros as i64));
-            let effective = Effective::Between { from: day(from), to: day(to) };
-            context.address.set(Vec::from(effective.changes()), Step::Push);
-        }
-        OnBrush::Filter { column } => {
-            let [from, to] = if of_time { [from, to].map(|end| time::iso(end as i64)) } else { ends_text(from, to) };
-            show_only(context.address, &context.filters.get_untracked().within(column, from, to));
+    Some(Callback::new(move |(from, to): (f64, f64)| {
+        let of_time = picture.with_untracked(|picture| picture.as_ref().is_some_and(|it| it.data.x_is_time()));
+        match &marked {
+            OnBrush::Effective if of_time => {
+                let day = |micros: f64| Some(time::day_of(micros as i64));
+                let effective = Effective::Between { from: day(from), to: day(to) };
+                context.address.set(Vec::from(effective.changes()), Step::Push);
+            }
+            // No range of time was marked.
+            OnBrush::Effective => {}
+            OnBrush::Filter { column } => {
+                let times = || [from, to].map(|end| time::iso(end as i64));
+                let [from, to] = if of_time { times() } else { ends_text(from, to) };
+                show_only(context.address, &context.filters.get_untracked().within(column, from, to));
+            }
         }
     }))
 }
