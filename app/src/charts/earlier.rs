@@ -75,11 +75,14 @@ impl Data {
 impl Earlier {
     /// The layout of the later rows as these see it.
     fn layout(&self, layout: &Layout) -> Layout {
-        let x = match &layout.x {
+        Layout { x: self.scale(&layout.x), ..layout.clone() }
+    }
+
+    fn scale(&self, x: &Scale) -> Scale {
+        match x {
             Scale::Time { from, to } => Scale::Time { from: from - self.shift, to: to - self.shift },
             other => other.clone(),
-        };
-        Layout { x, ..layout.clone() }
+        }
     }
 
     /// The view of the later rows as these see it; series that are not among those are not shown beside bars.
@@ -96,11 +99,7 @@ impl Earlier {
         x: &Scale,
         values: impl Fn(&Data, &View, &Scale) -> Option<(f64, f64)>,
     ) -> Option<(f64, f64)> {
-        let x = match x {
-            Scale::Time { from, to } => Scale::Time { from: from - self.shift, to: to - self.shift },
-            other => other.clone(),
-        };
-        values(&self.data, &self.view(view, usize::MAX), &x)
+        values(&self.data, &self.view(view, usize::MAX), &self.scale(x))
     }
 
     /// What is drawn of them: lines behind the later ones, outlines over bars.

@@ -94,8 +94,17 @@ impl TilePicture {
 
 /// The last row that has a value, and the value.
 fn last_value(data: &Data) -> Option<(f64, usize)> {
-    let mut last = None;
-    data.visit(|spot| last = if spot.y.is_finite() { Some((spot.y, spot.row)) } else { last });
+    last_values(data)[0]
+}
+
+/// The last two rows that have a value, and the values, the last first.
+fn last_values(data: &Data) -> [Option<(f64, usize)>; 2] {
+    let mut last = [None, None];
+    data.visit(|spot| {
+        if spot.y.is_finite() {
+            last = [Some((spot.y, spot.row)), last[0]];
+        }
+    });
     last
 }
 
@@ -125,13 +134,7 @@ fn direction(change: f64) -> (&'static str, &'static str) {
 
 /// The last value, with its change on the one before.
 fn figure(data: &Data) -> Option<Figure> {
-    let mut last: [Option<(f64, usize)>; 2] = [None, None];
-    data.visit(|spot| {
-        if spot.y.is_finite() {
-            last = [Some((spot.y, spot.row)), last[0]];
-        }
-    });
-    let [Some((value, row)), before] = last else { return None };
+    let [Some((value, row)), before] = last_values(data) else { return None };
     let at = data.x_text(row);
     let mut figure = Figure::new(data.value_text(0, row), at.clone());
     let Some((before, _)) = before.filter(|(before, _)| *before != 0.0) else { return Some(figure) };
