@@ -184,8 +184,7 @@ fn every(from: i64, to: i64, step: i64) -> Vec<Tick> {
     let first = (from - origin).div_euclid(step) * step + origin;
     let label = |at: i64| {
         if step >= DAY_MICROS {
-            let date = time::civil(time::day_of(at));
-            return format!("{} {}", date.day, time::month_name(date.month));
+            return time::day_of_year_text(time::day_of(at));
         }
         time::clock_text(at)
     };
@@ -208,7 +207,7 @@ fn every_months(from: i64, to: i64, months: i64) -> Vec<Tick> {
         .map(|(month, at)| {
             let year = month.div_euclid(12);
             let label = match months {
-                1..12 => format!("{} {year}", time::month_name(month.rem_euclid(12) + 1)),
+                1..12 => time::month_text(year, month.rem_euclid(12) + 1),
                 _ => year.to_string(),
             };
             Tick { at: at as f64, label }

@@ -132,6 +132,27 @@ impl Locale {
         format!("{first} – {}", self.day(to))
     }
 
+    /// A day without its year, where the year is plain from what stands around it.
+    pub fn day_of_year(&self, days: i64) -> String {
+        let date = civil(days);
+        let Civil { month, day, .. } = date;
+        match self.dates {
+            Dates::DayMonthYear | Dates::MonthDayYear => self.named(date, false),
+            Dates::Numbers('.') => format!("{day:02}.{month:02}."),
+            Dates::Numbers(between) => format!("{day:02}{between}{month:02}"),
+            Dates::Iso => format!("{month:02}-{day:02}"),
+        }
+    }
+
+    /// A month of a year, 1 to 12.
+    pub fn month(&self, year: i64, month: i64) -> String {
+        match self.dates {
+            Dates::DayMonthYear | Dates::MonthDayYear => format!("{} {year}", month_name(month)),
+            Dates::Numbers(between) => format!("{month:02}{between}{year:04}"),
+            Dates::Iso => format!("{year:04}-{month:02}"),
+        }
+    }
+
     fn named(&self, Civil { year, month, day }: Civil, with_year: bool) -> String {
         let month = month_name(month);
         match (self.dates, with_year) {
@@ -167,6 +188,14 @@ mod tests {
     fn each_place_has_its_order_of_dates() {
         let texts = texts(|locale| locale.day(MARCH_31));
         assert_eq!(texts, ["31 Mar 2026", "Mar 31, 2026", "31.03.2026", "31/03/2026", "31.03.2026", "2026-03-31"]);
+    }
+
+    #[test]
+    fn each_place_has_its_short_days_and_months() {
+        let days = texts(|locale| locale.day_of_year(MARCH_31));
+        assert_eq!(days, ["31 Mar", "Mar 31", "31.03.", "31/03", "31.03.", "03-31"]);
+        let months = texts(|locale| locale.month(2026, 3));
+        assert_eq!(months, ["Mar 2026", "Mar 2026", "03.2026", "03/2026", "03.2026", "2026-03"]);
     }
 
     #[test]

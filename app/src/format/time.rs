@@ -71,6 +71,16 @@ pub fn day_text(days: i64) -> String {
     with_style(|style| style.locale.day(days))
 }
 
+/// `31 Mar`, where the year is plain.
+pub fn day_of_year_text(days: i64) -> String {
+    with_style(|style| style.locale.day_of_year(days))
+}
+
+/// `Mar 2026`, months from 1.
+pub fn month_text(year: i64, month: i64) -> String {
+    with_style(|style| style.locale.month(year, month))
+}
+
 /// `1 Jan – 31 Mar 2026`, with the first year only where it differs.
 pub fn day_range_text(from: i64, to: i64) -> String {
     with_style(|style| style.locale.day_range(from, to))
