@@ -10,12 +10,9 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 use super::{
     Palette, Readout, Renderer, Rgb, Scene, Size,
     paint::PlottersRenderer,
-    scene::{Anchor, Layer, Place},
+    scene::{Anchor, DASH, FONT_SIZE, GAP, Layer, Place},
 };
 
-const DASH: f64 = 5.0;
-const GAP: f64 = 4.0;
-const FONT_SIZE: f64 = 12.0;
 /// Places from which on a line is dense.
 const DENSE: usize = 2_000;
 

@@ -15,16 +15,13 @@ use plotters::{
 
 use super::{
     COLORED_SERIES, Frame, Palette, Readout, Renderer, Scene, SeriesInfo, Size,
-    scene::{Anchor, CHARACTER_WIDTH, Ink, Layer, Place},
+    scene::{Anchor, CHARACTER_WIDTH, DASH, FONT_SIZE, GAP, Ink, Layer, Place},
 };
 use crate::format::number;
 
-const FONT_SIZE: f64 = 12.0;
 /// A line of the legend, and the height of its rows, in pixels.
 const SWATCH: f64 = 16.0;
 const LEGEND_ROW: f64 = 18.0;
-const DASH: f64 = 5.0;
-const GAP: f64 = 4.0;
 
 /// Draws scenes with plotters.
 pub struct PlottersRenderer<DB: DrawingBackend> {

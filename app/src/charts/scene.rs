@@ -136,6 +136,12 @@ pub struct Target {
     pub series: usize,
 }
 
+/// Of text on axes and marks, in pixels.
+pub(super) const FONT_SIZE: f64 = 12.0;
+/// Of dashed lines, in pixels: what is drawn, and what is left between.
+pub(super) const DASH: f64 = 5.0;
+pub(super) const GAP: f64 = 4.0;
+
 /// Advance of a digit at the axis font size, generously: labels are placed without measuring.
 pub(super) const CHARACTER_WIDTH: f64 = 7.0;
 
