@@ -4,41 +4,20 @@ use leptos::prelude::*;
 
 use super::parts::Parts;
 use crate::{
-    charts::COLORED_SERIES,
+    charts::{COLORED_SERIES, SeriesInfo},
     components::whole::{Whole, WholeView},
     format::number,
 };
 
-/// What a legend says; it stays as it is while answers bring other values of the same series.
-#[derive(Clone, PartialEq)]
-pub(super) struct Legend {
-    named: Vec<Named>,
-    others: usize,
-}
-
-#[derive(Clone, PartialEq)]
-struct Named {
-    name: String,
-    color: usize,
-    dashed: bool,
-}
-
-impl Legend {
-    /// The legend of what is shown; none where there is only one series. Tracked.
-    pub(super) fn of(parts: Parts) -> Option<Legend> {
-        parts.picture.with(|picture| {
-            let series = &picture.as_ref()?.data.series;
-            let named = series.iter().take(COLORED_SERIES);
-            let named = named.map(|it| Named { name: it.name.clone(), color: it.color, dashed: it.dashed }).collect();
-            let others = series.len().saturating_sub(COLORED_SERIES);
-            (series.len() > 1).then_some(Legend { named, others })
-        })
+/// The legend of what is shown; none where there is only one series.
+pub(super) fn legend(parts: Parts) -> Option<WholeView> {
+    let series: Vec<SeriesInfo> = parts.picture.with(|it| it.as_ref().map(|it| it.data.series.clone()))?;
+    if series.len() < 2 {
+        return None;
     }
-}
-
-/// The legend, each name a switch.
-pub(super) fn view(parts: Parts, Legend { named, others }: Legend) -> WholeView {
-    let item = move |(index, series): (usize, Named)| {
+    let others = series.len().saturating_sub(COLORED_SERIES);
+    let named: Vec<(usize, SeriesInfo)> = series.into_iter().enumerate().take(COLORED_SERIES).collect();
+    let item = move |(index, series): (usize, SeriesInfo)| {
         let dashed = if series.dashed { " dashed" } else { "" };
         let class = format!("swatch series-{}{dashed}", series.color);
         let shown = move || if parts.hidden.with(|hidden| hidden.contains(&index)) { "false" } else { "true" };
@@ -76,5 +55,5 @@ pub(super) fn view(parts: Parts, Legend { named, others }: Legend) -> WholeView 
         }
         .whole()
     });
-    view! { <ul class="legend">{named.into_iter().enumerate().map(item).collect_view()} {of_others}</ul> }.whole()
+    Some(view! { <ul class="legend">{named.into_iter().map(item).collect_view()} {of_others}</ul> }.whole())
 }

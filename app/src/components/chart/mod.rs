@@ -17,7 +17,7 @@ use super::{
     whole::{Whole, changing},
 };
 use crate::charts::{Data, Index, Note, summary};
-use legend::Legend;
+use legend::legend;
 use parts::Parts;
 
 /// An answer as a chart shows it, with what is worked out once for it.
@@ -87,7 +87,6 @@ pub fn ChartView(
     let parts = Parts::new(picture, window.unwrap_or_else(|| RwSignal::new(None)), notes, pick, brush);
     parts.draw_when_anything_changes();
     let as_table = RwSignal::new(false);
-    let named = Memo::new(move |_| Legend::of(parts));
     let summary = move || {
         picture.with(|it| it.as_ref().map_or_else(|| "No data yet".to_owned(), |it| summary(&it.data, &notes.get())))
     };
@@ -107,7 +106,7 @@ pub fn ChartView(
         <div class="chart">
             <div class="chart-head">
                 <p class="chart-unit">{unit}</p>
-                {changing(move || named.get().map(|named| legend::view(parts, named)))}
+                {changing(move || legend(parts))}
                 <p class="chart-readout">{changing(move || parts.readout_text())}</p>
                 <button
                     type="button"

@@ -46,8 +46,6 @@ struct Parts {
     active: RwSignal<Option<usize>>,
     scroll: NodeRef<html::Div>,
     pick: Option<Callback<usize>>,
-    /// All columns; they stay while answers bring other rows.
-    columns: Memo<Vec<GridColumn>>,
 }
 
 /// A table in a box that scrolls. `label` names both; the table is empty while there is none.
@@ -78,9 +76,6 @@ pub fn DataGrid(
         active: RwSignal::new(None),
         scroll: NodeRef::new(),
         pick,
-        columns: Memo::new(move |_| {
-            data.with(|data| data.as_ref().map(|data| data.columns.clone())).unwrap_or_default()
-        }),
     };
     let display = expect_context::<Display>();
     Effect::new(move |_| {
@@ -163,6 +158,7 @@ pub fn DataGrid(
 fn tools(parts: Parts, count: impl Fn() -> String + Send + Sync + 'static) -> WholeView {
     let long = move || parts.data.with(|data| data.as_ref().is_some_and(|data| data.rows() >= FILTER_FROM));
     let choices = move || {
+        let columns = parts.data.with(|data| data.as_ref().map(|data| data.columns.clone())).unwrap_or_default();
         let choice = |(index, column): (usize, GridColumn)| {
             let shown = move || parts.hidden.with(|hidden| !hidden.contains(&index));
             view! {
@@ -180,7 +176,7 @@ fn tools(parts: Parts, count: impl Fn() -> String + Send + Sync + 'static) -> Wh
             }
             .whole()
         };
-        parts.columns.get().into_iter().enumerate().skip(1).map(choice).collect_view()
+        columns.into_iter().enumerate().skip(1).map(choice).collect_view()
     };
     view! {
         <div class="grid-tools" hidden=move || !long()>
@@ -212,6 +208,7 @@ fn class(numeric: bool) -> &'static str {
 }
 
 fn head(parts: Parts) -> Vec<WholeView> {
+    let columns = parts.data.with(|data| data.as_ref().map(|data| data.columns.clone())).unwrap_or_default();
     let cell = |(index, column): (usize, GridColumn)| {
         let order = move || parts.order.get().filter(|order| order.column == index);
         let sorted = move || match order() {
@@ -235,7 +232,7 @@ fn head(parts: Parts) -> Vec<WholeView> {
         .whole()
     };
     let shown = |index: &usize| parts.hidden.with(|hidden| !hidden.contains(index));
-    parts.columns.get().into_iter().enumerate().filter(|(index, _)| shown(index)).map(cell).collect()
+    columns.into_iter().enumerate().filter(|(index, _)| shown(index)).map(cell).collect()
 }
 
 fn body(parts: Parts, sight: Sight) -> Vec<WholeView> {
