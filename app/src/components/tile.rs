@@ -36,14 +36,14 @@ pub fn TileFrame(
     };
     // As known then, or of the commit that is shown.
     let shown = shown.unwrap_or_else(|| status.answered.into());
-    let read = Memo::new(move |_| shown.with(|shown| shown.as_ref().and_then(Request::read_at)));
-    let fresh = move || match read.get() {
+    let read = move || shown.with(|shown| shown.as_ref().and_then(Request::read_at));
+    let fresh = move || match read() {
         Some((Known::At(micros), _)) => format!("↕ {}", time::moment_text(micros)),
         Some((_, commit)) => time::clock_seconds_text(commit),
         None => String::new(),
     };
     let fresh_title =
-        move || read.get().map(|(_, commit)| format!("Read as of the commit of {}", time::moment_seconds_text(commit)));
+        move || read().map(|(_, commit)| format!("Read as of the commit of {}", time::moment_seconds_text(commit)));
     let trouble = move || match phase.get() {
         Phase::Error(why) => Some(trouble_view(why, status)),
         Phase::Empty(why) => Some(view! { <p class="tile-empty">{why}</p> }.whole()),

@@ -138,8 +138,10 @@ impl Locale {
         let Civil { month, day, .. } = date;
         match self.dates {
             Dates::DayMonthYear | Dates::MonthDayYear => self.named(date, false),
-            Dates::Numbers('.') => format!("{day:02}.{month:02}."),
-            Dates::Numbers(between) => format!("{day:02}{between}{month:02}"),
+            Dates::Numbers(between) => {
+                let end = if between == '.' { "." } else { "" };
+                format!("{day:02}{between}{month:02}{end}")
+            }
             Dates::Iso => format!("{month:02}-{day:02}"),
         }
     }

@@ -19,20 +19,19 @@ const NOTES_MOST: usize = 100;
 /// The notes of a page under its snapshot; none where its definition asks for none, or while they cannot be read.
 pub(super) fn read_notes(sql: Option<String>, page: PageRead, times: Times) -> Signal<Arc<Vec<Note>>> {
     let Some(sql) = sql else { return Signal::stored(Arc::default()) };
-    let request = move || {
+    let asked = move || {
         let moment = times.moment.get();
-        let asked = question(&sql, moment, moment.range, false, Vec::new());
-        Some(Request { snapshot: page.snapshot(), ..asked })
+        question(&sql, moment, moment.range, false, Vec::new())
     };
-    let wanted = Memo::new(move |_| request());
-    let read = use_tile(Some(page), move || wanted.get(), |table, _| Ok(Ok(notes_of(table)?)));
+    let wanted = asked.clone();
+    let request = move || Some(Request { snapshot: page.snapshot(), ..wanted() });
+    let read = use_tile(Some(page), request, |table, _| Ok(Ok(notes_of(table)?)));
     // Notes of other coordinates would be noted where they do not belong.
-    let notes = Memo::new(move |_| {
+    Signal::derive(move || {
         let answered = read.status.answered.get();
-        let same = answered.zip(wanted.get()).is_some_and(|(answered, wanted)| answered.asks_the_same(&wanted));
+        let same = answered.is_some_and(|answered| answered.asks_the_same(&asked()));
         read.data.get().filter(|_| same).unwrap_or_default()
-    });
-    notes.into()
+    })
 }
 
 /// Instants and words of an answer.
