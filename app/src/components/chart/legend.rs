@@ -17,10 +17,12 @@ pub(super) fn legend(parts: Parts) -> Option<WholeView> {
     }
     let others = series.len().saturating_sub(COLORED_SERIES);
     let named: Vec<(usize, SeriesInfo)> = series.into_iter().enumerate().take(COLORED_SERIES).collect();
-    let item = move |(index, series): (usize, SeriesInfo)| {
+    // Read once, not by each name: see the head of a grid.
+    let hidden = parts.hidden.get();
+    let item = |(index, series): (usize, SeriesInfo)| {
         let dashed = if series.dashed { " dashed" } else { "" };
         let class = format!("swatch series-{}{dashed}", series.color);
-        let shown = move || if parts.hidden.with(|hidden| hidden.contains(&index)) { "false" } else { "true" };
+        let shown = if hidden.contains(&index) { "false" } else { "true" };
         view! {
             <li>
                 <button
@@ -38,12 +40,7 @@ pub(super) fn legend(parts: Parts) -> Option<WholeView> {
         .whole()
     };
     let rest: Vec<usize> = (COLORED_SERIES..COLORED_SERIES + others).collect();
-    let shown = {
-        let rest = rest.clone();
-        move || {
-            if parts.hidden.with(|hidden| rest.iter().all(|index| hidden.contains(index))) { "false" } else { "true" }
-        }
-    };
+    let shown = if rest.iter().all(|index| hidden.contains(index)) { "false" } else { "true" };
     let of_others = (others > 0).then(|| {
         view! {
             <li>

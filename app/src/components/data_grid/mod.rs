@@ -159,15 +159,16 @@ fn tools(parts: Parts, count: impl Fn() -> String + Send + Sync + 'static) -> Wh
     let long = move || parts.data.with(|data| data.as_ref().is_some_and(|data| data.rows() >= FILTER_FROM));
     let choices = move || {
         let columns = parts.data.with(|data| data.as_ref().map(|data| data.columns.clone())).unwrap_or_default();
+        let hidden = parts.hidden.get();
         let choice = |(index, column): (usize, GridColumn)| {
-            let shown = move || parts.hidden.with(|hidden| !hidden.contains(&index));
+            let shown = !hidden.contains(&index);
             view! {
                 <li>
                     <label>
                         <input
                             type="checkbox"
                             prop:checked=shown
-                            checked=untrack(shown)
+                            checked=shown
                             on:change=move |_| parts.toggle_column(index)
                         />
                         {column.title}
@@ -207,19 +208,16 @@ fn class(numeric: bool) -> &'static str {
     if numeric { "number" } else { "" }
 }
 
+/// What is made anew with each answer reads signals here and not in closures of its own: a signal that hardly ever changes
+/// would go on remembering each of them.
 fn head(parts: Parts) -> Vec<WholeView> {
     let columns = parts.data.with(|data| data.as_ref().map(|data| data.columns.clone())).unwrap_or_default();
+    let order = parts.order.get();
     let cell = |(index, column): (usize, GridColumn)| {
-        let order = move || parts.order.get().filter(|order| order.column == index);
-        let sorted = move || match order() {
-            None => None,
-            Some(Order { descending: true, .. }) => Some("descending"),
-            Some(_) => Some("ascending"),
-        };
-        let mark = move || match order() {
-            None => "",
-            Some(Order { descending: true, .. }) => " ↓",
-            Some(_) => " ↑",
+        let (sorted, mark) = match order.filter(|order| order.column == index) {
+            None => (None, ""),
+            Some(Order { descending: true, .. }) => (Some("descending"), " ↓"),
+            Some(_) => (Some("ascending"), " ↑"),
         };
         view! {
             <th scope="col" class=class(column.numeric) aria-sort=sorted>
@@ -238,7 +236,7 @@ fn head(parts: Parts) -> Vec<WholeView> {
 fn body(parts: Parts, sight: Sight) -> Vec<WholeView> {
     let Some(data) = parts.data.get() else { return Vec::new() };
     let rows = parts.rows.get();
-    let hidden = parts.hidden.get();
+    let (hidden, active) = (parts.hidden.get(), parts.active.get());
     let columns: Vec<usize> = (0..data.columns.len()).filter(|column| !hidden.contains(column)).collect();
     let row = |place: usize| {
         let row = *rows.get(place)? as usize;
@@ -251,13 +249,12 @@ fn body(parts: Parts, sight: Sight) -> Vec<WholeView> {
             }
         });
         let answer_row = data.answer_row(row);
-        let active = move || parts.active.get() == Some(place);
         Some(
             view! {
                 <tr
                     aria-rowindex=(place + 2).to_string()
                     data-kind=data.kind(row).map(Kind::word)
-                    data-active=move || active().then_some("true")
+                    data-active=(active == Some(place)).then_some("true")
                     data-picks=parts.pick.is_some().then_some("true")
                     on:click=move |_| parts.choose(answer_row)
                 >
