@@ -17,3 +17,11 @@ export const chromiumOptions: LaunchOptions = {
 
 /** To be run in pages first where scripts are run by tsx: it gives functions their names by this, which a page lacks. */
 export const namesOfFunctions = { content: "globalThis.__name ??= (f) => f" };
+
+/** To be run in pages first where their measures are asked for, which pages do not keep: `spans` by name, in milliseconds. */
+export const keepSpans = {
+  content: `globalThis.spans = {};
+    new PerformanceObserver((seen) => {
+      for (const { name, duration } of seen.getEntries()) (globalThis.spans[name] ??= []).push(duration);
+    }).observe({ type: "measure" });`,
+};

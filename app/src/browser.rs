@@ -19,7 +19,8 @@ pub fn now_micros() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// Does a piece of work and keeps how long it took on the page's timeline (User Timing), for whoever measures.
+/// Does a piece of work and tells those who observe measures of the page (User Timing) how long it took. The page itself
+/// keeps none, however long it is open.
 pub fn timed<T>(name: &str, work: impl FnOnce() -> T) -> T {
     if !cfg!(target_arch = "wasm32") {
         return work();
@@ -31,6 +32,7 @@ pub fn timed<T>(name: &str, work: impl FnOnce() -> T) -> T {
     let done = work();
     let _ = performance.measure_with_start_mark(name, &start);
     performance.clear_marks_with_mark_name(&start);
+    performance.clear_measures_with_measure_name(name);
     done
 }
 

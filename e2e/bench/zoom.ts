@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "@playwright/test";
-import { chromiumOptions, namesOfFunctions } from "../chromium";
+import { chromiumOptions, keepSpans, namesOfFunctions } from "../chromium";
 import { startDemo } from "../server";
 
 const SECONDS = Number(process.env.SECONDS ?? 10);
@@ -13,6 +13,7 @@ const browser = await chromium.launch(chromiumOptions);
 try {
   const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
   await page.addInitScript(namesOfFunctions);
+  await page.addInitScript(keepSpans);
   let answers = 0;
   page.on("response", (response) => {
     if (response.url().includes("/api/v1/sql") && response.ok()) answers += 1;
@@ -57,7 +58,8 @@ try {
   const frames = await page.evaluate(() => (window as unknown as { frames: number[] }).frames);
   const gaps = frames.slice(1).map((at, index) => at - frames[index]!);
   gaps.sort((a, b) => a - b);
-  const drawn = await page.evaluate(() => performance.getEntriesByName("tidemark:draw").map(({ duration }) => duration));
+  const spans = await page.evaluate(() => (window as unknown as { spans: Record<string, number[]> }).spans);
+  const drawn = spans["tidemark:draw"] ?? [];
   console.log(
     JSON.stringify({
       benchmark: "zoom",
