@@ -17,6 +17,11 @@ const VALUE_LABEL_HEIGHT: f64 = 44.0;
 const CATEGORY_LABEL_HEIGHT: f64 = 18.0;
 /// Characters of a category beside its axis; the rest is in the readout.
 const CATEGORY_CHARACTERS: usize = 18;
+/// Where not all of them have room side by side they stand upright: what each takes of the width, what all may take of the
+/// height, and how many characters are worth it.
+const UPRIGHT_LABEL_WIDTH: f64 = 16.0;
+const UPRIGHT_SHARE: f64 = 0.45;
+const UPRIGHT_LEAST_CHARACTERS: usize = 5;
 /// Room for what is open, as a share of what is not.
 const OPEN_SHARE: f64 = 0.12;
 const TOP: f64 = 10.0;
@@ -74,6 +79,8 @@ pub struct Layout {
     pub y: Scale,
     /// Labels of the x axis.
     pub x_ticks: Vec<Tick>,
+    /// Whether these stand upright, to be read from below.
+    pub x_upright: bool,
     /// Labels of the value axis.
     pub y_ticks: Vec<Tick>,
 }
@@ -84,15 +91,38 @@ impl Layout {
         if data.is_empty() {
             return None;
         }
-        let height = (view.height - TOP - BOTTOM).max(1.0);
         let x = x_scale(data, view)?;
-        let (y, y_ticks) = y_axis(data, view, &x, height)?;
-        let widest = y_ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
+        let lying = Layout::with_labels(data, view, &x, None)?;
+        let Scale::Band { labels } = &x else { return Some(lying) };
+        let room = (view.height * UPRIGHT_SHARE / CHARACTER_WIDTH) as usize;
+        let characters = widest(labels.iter()).min(CATEGORY_CHARACTERS).min(room);
+        if lying.x_ticks.len() == labels.len() || characters < UPRIGHT_LEAST_CHARACTERS {
+            return Some(lying);
+        }
+        Layout::with_labels(data, view, &x, Some(characters))
+    }
+
+    /// With labels of the x axis that stand upright with so many characters, or lie.
+    fn with_labels(data: &Data, view: &View, x: &Scale, upright: Option<usize>) -> Option<Layout> {
+        let bottom = upright.map_or(BOTTOM, |characters| characters as f64 * CHARACTER_WIDTH + 12.0);
+        let height = (view.height - TOP - bottom).max(1.0);
+        let (y, y_ticks) = y_axis(data, view, x, height)?;
+        let widest = widest(y_ticks.iter().map(|tick| &tick.label));
         let left = (widest as f64 * CHARACTER_WIDTH + 12.0).min(view.width / 2.0);
         let frame = Frame { left, top: TOP, width: (view.width - left - RIGHT).max(1.0), height };
-        let mut layout = Layout { frame, x, y, x_ticks: Vec::new(), y_ticks };
-        layout.x_ticks = layout.fitting_x_ticks(data, view.width);
+        let x_upright = upright.is_some();
+        let mut layout = Layout { frame, x: x.clone(), y, x_ticks: Vec::new(), x_upright, y_ticks };
+        layout.x_ticks = match upright {
+            Some(characters) => layout.upright_x_ticks(data, characters),
+            None => layout.fitting_x_ticks(data, view.width),
+        };
         Some(layout)
+    }
+
+    fn upright_x_ticks(&self, data: &Data, characters: usize) -> Vec<Tick> {
+        let most = (self.frame.width / UPRIGHT_LABEL_WIDTH).max(1.0) as usize;
+        let ticks = self.x.ticks(most, data.spec.x.format);
+        ticks.into_iter().map(|tick| shortened(tick, characters)).collect()
     }
 
     fn fitting_x_ticks(&self, data: &Data, width: f64) -> Vec<Tick> {
@@ -100,8 +130,7 @@ impl Layout {
         let each = match &self.x {
             Scale::Time { .. } => TIME_LABEL_WIDTH,
             Scale::Band { labels } => {
-                let widest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(1);
-                widest.min(CATEGORY_CHARACTERS) as f64 * CHARACTER_WIDTH + 12.0
+                widest(labels.iter()).clamp(1, CATEGORY_CHARACTERS) as f64 * CHARACTER_WIDTH + 12.0
             }
             _ => NUMBER_LABEL_WIDTH,
         };
@@ -110,7 +139,7 @@ impl Layout {
             let (center, half) = (self.x_pixel(tick.at), tick.label.chars().count() as f64 * CHARACTER_WIDTH / 2.0);
             center - half >= 0.0 && center + half <= width
         };
-        ticks.into_iter().map(shortened).filter(stays).collect()
+        ticks.into_iter().map(|tick| shortened(tick, CATEGORY_CHARACTERS)).filter(stays).collect()
     }
 
     /// Where an x lies, inside the frame.
@@ -147,12 +176,17 @@ fn inside(share: f64) -> f64 {
     if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
 }
 
-/// A label that fits beside others.
-fn shortened(mut tick: Tick) -> Tick {
-    if tick.label.chars().count() > CATEGORY_CHARACTERS {
-        tick.label = tick.label.chars().take(CATEGORY_CHARACTERS - 1).chain(['…']).collect();
+/// A label of so many characters at most.
+fn shortened(mut tick: Tick, most: usize) -> Tick {
+    if tick.label.chars().count() > most {
+        tick.label = tick.label.chars().take(most - 1).chain(['…']).collect();
     }
     tick
+}
+
+/// Characters of the longest label.
+fn widest<'a>(labels: impl Iterator<Item = &'a String>) -> usize {
+    labels.map(|label| label.chars().count()).max().unwrap_or(0)
 }
 
 fn x_scale(data: &Data, view: &View) -> Option<Scale> {
@@ -206,7 +240,7 @@ fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Ve
         PlaceKind::Category => {
             let scale = Scale::Band { labels: first.labels.to_vec() };
             let ticks = scale.ticks((height / CATEGORY_LABEL_HEIGHT).max(1.0) as usize, channel.format);
-            Some((scale, ticks.into_iter().map(shortened).collect()))
+            Some((scale, ticks.into_iter().map(|tick| shortened(tick, CATEGORY_CHARACTERS)).collect()))
         }
         PlaceKind::Time => {
             let (from, to) = first.bounds?;

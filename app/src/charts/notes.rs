@@ -57,6 +57,9 @@ pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
         let starts = if anchor == Anchor::Left { left } else { left - width };
         if starts >= free_from {
             free_from = starts + width + CHARACTER_WIDTH;
+            // So that they can be read in front of lines.
+            let ground = [starts, top, width, (2.0 * HEIGHT).min(frame.height)];
+            layers.push(Layer::Boxes { ink: Ink::Surface, strength: 0.8, boxes: vec![ground] });
             layers.push(Layer::Label { ink: Ink::Past, text, place: (left, top + HEIGHT), anchor });
         }
     }

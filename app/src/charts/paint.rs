@@ -8,7 +8,7 @@ use plotters::{
     drawing::{DrawingArea, IntoDrawingArea},
     element::{Circle, PathElement, Polygon, Rectangle},
     style::{
-        Color, RGBAColor, RGBColor, ShapeStyle, TextStyle,
+        Color, FontTransform, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle,
         text_anchor::{HPos, Pos, VPos},
     },
 };
@@ -153,10 +153,21 @@ impl<DB: DrawingBackend> Pen<'_, DB> {
     }
 
     fn text(&self, text: &str, place: Place, ink: super::Rgb, pos: Pos) -> Result<(), String> {
+        self.turned_text(text, place, ink, pos, FontTransform::None)
+    }
+
+    fn turned_text(
+        &self,
+        text: &str,
+        place: Place,
+        ink: super::Rgb,
+        pos: Pos,
+        turn: FontTransform,
+    ) -> Result<(), String> {
         let super::Rgb(r, g, b) = ink;
         let font = (self.palette.font_family.as_str(), FONT_SIZE * self.scale);
         let color = RGBColor(r, g, b);
-        let style = TextStyle::from(font).color(&color).pos(pos);
+        let style = TextStyle::from(font.into_font().transform(turn)).color(&color).pos(pos);
         self.area.draw_text(text, &style, self.device(place)).map_err(drawing)
     }
 
@@ -170,7 +181,11 @@ impl<DB: DrawingBackend> Pen<'_, DB> {
         self.segment((left, bottom), (right, bottom), self.palette.axis, 1.0)?;
         for (tick, place) in scene.x_labels() {
             self.segment((place.0, bottom), (place.0, bottom + 4.0), self.palette.axis, 1.0)?;
-            self.text(&tick.label, place, self.palette.text, Pos::new(HPos::Center, VPos::Top))?;
+            let (anchor, turn) = match scene.layout.x_upright {
+                true => (Pos::new(HPos::Right, VPos::Center), FontTransform::Rotate270),
+                false => (Pos::new(HPos::Center, VPos::Top), FontTransform::None),
+            };
+            self.turned_text(&tick.label, place, self.palette.text, anchor, turn)?;
         }
         Ok(())
     }

@@ -218,6 +218,18 @@ fn an_earlier_period_outlines_the_bars_of_the_same_categories() {
 }
 
 #[test]
+fn categories_stand_upright_where_not_all_of_them_have_room_side_by_side() {
+    let names = ["Technology", "Industrials", "Health", "Utilities"];
+    let rows = table(vec![("t", words(&names)), ("v", numbers([1.0; 4].map(Some)))]);
+    let data = data(line_spec(Mark::Bar), rows);
+    let at = |width| Layout::new(&data, &View::whole(width, 240.0)).unwrap();
+    let labels = |layout: &Layout| layout.x_ticks.iter().map(|tick| tick.label.clone()).collect::<Vec<_>>();
+    for (width, upright) in [(200.0, true), (600.0, false)] {
+        assert_eq!((labels(&at(width)), at(width).x_upright), (names.map(str::to_owned).to_vec(), upright));
+    }
+}
+
+#[test]
 fn a_candle_that_rose_is_hollow_and_one_that_fell_is_filled() {
     let rows = table(vec![
         ("t", times([0, 1].map(|day| Some(day * DAY)))),
