@@ -87,7 +87,7 @@ pub(super) fn by_day(table: &Arc<Table>) -> Shown<Picture> {
     let day = Channel::of("day").written(ValueFormat::Day);
     let spec = ChartSpec {
         by: Some("change".to_owned()),
-        styles: [(Kind::Changed, 1), (Kind::Added, 2), (Kind::Removed, 3)].map(style).to_vec(),
+        styles: [(Kind::Changed, 7), (Kind::Added, 3), (Kind::Removed, 8)].map(style).to_vec(),
         ..ChartSpec::new("Rows by the day B came to know them", Mark::StackedBar, day, vec![count])
     };
     drawn(spec, table, "No row of this range became known between A and B.")
