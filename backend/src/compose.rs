@@ -11,7 +11,7 @@ use std::{
 
 use adapters::{EmbeddedStream, LakeSink, RocksDbState, S3Objects, SystemClock};
 use axum::serve::ListenerExt as _;
-use engine::{Pipeline, Progress, ports::Clock};
+use engine::{Pipeline, Progress, Scaling, ports::Clock};
 use lake::{Lake, LakeOptions, ObjectStore};
 use query::{QueryEngine, QueryOptions};
 use tokio::{net::TcpListener, runtime::Runtime};
@@ -41,6 +41,8 @@ pub struct Parts {
     pub state: Arc<RocksDbState>,
     /// What the pipeline tells.
     pub progress: Arc<Progress>,
+    /// How many slots the pipeline has.
+    pub scaling: Arc<Scaling>,
     /// What open pages hear.
     pub live: Arc<Live>,
     /// Keeps the lake quick and small.
@@ -72,6 +74,7 @@ impl Parts {
             stream,
             state,
             progress: Arc::new(Progress::default()),
+            scaling: Arc::new(Scaling::new(settings.pipeline.slots)),
             live: Arc::new(live),
             upkeep: Arc::new(upkeep),
             backups: Arc::new(backups),
@@ -87,6 +90,7 @@ impl Parts {
             sink: Arc::new(LakeSink::new(self.lake.clone(), runtime)),
             clock: Arc::new(SystemClock),
             options: settings.pipeline.clone(),
+            scaling: Arc::clone(&self.scaling),
             progress: Arc::clone(&self.progress),
             on_commit: Box::new(move |record, datasets| live.committed(record, datasets)),
         }
@@ -147,7 +151,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         stream: parts.stream.clone(),
         state: parts.state.clone(),
         progress: parts.progress.clone(),
-        slots: settings.pipeline.slots,
+        scaling: parts.scaling.clone(),
     };
     tokio::spawn(live::sample_each_second(parts.live.clone(), sampled));
     if let Some(interval) = settings.upkeep_interval {

@@ -11,7 +11,7 @@ use std::{
 
 use adapters::{EmbeddedStream, RocksDbState, SystemClock};
 use engine::{
-    Progress,
+    Progress, Scaling,
     ports::{Clock, StateStore},
 };
 use lake::Lake;
@@ -123,8 +123,8 @@ pub struct Sampled {
     pub state: Arc<RocksDbState>,
     /// What the pipeline tells.
     pub progress: Arc<Progress>,
-    /// Its workers.
-    pub slots: u16,
+    /// How many workers it has.
+    pub scaling: Arc<Scaling>,
 }
 
 /// Takes a sample each second, for ever.
@@ -159,6 +159,6 @@ fn take_sample(sampled: &Sampled, records_before: &AtomicU64, seconds: f64) -> P
         epoch_duration_ms: sampled.progress.epoch_duration_micros.load(Ordering::Relaxed) as f64 / 1_000.0,
         state_bytes: sampled.state.size_bytes(),
         epoch: head.map_or(0, |head| head.epoch),
-        slots: u32::from(sampled.slots),
+        slots: u32::from(sampled.scaling.slots()),
     }
 }

@@ -25,9 +25,6 @@ use crate::{
     staging::stage,
 };
 
-/// Below so many records an epoch is not worth several threads and files.
-const SMALL_EPOCH_RECORDS: usize = 4_096;
-
 /// What an epoch needs.
 #[derive(Clone, Copy)]
 pub struct EpochContext<'a> {
@@ -39,6 +36,8 @@ pub struct EpochContext<'a> {
     pub sink: &'a dyn Sink,
     /// Parallel workers; each owns whole key groups.
     pub slots: u16,
+    /// Below so many records one worker does it all.
+    pub small_epoch_records: u64,
 }
 
 /// What an epoch is.
@@ -169,7 +168,7 @@ pub fn commit_epoch<'a>(
     let (works, quarantined) = prepare(&context, plan, tails, &mut outcome)?;
     outcome.timings.decode_micros = lap(&mut watch);
 
-    let small = outcome.records < SMALL_EPOCH_RECORDS as u64;
+    let small = outcome.records < context.small_epoch_records;
     let slots = if small { 1 } else { context.slots.max(1) };
     let results = in_parallel(usize::from(slots), usize::from(slots), |slot| {
         run_slot(&context, plan, &pass, &works, groups_of_slot(slot as u16, slots))

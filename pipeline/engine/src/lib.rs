@@ -16,6 +16,8 @@ mod parallel;
 pub mod pipeline;
 pub mod ports;
 pub mod recovery;
+pub mod rescale;
+pub mod scaling;
 pub mod staging;
 pub mod state_value;
 
@@ -23,3 +25,4 @@ pub use decode::{Decoder, Rejection};
 pub use epoch::{EpochOutcome, EpochTimings};
 pub use error::{Error, ErrorKind, Result};
 pub use pipeline::{Pipeline, PipelineOptions, Progress};
+pub use scaling::Scaling;

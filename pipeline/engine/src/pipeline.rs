@@ -17,13 +17,17 @@ use crate::{
     import::ImportTails,
     ports::{Clock, EpochLimits, Sink, Source, StateStore},
     recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
+    rescale::IDLE_WAIT,
+    scaling::{Boundary, Scaling},
 };
 
 /// How the pipeline runs.
 #[derive(Debug, Clone)]
 pub struct PipelineOptions {
-    /// Parallel workers. Default 2.
+    /// Parallel workers to begin with; from then on [`Scaling`] has their number. Default 2.
     pub slots: u16,
+    /// Below so many records an epoch is not worth several threads and files. Default 4,096.
+    pub small_epoch_records: u64,
     /// Shortest time between the closes of two epochs that limits have not filled. Default 1 s.
     pub epoch_interval: Duration,
     /// Size of an epoch. Default 262,144 records or 256 MiB.
@@ -36,6 +40,7 @@ impl Default for PipelineOptions {
     fn default() -> PipelineOptions {
         PipelineOptions {
             slots: 2,
+            small_epoch_records: 4_096,
             epoch_interval: Duration::from_secs(1),
             limits: EpochLimits { max_records: 262_144, max_bytes: 256 << 20 },
             checkpoint_interval: Duration::from_secs(30),
@@ -72,6 +77,8 @@ pub struct Pipeline {
     pub clock: Arc<dyn Clock>,
     /// How it runs.
     pub options: PipelineOptions,
+    /// How many slots it has, asked at each epoch boundary.
+    pub scaling: Arc<Scaling>,
     /// What it tells.
     pub progress: Arc<Progress>,
     /// Whom it tells.
@@ -79,27 +86,32 @@ pub struct Pipeline {
 }
 
 /// However the pipeline ends, it says that it does not run any more; after a panic also that it failed.
-struct Ending<'a>(&'a Progress);
+struct Ending<'a>(&'a Pipeline);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
+        let Pipeline { progress, scaling, clock, .. } = self.0;
         if std::thread::panicking() {
-            self.0.failed.store(true, Ordering::Relaxed);
+            progress.failed.store(true, Ordering::Relaxed);
             error!("the pipeline has stopped on a broken invariant; restart Tidemark, records are kept until then");
+            scaling.pipeline_ended(Some("on a broken invariant"), clock.now());
         }
-        self.0.running.store(false, Ordering::Relaxed);
+        progress.running.store(false, Ordering::Relaxed);
     }
 }
 
 impl Pipeline {
     /// Runs until `stop` is set. Errors that may pass are logged and tried again; the others end it.
     pub fn run(&self, stop: &AtomicBool) -> Result<()> {
-        let _ending = Ending(&self.progress);
+        let _ending = Ending(self);
+        self.scaling.pipeline_began();
         let outcome = self.run_with_retries(stop);
         if let Err(error) = &outcome {
             self.progress.failed.store(true, Ordering::Relaxed);
             error!(%error, "the pipeline has stopped; records are still acknowledged and kept, but not committed");
         }
+        let failure = outcome.as_ref().err().map(Error::to_string);
+        self.scaling.pipeline_ended(failure.as_deref(), self.clock.now());
         outcome
     }
 
@@ -135,6 +147,7 @@ impl Pipeline {
         let mut last_checkpoint = Stopwatch::now();
         let mut has_notes = self.state.note(u64::MAX)?.is_some();
         while !stop.load(Ordering::Relaxed) {
+            self.scaling.at_boundary(|| self.boundary(), || self.clock.now())?;
             if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
                 has_notes |= outcome.tails != tails;
                 tails = outcome.tails;
@@ -153,7 +166,9 @@ impl Pipeline {
     fn recover(&self, stop: &AtomicBool) -> Result<Option<ImportTails>> {
         let head = self.sink.head();
         let committed_epoch = head.as_ref().map_or(0, |record| record.epoch);
+        let watch = Stopwatch::now();
         let applied_epochs = self.state.applied_epochs()?;
+        self.scaling.checked(watch.elapsed());
         let observed = Observed { applied_epochs, committed_epoch };
         match decide(&observed) {
             Decision::Continue => {
@@ -217,7 +232,6 @@ impl Pipeline {
 
     /// Waits for records, closes the epoch when it is time, runs it.
     fn next_epoch(&self, tails: &ImportTails, last_close: &mut Stopwatch) -> Result<Option<EpochOutcome>> {
-        const IDLE_WAIT: Duration = Duration::from_millis(200);
         let head = self.sink.head();
         let after = head.as_ref().map_or(0, |record| record.position);
         if !self.source.wait(after, IDLE_WAIT) {
@@ -237,11 +251,26 @@ impl Pipeline {
         let epoch = head.as_ref().map_or(1, |record| record.epoch + 1);
         let range = crate::ports::Range { after, up_to: cut.position };
         let plan = EpochPlan { epoch, system_time: self.system_time(head.as_ref(), cut.latest_arrival), range };
-        let committed = commit_epoch(self.context(), &plan, tails, Pass::Commit)?;
-        self.announce(&plan, committed.outcome());
+        self.scaling.epoch_began();
+        let outcome = self.run_epoch(&plan, tails);
+        self.scaling.epoch_ended(outcome.is_ok());
+        outcome.map(Some)
+    }
+
+    fn run_epoch(&self, plan: &EpochPlan, tails: &ImportTails) -> Result<EpochOutcome> {
+        let committed = commit_epoch(self.context(), plan, tails, Pass::Commit)?;
+        self.announce(plan, committed.outcome());
+        self.scaling.epoch_committed();
         let outcome = committed.settle()?;
-        debug!(epoch, state_micros = outcome.timings.state_micros, "timeline state written");
-        Ok(Some(outcome))
+        debug!(epoch = plan.epoch, state_micros = outcome.timings.state_micros, "timeline state written");
+        Ok(outcome)
+    }
+
+    /// What is to be seen between two epochs, before key groups change owners.
+    fn boundary(&self) -> Result<Boundary> {
+        let committed_epoch = self.sink.head().map_or(0, |record| record.epoch);
+        let observed = Observed { applied_epochs: self.state.applied_epochs()?, committed_epoch };
+        Ok(Boundary { observed, state_bytes: self.state.size_bytes() })
     }
 
     /// One clock: later than every epoch before, not earlier than the arrival of any record in this one.
@@ -286,7 +315,8 @@ impl Pipeline {
             source: self.source.as_ref(),
             state: self.state.as_ref(),
             sink: self.sink.as_ref(),
-            slots: self.options.slots,
+            slots: self.scaling.slots(),
+            small_epoch_records: self.options.small_epoch_records,
         }
     }
 }
