@@ -12,6 +12,7 @@ pub mod error;
 pub mod event_batch;
 pub mod import;
 pub mod json_leaf;
+pub mod meters;
 mod parallel;
 pub mod pipeline;
 pub mod ports;
@@ -22,7 +23,7 @@ pub mod staging;
 pub mod state_value;
 
 pub use decode::{Decoder, Rejection};
-pub use epoch::{EpochOutcome, EpochTimings};
+pub use epoch::{EpochOutcome, EpochTimings, SlotWork};
 pub use error::{Error, ErrorKind, Result};
 pub use pipeline::{Pipeline, PipelineOptions, Progress};
 pub use scaling::Scaling;

@@ -15,6 +15,7 @@ use crate::{
     Error, ErrorKind, Result,
     epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, commit_epoch},
     import::ImportTails,
+    meters::{Doing, Meters},
     ports::{Clock, EpochLimits, Sink, Source, StateStore},
     recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
     rescale::IDLE_WAIT,
@@ -55,6 +56,8 @@ pub struct Progress {
     pub records: AtomicU64,
     /// Duration of the last epoch, from its close to its commit.
     pub epoch_duration_micros: AtomicU64,
+    /// What was measured since the start.
+    pub meters: Meters,
     /// Set once recovery is over and epochs are being closed.
     pub running: AtomicBool,
     /// Set when the pipeline had to give up; the log says why.
@@ -127,7 +130,8 @@ impl Pipeline {
                         pause = Duration::from_millis(100);
                     }
                     warn!(%error, pause_ms = pause.as_millis() as u64, "an epoch failed; trying again");
-                    if stopped_within(stop, pause) {
+                    let stopped = self.timed(Doing::Recover, || stopped_within(stop, pause));
+                    if stopped {
                         return Ok(());
                     }
                     pause = (pause * 2).min(PAUSE_MAX);
@@ -138,7 +142,7 @@ impl Pipeline {
     }
 
     fn run_once(&self, stop: &AtomicBool) -> Result<()> {
-        let Some(mut tails) = self.recover(stop)? else {
+        let Some(mut tails) = self.timed(Doing::Recover, || self.recover(stop))? else {
             // Stopped while catching up: what the state has by now is kept, and the source lets go of nothing.
             return self.state.flush();
         };
@@ -147,7 +151,7 @@ impl Pipeline {
         let mut last_checkpoint = Stopwatch::now();
         let mut has_notes = self.state.note(u64::MAX)?.is_some();
         while !stop.load(Ordering::Relaxed) {
-            self.scaling.at_boundary(|| self.boundary(), || self.clock.now())?;
+            self.timed(Doing::Rescale, || self.scaling.at_boundary(|| self.boundary(), || self.clock.now()))?;
             if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
                 has_notes |= outcome.tails != tails;
                 tails = outcome.tails;
@@ -234,13 +238,13 @@ impl Pipeline {
     fn next_epoch(&self, tails: &ImportTails, last_close: &mut Stopwatch) -> Result<Option<EpochOutcome>> {
         let head = self.sink.head();
         let after = head.as_ref().map_or(0, |record| record.position);
-        if !self.source.wait(after, IDLE_WAIT) {
+        if !self.timed(Doing::WaitForRecords, || self.source.wait(after, IDLE_WAIT)) {
             return Ok(None);
         }
         let Some(mut cut) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
         let due = self.options.epoch_interval.saturating_sub(last_close.elapsed());
         if !cut.full && !due.is_zero() {
-            std::thread::sleep(due.min(IDLE_WAIT));
+            self.timed(Doing::WaitForInterval, || std::thread::sleep(due.min(IDLE_WAIT)));
             if due > IDLE_WAIT {
                 return Ok(None);
             }
@@ -262,6 +266,7 @@ impl Pipeline {
         self.announce(plan, committed.outcome());
         self.scaling.epoch_committed();
         let outcome = committed.settle()?;
+        self.progress.meters.epoch(&outcome);
         debug!(epoch = plan.epoch, state_micros = outcome.timings.state_micros, "timeline state written");
         Ok(outcome)
     }
@@ -292,6 +297,8 @@ impl Pipeline {
             decode_micros = timings.decode_micros,
             apply_micros = timings.apply_micros,
             commit_micros = timings.commit_micros,
+            slots = outcome.slots.len(),
+            slots_wait_micros = outcome.slots.iter().map(|slot| slot.wait_micros).sum::<u64>(),
             "epoch committed"
         );
         if let Some(record) = self.sink.head() {
@@ -302,12 +309,31 @@ impl Pipeline {
     /// Makes the state durable; after that the source may let go of what is in it, and what was noted of imports before
     /// is of no more use. `tails` is what is held back of them now, where notes of earlier epochs may be left.
     fn checkpoint(&self, tails: Option<&ImportTails>) -> Result<()> {
+        let watch = Stopwatch::now();
+        let outcome = self.timed(Doing::Checkpoint, || self.write_checkpoint(tails));
+        if outcome.is_ok() {
+            let micros = micros_of(watch.elapsed());
+            self.progress.meters.checkpoints.observe(micros);
+            debug!(micros, state_bytes = self.state.size_bytes(), "checkpoint");
+        }
+        outcome
+    }
+
+    fn write_checkpoint(&self, tails: Option<&ImportTails>) -> Result<()> {
         self.state.flush()?;
         let Some(record) = self.sink.head() else { return Ok(()) };
         if let Some(tails) = tails {
             self.state.put_note(record.epoch, &tails.to_note()?, record.epoch)?;
         }
         self.source.release(record.position)
+    }
+
+    /// Does something and remembers how long it took.
+    fn timed<T>(&self, doing: Doing, work: impl FnOnce() -> T) -> T {
+        let watch = Stopwatch::now();
+        let done = work();
+        self.progress.meters.spent(doing, micros_of(watch.elapsed()));
+        done
     }
 
     fn context(&self) -> EpochContext<'_> {
@@ -319,6 +345,10 @@ impl Pipeline {
             small_epoch_records: self.options.small_epoch_records,
         }
     }
+}
+
+fn micros_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Waits, but no longer than until stopped; tells whether it was.

@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 
 use model::{
     Instant, KEY_GROUPS,
-    rescale::{RescaleOutcome, RescalePhase, RescaleReason, RescaleRecord},
+    rescale::{KeptSlots, RescaleOutcome, RescalePhase, RescaleReason, RescaleRecord},
 };
 use serde::Serialize;
 
@@ -177,15 +177,6 @@ pub fn slots_at_start(configured: u16, kept: Option<KeptSlots>) -> u16 {
         Some(kept) if kept.configured == configured && in_range(kept.wanted, KEY_GROUPS) => kept.wanted,
         _ => configured,
     }
-}
-
-/// The number of slots as it is kept beside the lake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeptSlots {
-    /// What the configuration said when the number was last wanted.
-    pub configured: u16,
-    /// The number.
-    pub wanted: u16,
 }
 
 /// Ends a rescale that was under way when a process ended, seen by the next one, which begins with `slots`.

@@ -29,7 +29,7 @@ pub use difference::{Difference, differences};
 pub use evolution::{DefinitionChange, evolve};
 pub use instant::{Instant, OPEN};
 pub use rectangles::{Rectangle, StoredAssertion, rectangles};
-pub use rescale::{RescaleOutcome, RescalePhase, RescaleReason, RescaleRecord};
+pub use rescale::{KeptSlots, RescaleOutcome, RescalePhase, RescaleReason, RescaleRecord};
 pub use resolve::{Assertion, Piece, first_published, resolve};
 pub use snapshot_token::SnapshotToken;
 pub use stored_columns::{StoredColumn, StoredColumns};

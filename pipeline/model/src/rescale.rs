@@ -138,6 +138,23 @@ impl RescaleRecord {
     pub fn is_under_way(&self) -> bool {
         self.outcome.is_none()
     }
+
+    /// The number of slots that is wanted once this is so.
+    pub fn wanted_slots(&self) -> u16 {
+        match self.outcome {
+            None | Some(RescaleOutcome::Done | RescaleOutcome::AtRestart) => self.slots_after,
+            Some(RescaleOutcome::Cancelled | RescaleOutcome::Failed) => self.slots_before,
+        }
+    }
+}
+
+/// The number of slots as it is kept beside the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptSlots {
+    /// What the configuration said when the number was last wanted.
+    pub configured: u16,
+    /// The number.
+    pub wanted: u16,
 }
 
 /// The slot that owns a key group; each owns neighbours, and their numbers differ by one at most.
