@@ -96,10 +96,10 @@ impl Load {
 
 /// After so many rounds: every record is in exactly one version, and counted once.
 fn check(client: &Client, rounds: u64) {
-    let sql = "SELECT count(*) AS versions, count(DISTINCT value) AS values, count(DISTINCT account) AS accounts, \
-               max(value) AS last, sum(CASE WHEN valid_to IS NULL THEN 1 ELSE 0 END) AS open FROM positions";
+    let sql = "SELECT count(*) AS versions, count(DISTINCT value) AS different, count(DISTINCT account) AS accounts, \
+               max(value) AS latest, sum(CASE WHEN valid_to IS NULL THEN 1 ELSE 0 END) AS unended FROM positions";
     let expected = json!([{
-        "versions": rounds * KEYS, "values": rounds * KEYS, "accounts": KEYS, "last": rounds * KEYS - 1, "open": KEYS,
+        "versions": rounds * KEYS, "different": rounds * KEYS, "accounts": KEYS, "latest": rounds * KEYS - 1, "unended": KEYS,
     }]);
     assert_eq!(Value::from(client.rows(sql)), expected);
     let datasets = client.get("/api/v1/datasets").json();
