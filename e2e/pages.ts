@@ -7,6 +7,7 @@ export const PAGES = {
   market: "/dashboards/market",
   diff: "/diff",
   pipeline: "/dashboards/pipeline",
+  scaling: "/admin/scaling",
   docs: "/docs",
   "docs-semantics": "/docs/semantics",
   "docs-grammar": "/docs/grammar",
