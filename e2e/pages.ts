@@ -15,6 +15,7 @@ export const PAGES = {
   "docs-recipes": "/docs/recipes",
   "docs-api": "/docs/api",
   "docs-upkeep": "/docs/upkeep",
+  "docs-scaling": "/docs/scaling",
   "docs-search": "/docs/search?q=as+of",
   design: "/design",
 } as const;
