@@ -136,9 +136,12 @@ async fn sizes(
         let watch = Stopwatch::now();
         let wanted_bytes = (gib * f64::from(1 << 30)) as u64;
         eprintln!("filling the state up to {gib} GiB");
-        while parts.state.size_bytes() < wanted_bytes {
+        loop {
             feeder.fill(FILL_EVENTS).await?;
             feeder.wait_until_lag_is(parts, FILL_LAG_MAX).await?;
+            if parts.state.size_bytes() >= wanted_bytes {
+                break;
+            }
         }
         feeder.wait_until_lag_is(parts, 0).await?;
         let fill_seconds = watch.elapsed().as_secs_f64();

@@ -135,11 +135,12 @@ fn metrics_can_be_read_and_are_true() {
     let before = metrics(&server);
     assert_eq!(value(&before, "tidemark_slots", &[]), 2.0);
     let definition = json!({
-        "columns": [{"name": "k", "type": "string"}, {"name": "at", "type": "date"}],
+        "columns": [{"name": "k", "type": "string"}, {"name": "at", "type": "date"}, {"name": "v", "type": "int64"}],
         "key": ["k"], "valid_from": "at", "mode": "until_changed",
     });
     server.put_dataset("facts", &definition).expect_status(201);
-    let lines = |day: u32| (0..500).map(move |key| format!("{{\"k\":\"k{key}\",\"at\":\"2026-01-{day:02}\"}}\n"));
+    let lines =
+        |day: u32| (0..500).map(move |key| format!("{{\"k\":\"k{key}\",\"at\":\"2026-01-{day:02}\",\"v\":{day}}}\n"));
     for day in 1..=4 {
         server.post_events("facts", "committed", lines(day).collect::<String>()).expect_status(200);
     }

@@ -279,7 +279,7 @@ fn sql_and_command_line_tell_what_the_api_tells() {
     }
     assert_eq!(server.get(&format!("{RESCALES}?limit=1")).json()["rescales"], json!([records["rescales"][0]]));
 
-    let cli = |arguments: &[&str]| tidemark(&[&["rescale", "--url", server.base()], arguments].concat(), &[]);
+    let cli = |arguments: &[&str]| tidemark(&[&["rescale", "--url", server.base()][..], arguments].concat(), &[]);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let planned = cli(&["--slots", "8", "--dry-run"]);
     let said = text(&planned.stdout);
@@ -287,14 +287,15 @@ fn sql_and_command_line_tell_what_the_api_tells() {
     assert_eq!(slots(&server), 3, "a dry run changes nothing");
     let listed = text(&cli(&["--history"]).stdout);
     assert!(listed.contains("market close, 18:00") && listed.contains("the desk"), "{listed}");
-    for (arguments, reason) in [
-        (["--slots", "0"].as_slice(), "1 to 128"),
+    let refused: [(&[&str], &str); 6] = [
+        (&["--slots", "0"], "1 to 128"),
         (&["--slots", "129"], "1 to 128"),
         (&["--slots", "3"], "already"),
         (&["--cancel"], "nothing to cancel"),
         (&["--slots", "many"], "invalid value"),
         (&[], "required"),
-    ] {
+    ];
+    for (arguments, reason) in refused {
         let output = cli(arguments);
         assert!(!output.status.success(), "{arguments:?}");
         assert!(text(&output.stderr).contains(reason), "{arguments:?}: {}", text(&output.stderr));
@@ -352,7 +353,7 @@ fn the_benchmark_says_how_long_pauses_are() {
         assert_eq!(size["pause"]["count"], json!(6), "{size}");
         assert!(size["pause"]["p99_millis"].as_f64() > Some(0.0), "{size}");
         assert!(size["commit_gap_around_rescales"]["count"].as_u64() > Some(0), "{size}");
-        assert!(size["state_bytes"].as_f64() >= size["state_gib"].as_f64().map(|gib| gib * 1024.0 * 1024.0 * 1024.0));
+        assert!(size["state_bytes"].as_u64() > Some(0) && size["keys"].as_u64() > Some(0), "{size}");
     }
     assert!(figures["pause_p99_ratio"].is_f64(), "{figures}");
     assert!(!data.exists(), "the folder is removed");

@@ -69,7 +69,8 @@ impl Form {
         let now = untrack(|| self.status(|status| status.slots)).unwrap_or(1);
         let from = untrack(|| self.wanted()).and_then(Result::ok).unwrap_or(now);
         let most = untrack(|| self.most());
-        self.choose(if up { from.saturating_add(1) } else { from - 1 }.clamp(1, most));
+        let to = if up { from.saturating_add(1) } else { from.saturating_sub(1) };
+        self.choose(to.clamp(1, most));
     }
 
     fn apply(self, event: &SubmitEvent) {
