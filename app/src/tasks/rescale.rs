@@ -28,5 +28,6 @@ async fn record(response: Response) -> Result<RescaleRecord, String> {
     if !response.ok() {
         return Err(refusal(&response).await);
     }
-    response.json().await.map_err(|error| format!("the answer could not be read: {error}"))
+    let text = response.text().await.map_err(unreachable)?;
+    serde_json::from_str(&text).map_err(|error| format!("the answer could not be read: {error}"))
 }
