@@ -78,7 +78,8 @@ test("a rescale by mouse goes through its steps under load and leaves its record
   await expect(page.getByTestId("reason")).toHaveValue("");
 
   // Records came in all the time: all are accounted for, and what was known is known still.
-  await expect.poll(async () => (await counts(request)).told).toBe((await counts(request)).received);
+  const { received, told } = await counts(request);
+  expect(told, "all that was received").toBe(received);
   expect(await sql(request, asOf)).toEqual(answered);
   expect((await status(request)).failed).toBe(false);
 });

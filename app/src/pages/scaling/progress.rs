@@ -136,7 +136,7 @@ fn compared(record: &RescaleRecord) -> Option<WholeView> {
     };
     Some(
         view! {
-            <dl class="pauses" aria-label="Pause, measured and expected">
+            <dl class="pauses">
                 {bar("Measured pause", "pause-measured", "pause-bar measured", measured)}
                 {bar("Expected pause", "pause-expected", "pause-bar", expected)}
             </dl>
