@@ -74,8 +74,10 @@ fn Page() -> impl IntoView {
         move || Some(ask(scaling::rescales(), following.changes.get().cast_signed())),
         |table, _| history_picture(table),
     );
-    let notes = Signal::derive(move || {
-        history.data.with(|history| history.as_ref().map(|history| Arc::new(history.notes.clone())).unwrap_or_default())
+    let notes = Memo::new(move |_| {
+        let since = (until.get() - scaling::WINDOW_MICROS) as f64;
+        let notes = history.data.with(|history| history.as_ref().map(|history| history.notes.clone()));
+        Arc::new(notes.into_iter().flatten().filter(|note| note.at >= since).collect::<Vec<Note>>())
     });
     let grid =
         Signal::derive(move || history.data.with(|history| history.as_ref().map(|history| history.grid.clone())));
