@@ -6,6 +6,7 @@
 mod imports;
 mod memory;
 mod oracle;
+mod rescaling;
 mod retractions;
 mod running;
 mod world;
