@@ -3,9 +3,11 @@
 // A test's assumption that does not hold is a failed test.
 #![allow(clippy::unwrap_used)]
 
+mod grid;
 mod imports;
 mod memory;
 mod oracle;
 mod retractions;
 mod running;
+mod simulation;
 mod world;
