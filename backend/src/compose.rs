@@ -15,7 +15,7 @@ use engine::{Pipeline, Progress, ports::Clock};
 use lake::{Lake, LakeOptions, ObjectStore};
 use query::{QueryEngine, QueryOptions};
 use tokio::{net::TcpListener, runtime::Runtime};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::{
     api::{self, Access, ApiState},
@@ -26,6 +26,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     ingest::Ingest,
     live::{self, Live, Sampled},
+    rescales::Rescales,
     site,
     system_tables::Tables,
     upkeep::{self, Upkeep},
@@ -41,6 +42,8 @@ pub struct Parts {
     pub state: Arc<RocksDbState>,
     /// What the pipeline tells.
     pub progress: Arc<Progress>,
+    /// How many slots the pipeline has, and had.
+    pub rescales: Arc<Rescales>,
     /// What open pages hear.
     pub live: Arc<Live>,
     /// Keeps the lake quick and small.
@@ -63,7 +66,8 @@ impl Parts {
         let objects = object_store();
         let options = LakeOptions { archive: settings.archive.clone(), objects: Some(objects.clone()) };
         let lake = Lake::open_with(&data.join(backup::LAKE), options).await.map_err(|e| cannot_open(data, e))?;
-        let live = Live::new(&lake).await?;
+        let live = Arc::new(Live::new(&lake).await?);
+        let rescales = Rescales::open(&lake, settings.pipeline.slots, live.clone()).await?;
         let upkeep = Upkeep::new(&lake).await?;
         let (stream, state) = (Arc::new(stream), Arc::new(state));
         let backups = Backups::new(data, lake.clone(), stream.clone(), state.clone(), objects)?;
@@ -72,7 +76,8 @@ impl Parts {
             stream,
             state,
             progress: Arc::new(Progress::default()),
-            live: Arc::new(live),
+            rescales: Arc::new(rescales),
+            live,
             upkeep: Arc::new(upkeep),
             backups: Arc::new(backups),
         })
@@ -87,6 +92,7 @@ impl Parts {
             sink: Arc::new(LakeSink::new(self.lake.clone(), runtime)),
             clock: Arc::new(SystemClock),
             options: settings.pipeline.clone(),
+            scaling: Arc::clone(self.rescales.scaling()),
             progress: Arc::clone(&self.progress),
             on_commit: Box::new(move |record, datasets| live.committed(record, datasets)),
         }
@@ -99,6 +105,7 @@ impl Parts {
             stream: self.stream.clone(),
             lake: self.lake.clone(),
             upkeep: self.upkeep.clone(),
+            rescales: self.rescales.clone(),
         };
         let options = QueryOptions { memory_limit_bytes: settings.query_memory_bytes, ..QueryOptions::default() };
         QueryEngine::new(self.lake.clone(), options, Arc::new(tables))
@@ -131,11 +138,13 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         access: Arc::new(Access),
         lake: parts.lake.clone(),
         stream: parts.stream.clone(),
+        state: parts.state.clone(),
         ingest: ingest.clone(),
         query: Arc::new(parts.query_engine(&settings)?),
         sql_writes: Arc::default(),
         live: parts.live.clone(),
         progress: parts.progress.clone(),
+        rescales: parts.rescales.clone(),
         dashboards: Arc::new(Dashboards::load(settings.dashboards.as_deref())?),
         upkeep: parts.upkeep.clone(),
         backups: parts.backups.clone(),
@@ -147,7 +156,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         stream: parts.stream.clone(),
         state: parts.state.clone(),
         progress: parts.progress.clone(),
-        slots: settings.pipeline.slots,
+        scaling: parts.rescales.scaling().clone(),
     };
     tokio::spawn(live::sample_each_second(parts.live.clone(), sampled));
     if let Some(interval) = settings.upkeep_interval {
@@ -176,6 +185,9 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     stop.store(true, Ordering::Relaxed);
     tokio::task::spawn_blocking(move || pipeline.join()).await.ok();
     parts.upkeep.stopped().await;
+    if let Err(error) = parts.rescales.all_kept().await {
+        warn!(%error, "the last rescale is not kept as it ended");
+    }
     outcome.map_err(Error::from)
 }
 
@@ -203,7 +215,7 @@ async fn stopped() {
 
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TIDEMARK_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,engine=warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,engine=warn,engine::scaling=info"));
     // Already set in a test: fine.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

@@ -192,6 +192,7 @@ impl Settings {
             dashboards: arguments.dashboards.or(file.dashboards),
             pipeline: PipelineOptions {
                 slots,
+                small_epoch_records: defaults.small_epoch_records,
                 epoch_interval: file.epoch_interval_ms.map_or(defaults.epoch_interval, Duration::from_millis),
                 limits: EpochLimits {
                     max_records: file.epoch_max_records.unwrap_or(defaults.limits.max_records),

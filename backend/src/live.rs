@@ -11,11 +11,11 @@ use std::{
 
 use adapters::{EmbeddedStream, RocksDbState, SystemClock};
 use engine::{
-    Progress,
+    Progress, Scaling,
     ports::{Clock, StateStore},
 };
 use lake::Lake;
-use model::{CommitAnnouncement, EpochRecord, PipelineSample, SnapshotToken};
+use model::{CommitAnnouncement, EpochRecord, PipelineSample, RescaleRecord, SnapshotToken};
 use tokio::sync::{broadcast, watch};
 
 /// Samples kept: fifteen minutes.
@@ -32,6 +32,8 @@ pub enum LiveMessage {
     Commit(CommitAnnouncement),
     /// A second has passed.
     Sample(PipelineSample),
+    /// A rescale is asked for, goes on, or has ended.
+    Rescale(RescaleRecord),
 }
 
 /// Collects and spreads what is live.
@@ -61,6 +63,11 @@ impl Live {
         push_bounded(&self.epochs, record.clone(), EPOCHS_KEPT);
         // No one listening is no error.
         let _ = self.messages.send(LiveMessage::Commit(self.announcement(record, datasets)));
+    }
+
+    /// Tells open pages how far a rescale is.
+    pub fn rescaling(&self, record: &RescaleRecord) {
+        let _ = self.messages.send(LiveMessage::Rescale(record.clone()));
     }
 
     /// An epoch as it is announced.
@@ -123,8 +130,8 @@ pub struct Sampled {
     pub state: Arc<RocksDbState>,
     /// What the pipeline tells.
     pub progress: Arc<Progress>,
-    /// Its workers.
-    pub slots: u16,
+    /// How many workers it has.
+    pub scaling: Arc<Scaling>,
 }
 
 /// Takes a sample each second, for ever.
@@ -155,10 +162,10 @@ fn take_sample(sampled: &Sampled, records_before: &AtomicU64, seconds: f64) -> P
     PipelineSample {
         at: SystemClock.now(),
         records_per_second: new_records as f64 / seconds,
-        lag_records: sampled.stream.records_after(position).unwrap_or_default(),
+        lag_records: sampled.stream.lag_after(position).map_or(0, |lag| lag.records),
         epoch_duration_ms: sampled.progress.epoch_duration_micros.load(Ordering::Relaxed) as f64 / 1_000.0,
         state_bytes: sampled.state.size_bytes(),
         epoch: head.map_or(0, |head| head.epoch),
-        slots: u32::from(sampled.slots),
+        slots: u32::from(sampled.scaling.slots()),
     }
 }

@@ -16,6 +16,7 @@ mod demo_runner;
 mod error;
 mod ingest;
 mod live;
+mod rescales;
 mod site;
 mod system_tables;
 mod upkeep;
@@ -44,6 +45,8 @@ enum Command {
     Backup(cli::backup::BackupArguments),
     /// Make a data folder of a backup. Needs no server.
     Restore(cli::backup::RestoreArguments),
+    /// Change the number of slots of the running pipeline, and say how long the pause is.
+    Rescale(cli::rescale::RescaleArguments),
     /// Measure; prints one JSON object on the last line.
     Bench(bench::BenchArguments),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Maintain(arguments) => cli::maintain::run(arguments),
         Command::Backup(arguments) => cli::backup::run(arguments),
         Command::Restore(arguments) => cli::backup::restore(arguments),
+        Command::Rescale(arguments) => cli::rescale::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };
     match outcome {

@@ -8,10 +8,10 @@ use arrow::{
     error::ArrowError,
 };
 use lake::{Dataset, DefinitionVersion, Lake};
-use model::{EpochRecord, Instant, SnapshotToken};
+use model::{EpochRecord, Instant, RescaleOutcome, RescaleReason, SnapshotToken};
 use query::SystemTables;
 
-use crate::{live::Live, upkeep::Upkeep};
+use crate::{live::Live, rescales::Rescales, upkeep::Upkeep};
 
 /// Most quarantined records shown.
 const QUARANTINE_SHOWN: usize = 1_000;
@@ -22,7 +22,11 @@ const DEFINITIONS: &str = "definitions";
 const EPOCHS: &str = "epochs";
 const SAMPLES: &str = "pipeline_samples";
 const QUARANTINE: &str = "quarantine";
+const RESCALES: &str = "rescales";
 const UPKEEP: &str = "upkeep";
+
+/// Rescales shown, the latest.
+const RESCALES_SHOWN: usize = 1_000;
 
 /// The tables and what they are read from.
 pub struct Tables {
@@ -34,11 +38,13 @@ pub struct Tables {
     pub lake: Lake,
     /// Past runs of upkeep.
     pub upkeep: Arc<Upkeep>,
+    /// Rescales of the pipeline.
+    pub rescales: Arc<Rescales>,
 }
 
 impl SystemTables for Tables {
     fn names(&self) -> Vec<String> {
-        [DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, UPKEEP].map(str::to_owned).to_vec()
+        [DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, RESCALES, UPKEEP].map(str::to_owned).to_vec()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
@@ -47,6 +53,7 @@ impl SystemTables for Tables {
             EPOCHS => self.epochs(),
             SAMPLES => self.samples(),
             QUARANTINE => self.quarantine(),
+            RESCALES => self.rescales(),
             UPKEEP => self.upkeep(),
             _ => return None,
         };
@@ -114,6 +121,32 @@ impl Tables {
         ])
     }
 
+    fn rescales(&self) -> Result<RecordBatch, ArrowError> {
+        let records = self.rescales.records(RESCALES_SHOWN);
+        let millis = |micros: u64| micros as f64 / 1_000.0;
+        let outcome = |outcome: Option<RescaleOutcome>| outcome.map(|outcome| outcome.word().to_owned());
+        RecordBatch::try_from_iter([
+            ("id", integers(records.iter().map(|r| r.id))),
+            ("requested", times(records.iter().map(|r| r.requested.micros()))),
+            ("asked_by", texts(records.iter().map(|r| r.asked_by.clone()))),
+            ("trigger", texts(records.iter().map(|r| trigger(&r.reason).to_owned()))),
+            ("reason", texts(records.iter().map(|r| r.reason.to_string()))),
+            ("slots_before", integers(records.iter().map(|r| r.slots_before.into()))),
+            ("slots_after", integers(records.iter().map(|r| r.slots_after.into()))),
+            ("key_groups_moved", integers(records.iter().map(|r| r.key_groups_moved.into()))),
+            ("phase", texts(records.iter().map(|r| r.phase.word().to_owned()))),
+            ("expected_pause_ms", doubles(records.iter().map(|r| millis(r.expected_pause_micros)))),
+            ("pause_ms", optional_doubles(records.iter().map(|r| r.pause_micros.map(millis)))),
+            ("expected_wait_ms", doubles(records.iter().map(|r| millis(r.expected_wait_micros)))),
+            ("waited_ms", optional_doubles(records.iter().map(|r| r.waited_micros.map(millis)))),
+            ("state_bytes", optional_integers(records.iter().map(|r| r.state_bytes))),
+            ("epoch", optional_integers(records.iter().map(|r| r.epoch))),
+            ("ended", optional_times(records.iter().map(|r| r.ended.map(Instant::micros)))),
+            ("outcome", optional_texts(records.iter().map(|r| outcome(r.outcome)))),
+            ("error", optional_texts(records.iter().map(|r| r.error.clone()))),
+        ])
+    }
+
     fn upkeep(&self) -> Result<RecordBatch, ArrowError> {
         let runs = self.upkeep.runs();
         RecordBatch::try_from_iter([
@@ -136,6 +169,14 @@ impl Tables {
     }
 }
 
+fn trigger(reason: &RescaleReason) -> &'static str {
+    match reason {
+        RescaleReason::Hand { .. } => "hand",
+        RescaleReason::Calendar { .. } => "calendar",
+        RescaleReason::Lag { .. } => "lag",
+    }
+}
+
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -150,6 +191,14 @@ fn integers(values: impl Iterator<Item = u64>) -> ArrayRef {
 
 fn doubles(values: impl Iterator<Item = f64>) -> ArrayRef {
     Arc::new(Float64Array::from_iter_values(values))
+}
+
+fn optional_integers(values: impl Iterator<Item = Option<u64>>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter(values.map(|value| value.map(|value| i64::try_from(value).unwrap_or(i64::MAX)))))
+}
+
+fn optional_doubles(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
+    Arc::new(Float64Array::from_iter(values))
 }
 
 fn texts(values: impl Iterator<Item = String>) -> ArrayRef {

@@ -13,7 +13,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use super::{ApiState, access::Action};
 use crate::{error::Result, live::LiveMessage};
 
-/// Events `commit` (a commit announcement) and `sample` (a pipeline sample). Begins with the last commit, so that a
+/// Events `commit` (a commit announcement), `sample` (a pipeline sample) and `rescale` (a rescale as it is now). Begins with the last commit, so that a
 /// page that was away knows at once whether it missed something.
 pub async fn stream(
     State(state): State<ApiState>,
@@ -35,5 +35,6 @@ fn to_event(message: &LiveMessage) -> Option<Event> {
     match message {
         LiveMessage::Commit(commit) => Event::default().event("commit").json_data(commit).ok(),
         LiveMessage::Sample(sample) => Event::default().event("sample").json_data(sample).ok(),
+        LiveMessage::Rescale(record) => Event::default().event("rescale").json_data(record).ok(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::EmbeddedStream;
+use adapters::{EmbeddedStream, RocksDbState};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -12,7 +12,7 @@ use engine::Progress;
 use lake::Lake;
 use query::QueryEngine;
 
-use crate::{backup::Backups, dashboards::Dashboards, ingest::Ingest, live::Live, upkeep::Upkeep};
+use crate::{backup::Backups, dashboards::Dashboards, ingest::Ingest, live::Live, rescales::Rescales, upkeep::Upkeep};
 
 pub mod access;
 pub mod backups;
@@ -20,10 +20,13 @@ mod dashboards;
 pub mod datasets;
 mod encode;
 mod events;
+mod exposition;
 mod health;
 mod live;
+mod metrics;
 mod openapi;
 mod pictures;
+pub mod pipeline;
 pub mod problem;
 mod quarantine;
 mod reduce;
@@ -46,6 +49,8 @@ pub struct ApiState {
     pub lake: Lake,
     /// The stream.
     pub stream: Arc<EmbeddedStream>,
+    /// The timeline state.
+    pub state: Arc<RocksDbState>,
     /// Takes records in.
     pub ingest: Arc<Ingest>,
     /// Answers SQL.
@@ -56,6 +61,8 @@ pub struct ApiState {
     pub live: Arc<Live>,
     /// How the pipeline fares.
     pub progress: Arc<Progress>,
+    /// Changes the number of slots.
+    pub rescales: Arc<Rescales>,
     /// What dashboards there are.
     pub dashboards: Arc<Dashboards>,
     /// Keeps the lake quick and small.
@@ -83,11 +90,14 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/transactions", post(events::transaction))
         .route("/api/v1/sql", post(sql::post).get(sql::get))
         .route("/api/v1/live", get(live::stream))
+        .route("/api/v1/pipeline", get(pipeline::show))
+        .route("/api/v1/pipeline/rescale", post(pipeline::rescale).delete(pipeline::cancel))
+        .route("/api/v1/pipeline/rescales", get(pipeline::history))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/{*rest}", any(problem::no_such_call))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(metrics::metrics))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .with_state(state)
 }

@@ -6,6 +6,7 @@ pub mod ingest;
 mod input;
 pub mod maintain;
 pub mod query;
+pub mod rescale;
 
 use reqwest::Response;
 

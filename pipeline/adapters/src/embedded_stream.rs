@@ -84,12 +84,28 @@ pub struct QuarantinedRecord {
 }
 
 /// One request's entry in the index.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct IndexEntry {
     records: u64,
     bytes: u64,
     arrival_micros: i64,
     control: bool,
+    /// Of what was appended before partitions were counted there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    by_partition: Vec<u64>,
+}
+
+/// What is acknowledged and not committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lag {
+    /// Events.
+    pub records: u64,
+    /// Events by partition. Those appended by versions that did not count them are missing here.
+    pub by_partition: [u64; PARTITIONS as usize],
+    /// Bytes.
+    pub bytes: u64,
+    /// When the oldest of it arrived.
+    pub since: Option<Instant>,
 }
 
 struct Waiting {
@@ -200,14 +216,17 @@ impl EmbeddedStream {
         *lock(&self.shared.last_position)
     }
 
-    /// Events behind a position.
-    pub fn records_after(&self, position: u64) -> Result<u64> {
-        let mut records = 0;
+    /// What lies behind a position.
+    pub fn lag_after(&self, position: u64) -> Result<Lag> {
+        let mut lag = Lag { records: 0, by_partition: [0; PARTITIONS as usize], bytes: 0, since: None };
         self.shared.walk_index(position, |_, entry| {
-            records += entry.records;
+            lag.records += entry.records;
+            lag.bytes += entry.bytes;
+            lag.by_partition.iter_mut().zip(&entry.by_partition).for_each(|(total, more)| *total += more);
+            lag.since = lag.since.or(Some(Instant(entry.arrival_micros)));
             true
         })?;
-        Ok(records)
+        Ok(lag)
     }
 
     /// Events appended since the stream was opened.
@@ -361,8 +380,9 @@ impl Shared {
     fn put_request(&self, batch: &mut WriteBatch, request: Request, position: u64, arrival: Instant) -> Result<()> {
         if request.has_content() {
             let Request { records, bytes, seal, mark, .. } = request;
-            let entry =
-                IndexEntry { records, bytes, arrival_micros: arrival.micros(), control: seal.is_some() || mark };
+            let (arrival_micros, control) = (arrival.micros(), seal.is_some() || mark);
+            let by_partition = request.records_by_partition();
+            let entry = IndexEntry { records, bytes, arrival_micros, control, by_partition };
             batch.put_cf(self.family(INDEX)?, position.to_be_bytes(), to_json(&entry)?);
         }
         if let Some(dataset_id) = request.seal {

@@ -9,7 +9,7 @@ pub mod s3;
 mod stream_request;
 pub mod system_clock;
 
-pub use embedded_stream::{Appended, EmbeddedStream, QuarantinedRecord, StreamCounts};
+pub use embedded_stream::{Appended, EmbeddedStream, Lag, QuarantinedRecord, StreamCounts};
 pub use lake_sink::LakeSink;
 pub use rocksdb_state::{RocksDbState, StateOptions};
 pub use s3::S3Objects;

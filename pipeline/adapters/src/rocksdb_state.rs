@@ -12,8 +12,8 @@ use engine::{
     ports::{StateStore, StateWrites, VisitValue},
 };
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IteratorMode, Options, ReadOptions, WriteBatch,
-    WriteOptions,
+    BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IteratorMode, Options, Range as DbRange, ReadOptions,
+    WriteBatch, WriteOptions,
 };
 
 use crate::rocks::{self, io};
@@ -71,6 +71,15 @@ impl RocksDbState {
     /// in it, and of what is applied meanwhile a beginning.
     pub fn checkpoint(&self, folder: &Path) -> Result<()> {
         rocks::checkpoint(&self.db, folder)
+    }
+
+    /// Bytes of each key group in files, by estimate of their indexes. What is in write buffers only is not among it.
+    pub fn key_group_bytes(&self) -> Vec<u64> {
+        let bounds: Vec<[u8; 2]> = (0..=KEY_GROUPS).map(u16::to_be_bytes).collect();
+        // Addresses begin with one byte of key group, and there are no more than half as many groups as bytes.
+        let ranges: Vec<DbRange<'_>> =
+            bounds.windows(2).map(|bounds| DbRange::new(&bounds[0][1..], &bounds[1][1..])).collect();
+        self.db.get_approximate_sizes(&ranges)
     }
 
     fn number(&self, key: &[u8]) -> Result<u64> {

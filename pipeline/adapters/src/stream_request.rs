@@ -26,6 +26,7 @@ pub struct Request {
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     pub(crate) lines: u64,
+    pub(crate) events: u64,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -53,6 +54,7 @@ impl Request {
         let partition = partition_of(key_group(key_hash), PARTITIONS);
         let chunk = self.chunks.entry((partition, dataset_id)).or_default();
         chunk.lines += 1;
+        chunk.events += events;
         write_varint(&mut chunk.bytes, u64::from(line));
         write_varint(&mut chunk.bytes, raw.len() as u64);
         chunk.bytes.extend_from_slice(raw);
@@ -75,6 +77,15 @@ impl Request {
         let refused: usize = self.refused.iter().map(|refused| refused.raw.len() + refused.reason.len()).sum();
         let kib = (self.bytes + refused as u64) >> 10;
         u32::try_from(kib).unwrap_or(u32::MAX).clamp(REQUEST_KIB_MIN, WAITING_KIB_MAX)
+    }
+
+    /// Its events by partition.
+    pub(crate) fn records_by_partition(&self) -> Vec<u64> {
+        let mut by_partition = vec![0; usize::from(PARTITIONS)];
+        for ((partition, _), chunk) in &self.chunks {
+            by_partition[usize::from(*partition)] += chunk.events;
+        }
+        by_partition
     }
 
     /// Whether it holds anything for the pipeline; what was refused alone is in quarantine once it is written.

@@ -24,7 +24,7 @@ use arrow::{
     util::display::{ArrayFormatter, FormatOptions},
 };
 use engine::{
-    Decoder, Pipeline, PipelineOptions, Progress,
+    Decoder, Pipeline, PipelineOptions, Progress, Scaling,
     event_batch::{EventBatch, Place},
     model::{Assertion, DatasetDefinition, OPEN, resolve},
     ports::EpochLimits,
@@ -224,11 +224,13 @@ impl Opened {
             sink: Arc::new(LakeSink::new(self.lake.clone(), tokio::runtime::Handle::current())),
             clock: Arc::new(SystemClock),
             options: PipelineOptions {
-                slots: self.slots,
+                // Every slot has work, however little there is.
+                small_epoch_records: 0,
                 epoch_interval: Duration::ZERO,
                 limits: EpochLimits { max_records: self.max_records, max_bytes: 1 << 20 },
                 ..PipelineOptions::default()
             },
+            scaling: Arc::new(Scaling::new(self.slots)),
             progress: Arc::new(Progress::default()),
             on_commit: Box::new(|_, _| {}),
         };

@@ -92,6 +92,34 @@ pub struct EpochOutcome {
     pub tails: ImportTails,
     /// Where the time went.
     pub timings: EpochTimings,
+    /// What each slot did that took part.
+    pub slots: Vec<SlotWork>,
+}
+
+/// What a slot did, in one epoch or in many.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SlotWork {
+    /// Events it took in.
+    pub records: u64,
+    /// Rows it appended.
+    pub rows: u64,
+    /// Applying to the state, in microseconds.
+    pub apply_micros: u64,
+    /// Writing files.
+    pub stage_micros: u64,
+    /// Waiting for the slowest slot.
+    pub wait_micros: u64,
+}
+
+impl SlotWork {
+    /// Adds what was done elsewhere.
+    pub fn add(&mut self, other: &SlotWork) {
+        self.records += other.records;
+        self.rows += other.rows;
+        self.apply_micros += other.apply_micros;
+        self.stage_micros += other.stage_micros;
+        self.wait_micros += other.wait_micros;
+    }
 }
 
 /// Wall-clock time by stage, in microseconds.
@@ -179,7 +207,14 @@ pub fn commit_epoch<'a>(
     })?;
     outcome.timings.apply_micros = lap(&mut watch);
 
-    let (writes, commits): (Vec<StateWrites>, Vec<Vec<DatasetCommit>>) = results.into_iter().unzip();
+    let mut writes = Vec::with_capacity(results.len());
+    let mut commits = Vec::with_capacity(results.len());
+    for SlotOutcome { writes: slot_writes, commits: slot_commits, mut work } in results {
+        work.wait_micros = outcome.timings.apply_micros.saturating_sub(work.apply_micros + work.stage_micros);
+        outcome.slots.push(work);
+        writes.push(slot_writes);
+        commits.push(slot_commits);
+    }
     let datasets = merge_commits(&works, commits);
     for (work, commit) in works.iter().zip(&datasets) {
         outcome.rows += commit.files.iter().map(|file| file.rows).sum::<u64>();
@@ -420,28 +455,44 @@ fn settle_imports(works: &mut Works, plan: &EpochPlan, before: &ImportTails, aft
     }
 }
 
+/// What came of one slot.
+struct SlotOutcome {
+    writes: StateWrites,
+    /// By dataset.
+    commits: Vec<DatasetCommit>,
+    work: SlotWork,
+}
+
 fn run_slot(
     context: &EpochContext<'_>,
     plan: &EpochPlan,
     pass: &Pass<'_>,
     works: &[DatasetWork],
     groups: Groups<u16>,
-) -> Result<(StateWrites, Vec<DatasetCommit>)> {
-    let mut writes = StateWrites::default();
-    let mut commits = Vec::with_capacity(works.len());
+) -> Result<SlotOutcome> {
+    let mut watch = Stopwatch::now();
+    let mut slot = SlotOutcome {
+        writes: StateWrites::default(),
+        commits: Vec::with_capacity(works.len()),
+        work: SlotWork::default(),
+    };
     for work in works {
         let ours = |group: u16| groups.contains(&group) && !pass.has(plan.epoch, group);
         let rows = rows_of_slot(&work.batches, &ours, |row| work.selection.acts(row));
         let timing = if work.importing { Timing::Carried } else { Timing::Epoch(plan.system_time.micros()) };
         let definition = &work.info.definition;
         let applied =
-            apply_rows(work.dataset_id, definition, &work.batches, &rows, timing, context.state, &mut writes)?;
+            apply_rows(work.dataset_id, definition, &work.batches, &rows, timing, context.state, &mut slot.writes)?;
+        slot.work.records += rows.len() as u64;
+        slot.work.apply_micros += lap(&mut watch);
         let files = match pass {
             Pass::Commit => stage(context.sink, work.dataset_id, &work.info, &work.columns, &applied)?,
             Pass::Replay { .. } => Vec::new(),
         };
+        slot.work.rows += files.iter().map(|file| file.rows).sum::<u64>();
+        slot.work.stage_micros += lap(&mut watch);
         let Applied { committed, unchanged, .. } = applied;
-        commits.push(DatasetCommit {
+        slot.commits.push(DatasetCommit {
             dataset_id: work.dataset_id,
             version: work.info.version,
             files,
@@ -450,7 +501,7 @@ fn run_slot(
             ..DatasetCommit::default()
         });
     }
-    Ok((writes, commits))
+    Ok(slot)
 }
 
 /// Adds up what the slots did, dataset by dataset.

@@ -15,22 +15,25 @@ use crate::{
     Error, ErrorKind, Result,
     epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, commit_epoch},
     import::ImportTails,
+    meters::{Doing, Meters},
     parallel::Threads,
     ports::{Clock, EpochLimits, Sink, Source, StateStore, Workers},
     recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
+    rescale::IDLE_WAIT,
+    scaling::{Boundary, Scaling},
 };
 
 /// How the pipeline runs.
 #[derive(Debug, Clone)]
 pub struct PipelineOptions {
-    /// Parallel workers. Default 2.
+    /// Parallel workers to begin with; from then on [`Scaling`] has their number. Default 2.
     pub slots: u16,
+    /// Below so many records an epoch is not worth several threads and files. Default 4,096.
+    pub small_epoch_records: u64,
     /// Shortest time between the closes of two epochs that limits have not filled. Default 1 s.
     pub epoch_interval: Duration,
     /// Size of an epoch. Default 262,144 records or 256 MiB.
     pub limits: EpochLimits,
-    /// Below so many records an epoch is not worth several slots and files. Default 4,096.
-    pub small_epoch_records: u64,
     /// Time between checkpoints: the state is made durable and the source may let go. Default 30 s.
     pub checkpoint_interval: Duration,
     /// Who runs what can run together. Default [`Threads`].
@@ -41,9 +44,9 @@ impl Default for PipelineOptions {
     fn default() -> PipelineOptions {
         PipelineOptions {
             slots: 2,
+            small_epoch_records: 4_096,
             epoch_interval: Duration::from_secs(1),
             limits: EpochLimits { max_records: 262_144, max_bytes: 256 << 20 },
-            small_epoch_records: 4_096,
             checkpoint_interval: Duration::from_secs(30),
             workers: Arc::new(Threads),
         }
@@ -57,6 +60,8 @@ pub struct Progress {
     pub records: AtomicU64,
     /// Duration of the last epoch, from its close to its commit.
     pub epoch_duration_micros: AtomicU64,
+    /// What was measured since the start.
+    pub meters: Meters,
     /// Set once recovery is over and epochs are being closed.
     pub running: AtomicBool,
     /// Set when the pipeline had to give up; the log says why.
@@ -79,6 +84,8 @@ pub struct Pipeline {
     pub clock: Arc<dyn Clock>,
     /// How it runs.
     pub options: PipelineOptions,
+    /// How many slots it has, asked at each epoch boundary.
+    pub scaling: Arc<Scaling>,
     /// What it tells.
     pub progress: Arc<Progress>,
     /// Whom it tells.
@@ -86,27 +93,32 @@ pub struct Pipeline {
 }
 
 /// However the pipeline ends, it says that it does not run any more; after a panic also that it failed.
-struct Ending<'a>(&'a Progress);
+struct Ending<'a>(&'a Pipeline);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
+        let Pipeline { progress, scaling, clock, .. } = self.0;
         if std::thread::panicking() {
-            self.0.failed.store(true, Ordering::Relaxed);
+            progress.failed.store(true, Ordering::Relaxed);
             error!("the pipeline has stopped on a broken invariant; restart Tidemark, records are kept until then");
+            scaling.pipeline_ended(Some("on a broken invariant"), clock.now());
         }
-        self.0.running.store(false, Ordering::Relaxed);
+        progress.running.store(false, Ordering::Relaxed);
     }
 }
 
 impl Pipeline {
     /// Runs until `stop` is set. Errors that may pass are logged and tried again; the others end it.
     pub fn run(&self, stop: &AtomicBool) -> Result<()> {
-        let _ending = Ending(&self.progress);
+        let _ending = Ending(self);
+        self.scaling.pipeline_began();
         let outcome = self.run_with_retries(stop);
         if let Err(error) = &outcome {
             self.progress.failed.store(true, Ordering::Relaxed);
             error!(%error, "the pipeline has stopped; records are still acknowledged and kept, but not committed");
         }
+        let failure = outcome.as_ref().err().map(Error::to_string);
+        self.scaling.pipeline_ended(failure.as_deref(), self.clock.now());
         outcome
     }
 
@@ -122,7 +134,8 @@ impl Pipeline {
                         pause = Duration::from_millis(100);
                     }
                     warn!(%error, pause_ms = pause.as_millis() as u64, "an epoch failed; trying again");
-                    if stopped_within(self.clock.as_ref(), stop, pause) {
+                    let stopped = self.timed(Doing::Recover, || stopped_within(self.clock.as_ref(), stop, pause));
+                    if stopped {
                         return Ok(());
                     }
                     pause = (pause * 2).min(PAUSE_MAX);
@@ -133,7 +146,7 @@ impl Pipeline {
     }
 
     fn run_once(&self, stop: &AtomicBool) -> Result<()> {
-        let Some(mut tails) = self.recover(stop)? else {
+        let Some(mut tails) = self.timed(Doing::Recover, || self.recover(stop))? else {
             // Stopped while catching up: what the state has by now is kept, and the source lets go of nothing.
             return self.state.flush();
         };
@@ -142,6 +155,7 @@ impl Pipeline {
         let mut last_checkpoint = self.clock.monotonic();
         let mut has_notes = self.state.note(u64::MAX)?.is_some();
         while !stop.load(Ordering::Relaxed) {
+            self.timed(Doing::Rescale, || self.scaling.at_boundary(|| self.boundary(), || self.clock.now()))?;
             if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
                 has_notes |= outcome.tails != tails;
                 tails = outcome.tails;
@@ -160,7 +174,9 @@ impl Pipeline {
     fn recover(&self, stop: &AtomicBool) -> Result<Option<ImportTails>> {
         let head = self.sink.head();
         let committed_epoch = head.as_ref().map_or(0, |record| record.epoch);
+        let started = self.clock.monotonic();
         let applied_epochs = self.state.applied_epochs()?;
+        self.scaling.checked(self.since(started));
         let observed = Observed { applied_epochs, committed_epoch };
         match decide(&observed) {
             Decision::Continue => {
@@ -225,16 +241,15 @@ impl Pipeline {
 
     /// Waits for records, closes the epoch when it is time, runs it.
     fn next_epoch(&self, tails: &ImportTails, last_close: &mut Option<Duration>) -> Result<Option<EpochOutcome>> {
-        const IDLE_WAIT: Duration = Duration::from_millis(200);
         let head = self.sink.head();
         let after = head.as_ref().map_or(0, |record| record.position);
-        if !self.source.wait(after, IDLE_WAIT) {
+        if !self.timed(Doing::WaitForRecords, || self.source.wait(after, IDLE_WAIT)) {
             return Ok(None);
         }
         let Some(mut cut) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
         let due = last_close.map_or(Duration::ZERO, |last| self.options.epoch_interval.saturating_sub(self.since(last)));
         if !cut.full && !due.is_zero() {
-            self.clock.sleep(due.min(IDLE_WAIT));
+            self.timed(Doing::WaitForInterval, || self.clock.sleep(due.min(IDLE_WAIT)));
             if due > IDLE_WAIT {
                 return Ok(None);
             }
@@ -245,11 +260,27 @@ impl Pipeline {
         let epoch = head.as_ref().map_or(1, |record| record.epoch + 1);
         let range = crate::ports::Range { after, up_to: cut.position };
         let plan = EpochPlan { epoch, system_time: self.system_time(head.as_ref(), cut.latest_arrival), range };
-        let committed = commit_epoch(self.context(), &plan, tails, Pass::Commit)?;
-        self.announce(&plan, committed.outcome());
+        self.scaling.epoch_began();
+        let outcome = self.run_epoch(&plan, tails);
+        self.scaling.epoch_ended(outcome.is_ok());
+        outcome.map(Some)
+    }
+
+    fn run_epoch(&self, plan: &EpochPlan, tails: &ImportTails) -> Result<EpochOutcome> {
+        let committed = commit_epoch(self.context(), plan, tails, Pass::Commit)?;
+        self.announce(plan, committed.outcome());
+        self.scaling.epoch_committed();
         let outcome = committed.settle()?;
-        debug!(epoch, state_micros = outcome.timings.state_micros, "timeline state written");
-        Ok(Some(outcome))
+        self.progress.meters.epoch(&outcome);
+        debug!(epoch = plan.epoch, state_micros = outcome.timings.state_micros, "timeline state written");
+        Ok(outcome)
+    }
+
+    /// What is to be seen between two epochs, before key groups change owners.
+    fn boundary(&self) -> Result<Boundary> {
+        let committed_epoch = self.sink.head().map_or(0, |record| record.epoch);
+        let observed = Observed { applied_epochs: self.state.applied_epochs()?, committed_epoch };
+        Ok(Boundary { observed, state_bytes: self.state.size_bytes() })
     }
 
     /// One clock: later than every epoch before, not earlier than the arrival of any record in this one.
@@ -271,6 +302,8 @@ impl Pipeline {
             decode_micros = timings.decode_micros,
             apply_micros = timings.apply_micros,
             commit_micros = timings.commit_micros,
+            slots = outcome.slots.len(),
+            slots_wait_micros = outcome.slots.iter().map(|slot| slot.wait_micros).sum::<u64>(),
             "epoch committed"
         );
         if let Some(record) = self.sink.head() {
@@ -281,6 +314,17 @@ impl Pipeline {
     /// Makes the state durable; after that the source may let go of what is in it, and what was noted of imports before
     /// is of no more use. `tails` is what is held back of them now, where notes of earlier epochs may be left.
     fn checkpoint(&self, tails: Option<&ImportTails>) -> Result<()> {
+        let started = self.clock.monotonic();
+        let outcome = self.timed(Doing::Checkpoint, || self.write_checkpoint(tails));
+        if outcome.is_ok() {
+            let micros = micros_of(self.since(started));
+            self.progress.meters.checkpoints.observe(micros);
+            debug!(micros, state_bytes = self.state.size_bytes(), "checkpoint");
+        }
+        outcome
+    }
+
+    fn write_checkpoint(&self, tails: Option<&ImportTails>) -> Result<()> {
         self.state.flush()?;
         let Some(record) = self.sink.head() else { return Ok(()) };
         if let Some(tails) = tails {
@@ -289,12 +333,20 @@ impl Pipeline {
         self.source.release(record.position)
     }
 
+    /// Does something and remembers how long it took.
+    fn timed<T>(&self, doing: Doing, work: impl FnOnce() -> T) -> T {
+        let started = self.clock.monotonic();
+        let done = work();
+        self.progress.meters.spent(doing, micros_of(self.since(started)));
+        done
+    }
+
     fn context(&self) -> EpochContext<'_> {
         EpochContext {
             source: self.source.as_ref(),
             state: self.state.as_ref(),
             sink: self.sink.as_ref(),
-            slots: self.options.slots,
+            slots: self.scaling.slots(),
             small_epoch_records: self.options.small_epoch_records,
             workers: self.options.workers.as_ref(),
         }
@@ -303,6 +355,10 @@ impl Pipeline {
     fn since(&self, earlier: Duration) -> Duration {
         self.clock.monotonic().saturating_sub(earlier)
     }
+}
+
+fn micros_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Waits, but no longer than until stopped; tells whether it was.

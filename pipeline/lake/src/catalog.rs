@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     DefinitionVersion, Error, Result, StoredCounts,
     definitions::{self, insert_version},
-    upkeep,
+    rescales, upkeep,
 };
 
 /// Name of the catalog and of its one namespace, as other engines see them.
@@ -91,6 +91,7 @@ impl Catalog {
         sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
         sqlx::raw_sql(definitions::TABLES).execute(&mut *transaction).await?;
         sqlx::raw_sql(upkeep::TABLES).execute(&mut *transaction).await?;
+        sqlx::raw_sql(rescales::TABLES).execute(&mut *transaction).await?;
         sqlx::query("INSERT OR IGNORE INTO tidemark_lake (only_row, uuid) VALUES (1, ?)")
             .bind(Uuid::new_v4().to_string())
             .execute(&mut *transaction)

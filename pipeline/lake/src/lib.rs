@@ -21,6 +21,7 @@ mod lake;
 mod layout;
 mod manifests;
 mod objects;
+mod rescales;
 mod scan;
 mod scan_plan;
 mod scan_read;

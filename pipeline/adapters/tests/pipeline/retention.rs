@@ -13,7 +13,7 @@ async fn a_stream_that_ends_without_a_word_again_and_again_keeps_no_more() {
     for start in 0..30 {
         let stream = EmbeddedStream::open(folder.path(), Arc::new(SystemClock)).unwrap().keeping(100);
         stream.release(stream.last_position()).unwrap();
-        kept.push(stream.records_after(0).unwrap());
+        kept.push(stream.lag_after(0).unwrap().records);
         let mut request = Request::default();
         request.accept(7, 1, start, 1, &[b'x'; 40]);
         stream.append(request).await.unwrap();

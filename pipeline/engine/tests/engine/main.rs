@@ -7,6 +7,7 @@ mod grid;
 mod imports;
 mod memory;
 mod oracle;
+mod rescaling;
 mod retractions;
 mod running;
 mod simulation;

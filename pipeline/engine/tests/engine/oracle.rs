@@ -1,5 +1,5 @@
-//! Random events against a naive dense grid: whatever the epochs, the pages and the crashes, what is committed says as
-//! of every system time what the events up to then said.
+//! Random events against a naive dense grid: whatever the epochs, the pages, the rescales and the crashes, what is
+//! committed says as of every system time what the events up to then said.
 //!
 //! 64 cases; `PROPTEST_CASES=10000` asks for more. A failure prints its seed for `PROPTEST_RNG_SEED`.
 
@@ -125,11 +125,13 @@ proptest! {
     #[test]
     fn what_is_committed_says_what_the_events_said(
         requests in requests(), kind in kinds(), max_records in 1..120_u64, cuts in (0..14_usize, 0..14_usize),
-        older_groups in any::<u64>(),
+        older_groups in any::<u64>(), wanted_slots in prop::collection::vec(0..=130_u16, 0..6),
+        slots_after_restart in 1..=128_u16,
     ) {
         let expected = expect(&requests, kind);
         let mut world = World::new(kind);
         world.options.limits.max_records = max_records;
+        world.wanted_slots = wanted_slots;
         let cut = |at: usize| at.min(expected.lines.len());
         let (first, second) = (cut(cuts.0.min(cuts.1)), cut(cuts.0.max(cuts.1)));
         let mut states = vec![world.state.contents()];
@@ -138,6 +140,7 @@ proptest! {
                 // What a crash takes was neither durable nor let go of by the source.
                 world.state.put_back(crashed(older, newer, older_groups));
                 world.source.released.store(0, Ordering::Relaxed);
+                world.restart(slots_after_restart);
             }
             lines.iter().for_each(|lines| world.send(lines));
             if !lines.is_empty() {

@@ -9,9 +9,10 @@ use std::{
 };
 
 use engine::{
-    Pipeline, PipelineOptions, Progress, Result,
-    model::{DatasetDefinition, Instant, Mode},
+    Pipeline, PipelineOptions, Progress, Result, Scaling,
+    model::{DatasetDefinition, Instant, Mode, RescaleOutcome, RescaleReason},
     ports::{EpochLimits, Source},
+    rescale::{Refusal, RescaleRequest},
 };
 
 use crate::memory::{DATASET, Line, Log, Request, Requests, Row, Rows, State, Ticks};
@@ -77,6 +78,9 @@ pub struct World {
     pub sink: Arc<Rows>,
     pub progress: Arc<Progress>,
     pub options: PipelineOptions,
+    pub scaling: Arc<Scaling>,
+    /// Slots asked for once an epoch is committed: after epoch n the one at n, counting around.
+    pub wanted_slots: Vec<u16>,
     pub log: Log,
     clock: Arc<Ticks>,
 }
@@ -90,12 +94,16 @@ impl World {
             sink: Arc::new(Rows::new([(DATASET, Arc::new(definition(kind)))].into(), log.clone())),
             progress: Arc::new(Progress::default()),
             options: PipelineOptions {
+                // Every slot has work, however little there is.
+                small_epoch_records: 0,
                 epoch_interval: Duration::ZERO,
                 limits: EpochLimits { max_records: 1_000_000, max_bytes: 1 << 30 },
                 // Not unless it stops, so that a crash may lose any epoch's state.
                 checkpoint_interval: Duration::from_secs(3_600),
                 ..PipelineOptions::default()
             },
+            scaling: Arc::new(scaling(2, &log)),
+            wanted_slots: Vec::new(),
             log,
             clock: Arc::new(Ticks::default()),
         }
@@ -116,19 +124,30 @@ impl World {
         let (log, until) = (self.log.clone(), self.source.last_position());
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
+        let (scaling, wanted_slots) = (self.scaling.clone(), self.wanted_slots.clone());
         let pipeline = Pipeline {
             source: self.source.clone(),
             state: self.state.clone(),
             sink: self.sink.clone(),
             clock: self.clock.clone(),
             options: self.options.clone(),
+            scaling: self.scaling.clone(),
             progress: self.progress.clone(),
             on_commit: Box::new(move |record, _| {
                 log.lock().unwrap().push(format!("announce {}", record.epoch));
+                if let Some(&slots) = wanted_slots.get(record.epoch as usize % wanted_slots.len().max(1)) {
+                    // What cannot be is refused, which is as good as anything here.
+                    let _ = ask(&scaling, slots);
+                }
                 stopping.fetch_or(record.position >= until, Ordering::Relaxed);
             }),
         };
         (pipeline, stop)
+    }
+
+    /// Another process begins, with so many slots: what was asked of the former one is forgotten.
+    pub fn restart(&mut self, slots: u16) {
+        self.scaling = Arc::new(scaling(slots, &self.log));
     }
 
     /// Runs until everything sent is committed; there has to be something.
@@ -166,6 +185,21 @@ impl World {
     pub fn released(&self) -> u64 {
         self.source.retained().unwrap().released_up_to
     }
+}
+
+/// So many slots, whose changes are written to the log.
+fn scaling(slots: u16, log: &Log) -> Scaling {
+    let log = log.clone();
+    Scaling::new(slots).telling(Box::new(move |record| {
+        let word = record.outcome.map_or_else(|| record.phase.word(), RescaleOutcome::word);
+        log.lock().unwrap().push(format!("rescale {word}"));
+    }))
+}
+
+/// Asks for another number of slots.
+pub fn ask(scaling: &Scaling, slots: u16) -> Result<(), Refusal> {
+    let reason = RescaleReason::Hand { text: String::new() };
+    scaling.request(RescaleRequest { slots, reason, asked_by: "a test".to_owned() }, Instant(0)).map(|_| ())
 }
 
 fn show(row: &Row) -> (i64, i64, Option<i64>) {

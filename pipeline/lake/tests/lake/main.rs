@@ -7,6 +7,7 @@ mod commits;
 mod definitions;
 mod evolution;
 mod outside;
+mod rescales;
 mod scans;
 mod support;
 mod upkeep;

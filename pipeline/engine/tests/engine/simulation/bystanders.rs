@@ -1,5 +1,5 @@
-//! Everybody but the pipeline: clients that send and seal, upkeep, readers, and whoever sets the clock. They act between
-//! the pipeline's calls.
+//! Everybody but the pipeline: clients that send and seal, upkeep, readers, an operator who rescales, and whoever sets the
+//! clock. They act between the pipeline's calls.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,9 @@ use std::{
 };
 
 use engine::{
-    model::{Instant, Mode, key_encoding::text_key_hash},
+    Scaling,
+    model::{Instant, Mode, key_encoding::text_key_hash, rescale::RescaleReason},
+    rescale::RescaleRequest,
     state_value::{key_group, partition_of},
 };
 
@@ -71,6 +73,8 @@ struct Memory {
     past: BTreeMap<(u32, i64), Grids>,
     /// What a reader found wrong.
     wrong: Option<String>,
+    /// Of the process that runs.
+    scaling: Option<Arc<Scaling>>,
 }
 
 /// All of them.
@@ -106,9 +110,32 @@ impl Bystanders {
         match moment.random.below(100) {
             0..60 => self.send(moment),
             60..64 => self.seal(moment),
-            64..78 => self.compact(moment),
-            78..92 => self.read(moment),
+            64..77 => self.compact(moment),
+            77..90 => self.read(moment),
+            90..95 => self.rescale(moment),
             _ => set_clock(moment),
+        }
+    }
+
+    /// The process that runs from now on has these slots.
+    pub fn operate(&self, scaling: Arc<Scaling>) {
+        self.memory(|memory| memory.scaling = Some(scaling));
+    }
+
+    /// An operator asks for another number of slots, or takes that back.
+    fn rescale(&self, moment: &mut Moment) {
+        let Some(scaling) = self.memory(|memory| memory.scaling.clone()) else { return };
+        let at = Instant(moment.wall_micros);
+        let done = if moment.random.per_mille(150) {
+            scaling.cancel(None, at)
+        } else {
+            let slots = moment.random.between(1, 9) as u16;
+            let (reason, asked_by) = (RescaleReason::Hand { text: String::new() }, "simulation".to_owned());
+            scaling.request(RescaleRequest { slots, reason, asked_by }, at)
+        };
+        // What cannot be is refused, which is as good as anything here.
+        if let Ok(record) = done {
+            moment.tell(format_args!("asked for {} slots: {:?}", record.slots_after, record.phase));
         }
     }
 

@@ -75,6 +75,7 @@ fn check_coverage(total: &Coverage) {
         "answers",
         "compactions",
         "clocks set back",
+        "rescales of a running process",
         "writes of the state lost",
         "commits in doubt that happened",
         "commits in doubt that did not",

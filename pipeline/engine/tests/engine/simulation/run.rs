@@ -5,14 +5,17 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use engine::{
-    Pipeline, PipelineOptions, Progress,
-    model::{EpochRecord, Mode},
+    Pipeline, PipelineOptions, Progress, Scaling,
+    model::{
+        EpochRecord, Mode,
+        rescale::{RescaleOutcome, RescaleRecord},
+    },
     ports::EpochLimits,
 };
 
@@ -42,6 +45,7 @@ struct Run {
     bystanders: Arc<Bystanders>,
     state: Arc<ScheduledState>,
     announced: Arc<Mutex<Vec<EpochRecord>>>,
+    rescales: Arc<AtomicU64>,
     broken: Option<Break>,
 }
 
@@ -71,7 +75,7 @@ impl Run {
         let schedule = Arc::new(Schedule::new(random, bystanders.clone()));
         schedule.now(|moment| bystanders.facts.iter().for_each(|facts| moment.tell(format_args!("{facts:?}"))));
         let state = Arc::new(ScheduledState::new(Arc::new(State::new(Log::default())), schedule.clone(), broken));
-        Run { schedule, bystanders, state, announced: Arc::default(), broken }
+        Run { schedule, bystanders, state, announced: Arc::default(), rescales: Arc::default(), broken }
     }
 
     fn live_and_check(&self) -> Result<(), String> {
@@ -87,6 +91,7 @@ impl Run {
         self.schedule.now(|moment| {
             moment.coverage.count("epochs", self.bystanders.lake.rows.epochs.lock().unwrap().len() as u64);
             moment.coverage.count("records in quarantine", expected.quarantine.len() as u64);
+            moment.coverage.count("rescales of a running process", self.rescales.load(Ordering::Relaxed));
         });
         Ok(())
     }
@@ -157,6 +162,8 @@ impl Run {
             moment.tell(format_args!("{options:?}"));
             options
         });
+        let scaling = Arc::new(self.scaling(options.slots));
+        self.bystanders.operate(scaling.clone());
         Pipeline {
             source: Arc::new(ScheduledSource {
                 requests: self.bystanders.requests.clone(),
@@ -167,9 +174,21 @@ impl Run {
             sink: Arc::new(ScheduledSink { lake: self.bystanders.lake.clone(), schedule: schedule.clone(), broken }),
             clock: Arc::new(ScheduledClock(schedule)),
             options,
+            scaling,
             progress: Arc::new(Progress::default()),
             on_commit: Box::new(move |record, _| announced.lock().unwrap().push(record.clone())),
         }
+    }
+}
+
+impl Run {
+    /// The slots of a process. Told of a change, it may hold the schedule's moment, so that is counted later.
+    fn scaling(&self, slots: u16) -> Scaling {
+        let rescales = self.rescales.clone();
+        let count = move |record: &RescaleRecord| {
+            rescales.fetch_add(u64::from(record.outcome == Some(RescaleOutcome::Done)), Ordering::Relaxed);
+        };
+        Scaling::new(slots).telling(Box::new(count))
     }
 }
 

@@ -236,6 +236,10 @@ impl Schedule {
 
     /// Before a call: time passes, others act, and its fate is drawn.
     pub fn step(&self, call: Call) -> Fate {
+        // Who unwinds is dead, whatever is still tidied up.
+        if std::thread::panicking() {
+            return Fate::Done;
+        }
         self.now(|moment| {
             moment.calls += u64::from(call != Call::Sleep);
             *moment.calls_by_kind.entry(call).or_default() += 1;
