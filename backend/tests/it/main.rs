@@ -6,6 +6,7 @@ mod backup;
 mod bad_input;
 mod buckets;
 mod caching;
+mod chaos;
 mod crash;
 mod differential;
 mod docs_examples;

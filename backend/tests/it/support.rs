@@ -67,6 +67,15 @@ impl Server {
         unreachable!("the last attempt returns or panics")
     }
 
+    /// Starts a server and kills it so much later with `kill -9`, wherever it is by then.
+    pub fn start_and_kill(data: &TempDir, options: &[&str], lives_for: Duration) {
+        let log = data.path().with_extension("log");
+        let mut process = spawn(data, &log, &free_address(), options, &[]);
+        thread::sleep(lives_for);
+        process.kill().expect("a process that was started can be killed");
+        process.wait().expect("a killed process can be waited for");
+    }
+
     /// `kill -9`: the process ends wherever it is. Gives the folder to start over.
     pub fn kill(mut self) -> Arc<TempDir> {
         self.process.kill().expect("the server was running");
@@ -182,7 +191,17 @@ impl Client {
 
     /// `POST /api/v1/transactions?wait=…` with NDJSON.
     pub fn post_transaction(&self, wait: &str, ndjson: impl Into<reqwest::Body>) -> Reply {
-        self.expect(self.http.post(self.url(&format!("/api/v1/transactions?wait={wait}"))).body(ndjson))
+        self.expect(self.transaction(wait, ndjson))
+    }
+
+    /// The same where the server may die before it answers: `None` then.
+    pub fn try_post_transaction(&self, wait: &str, ndjson: impl Into<reqwest::Body>) -> Option<Reply> {
+        self.send(self.transaction(wait, ndjson)).ok()
+    }
+
+    /// `POST` of JSON to any path; `None` where the server is gone before it answers.
+    pub fn try_post_json(&self, path: &str, body: &Value) -> Option<Reply> {
+        self.send(self.http.post(self.url(path)).json(body)).ok()
     }
 
     /// `POST /api/v1/datasets/{name}/seal`.
@@ -223,6 +242,10 @@ impl Client {
 
     fn events(&self, name: &str, wait: &str, ndjson: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
         self.http.post(self.url(&format!("/api/v1/datasets/{name}/events?wait={wait}"))).body(ndjson)
+    }
+
+    fn transaction(&self, wait: &str, ndjson: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+        self.http.post(self.url(&format!("/api/v1/transactions?wait={wait}"))).body(ndjson)
     }
 
     fn change(&self, name: &str, changes: &Value) -> reqwest::RequestBuilder {

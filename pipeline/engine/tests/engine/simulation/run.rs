@@ -33,11 +33,13 @@ use crate::{
     world::{Kind, definition},
 };
 
-/// A run that broke an invariant.
-pub struct Violation {
-    pub what: String,
+/// A run that is over.
+pub struct Outcome {
+    /// The invariant that was broken, if one was.
+    pub violation: Option<String>,
     /// All that happened, in order.
     pub trace: Vec<String>,
+    pub coverage: Coverage,
 }
 
 struct Run {
@@ -49,14 +51,14 @@ struct Run {
     broken: Option<Break>,
 }
 
-/// Runs a seed, with a port broken or all as they promise; tells what it went through.
-pub fn run(seed: u64, broken: Option<Break>) -> Result<Coverage, Violation> {
+/// Runs a seed, with a port broken or all as they promise.
+pub fn run(seed: u64, broken: Option<Break>) -> Outcome {
     let run = Run::new(seed, broken);
     // A panic of the engine or of a port is a violation like any other.
     let outcome = catch_unwind(AssertUnwindSafe(|| run.live_and_check()));
     let outcome = outcome.unwrap_or_else(|panic| Err(format!("panicked: {}", text_of(panic.as_ref()))));
     let (trace, coverage) = run.schedule.now(|moment| (moment.trace.clone(), moment.coverage.clone()));
-    outcome.map(|()| coverage).map_err(|what| Violation { what, trace })
+    Outcome { violation: outcome.err(), trace, coverage }
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
@@ -146,6 +148,15 @@ impl Run {
         });
     }
 
+    /// The slots of a process. Told of a change, it may hold the schedule's moment, so that is counted later.
+    fn scaling(&self, slots: u16) -> Scaling {
+        let rescales = self.rescales.clone();
+        let count = move |record: &RescaleRecord| {
+            rescales.fetch_add(u64::from(record.outcome == Some(RescaleOutcome::Done)), Ordering::Relaxed);
+        };
+        Scaling::new(slots).telling(Box::new(count))
+    }
+
     fn pipeline(&self) -> Pipeline {
         let (schedule, broken, announced) = (self.schedule.clone(), self.broken, self.announced.clone());
         let options = schedule.now(|moment| {
@@ -178,17 +189,6 @@ impl Run {
             progress: Arc::new(Progress::default()),
             on_commit: Box::new(move |record, _| announced.lock().unwrap().push(record.clone())),
         }
-    }
-}
-
-impl Run {
-    /// The slots of a process. Told of a change, it may hold the schedule's moment, so that is counted later.
-    fn scaling(&self, slots: u16) -> Scaling {
-        let rescales = self.rescales.clone();
-        let count = move |record: &RescaleRecord| {
-            rescales.fetch_add(u64::from(record.outcome == Some(RescaleOutcome::Done)), Ordering::Relaxed);
-        };
-        Scaling::new(slots).telling(Box::new(count))
     }
 }
 
