@@ -201,7 +201,9 @@ fn facts(random: &mut Random) -> Vec<Facts> {
             (id, Kind { mode, sequenced: random.per_mille(400), import: random.per_mille(350) })
         })
         .collect();
-    let keys = |random: &mut Random| (0..random.between(1, 4)).map(|key| format!("key-{key}")).collect();
+    // Names over all key groups, so that any slot may have any of them.
+    let name = |random: &mut Random, key: u64| format!("key-{key}-{}", random.below(10_000));
+    let keys = |random: &mut Random| (0..random.between(1, 4)).map(|key| name(random, key)).collect();
     kinds.into_iter().map(|(id, kind)| Facts { id, kind, keys: keys(random) }).collect()
 }
 
