@@ -56,7 +56,9 @@ fn a_stop_by_sigterm_is_clean_and_a_second_process_is_kept_out() {
 fn post_amount(server: &Server, amount: u64, wait: &str) -> Option<u64> {
     let filler = "x".repeat(300);
     let line = |account| {
-        format!("{{\"account\":\"{account}\",\"since\":\"2026-01-01\",\"amount\":{amount},\"unused\":\"{filler}{amount}\"}}\n")
+        format!(
+            "{{\"account\":\"{account}\",\"since\":\"2026-01-01\",\"amount\":{amount},\"unused\":\"{filler}{amount}\"}}\n"
+        )
     };
     let reply = server.post_events("positions", wait, (0..2_000).map(line).collect::<String>());
     if reply.status == 200 {

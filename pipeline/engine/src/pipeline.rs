@@ -247,7 +247,8 @@ impl Pipeline {
             return Ok(None);
         }
         let Some(mut cut) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
-        let due = last_close.map_or(Duration::ZERO, |last| self.options.epoch_interval.saturating_sub(self.since(last)));
+        let due =
+            last_close.map_or(Duration::ZERO, |last| self.options.epoch_interval.saturating_sub(self.since(last)));
         if !cut.full && !due.is_zero() {
             self.timed(Doing::WaitForInterval, || self.clock.sleep(due.min(IDLE_WAIT)));
             if due > IDLE_WAIT {

@@ -20,8 +20,8 @@ const MARKS: u64 = 100;
 /// The datasets.
 pub fn definitions() -> [(&'static str, Value); 3] {
     let column = |name: &str, of: &str| json!({"name": name, "type": of});
-    let [account, since, until] = [("account", "string"), ("since", "timestamp"), ("until", "timestamp")]
-        .map(|(name, of)| column(name, of));
+    let [account, since, until] =
+        [("account", "string"), ("since", "timestamp"), ("until", "timestamp")].map(|(name, of)| column(name, of));
     let [amount, operation] = [("amount", "int64"), ("operation", "string")].map(|(name, of)| column(name, of));
     [
         (

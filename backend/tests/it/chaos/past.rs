@@ -60,7 +60,12 @@ impl Past {
             if !question.contains("SYSTEM_TIME") {
                 let again = json!({"sql": question, "system_time": system_time});
                 let reply = server.post_sql(&again, "text/csv").expect_status(200);
-                assert!(reply.body == *body, "{question} as of {system_time} was\n{}\nis\n{}", text(body), reply.text());
+                assert!(
+                    reply.body == *body,
+                    "{question} as of {system_time} was\n{}\nis\n{}",
+                    text(body),
+                    reply.text()
+                );
             }
         }
     }

@@ -323,14 +323,7 @@ impl Rows {
     }
 
     /// The row that holds, by the rule of the lake, with what was committed up to an epoch.
-    pub fn holding(
-        &self,
-        dataset_id: u32,
-        key: &str,
-        instant: i64,
-        system_time: i64,
-        up_to_epoch: u64,
-    ) -> Option<Row> {
+    pub fn holding(&self, dataset_id: u32, key: &str, instant: i64, system_time: i64, up_to_epoch: u64) -> Option<Row> {
         let rows = self.rows.lock().unwrap();
         let asked = |row: &&Row| row.dataset_id == dataset_id && row.key == key && row.epoch <= up_to_epoch;
         let covering = rows.iter().filter(asked).filter(|row| row.covers(instant, system_time));
@@ -424,7 +417,11 @@ impl Sink for Rows {
         for dataset in commit.datasets {
             let id = dataset.dataset_id;
             for file in dataset.files {
-                file.handle.downcast::<Vec<RecordBatch>>().unwrap().iter().for_each(|batch| self.take(id, epoch, batch));
+                file.handle
+                    .downcast::<Vec<RecordBatch>>()
+                    .unwrap()
+                    .iter()
+                    .for_each(|batch| self.take(id, epoch, batch));
             }
             let counts = [dataset.committed, dataset.unchanged, dataset.quarantined];
             self.counts.lock().unwrap().insert((epoch, id), counts);

@@ -82,7 +82,8 @@ fn one_clock(epochs: &[EpochRecord], arrival: impl Fn(u64) -> Option<i64>) -> Ch
             format!("epoch {epoch} at {system_time:?} up to {position} follows {before:?}")
         })?;
         for inside in before.2 + 1..=position {
-            let arrival = arrival(inside).ok_or_else(|| format!("epoch {epoch} has request {inside}, which is none"))?;
+            let arrival =
+                arrival(inside).ok_or_else(|| format!("epoch {epoch} has request {inside}, which is none"))?;
             must(arrival <= system_time.micros(), || {
                 format!("request {inside} arrived at {arrival}, its epoch is known at {system_time:?}")
             })?;
@@ -134,7 +135,9 @@ fn system_times_of_rows(bystanders: &Bystanders, epochs: &[EpochRecord]) -> Chec
         for row in bystanders.lake.rows_of(facts.id) {
             let time = times.get(&row.epoch).copied().ok_or_else(|| format!("no epoch brought {row:?}"))?;
             let carried = row.epoch <= import_until && row.system_from <= time;
-            must(carried || row.system_from == time, || format!("known at another time than its epoch {time}: {row:?}"))?;
+            must(carried || row.system_from == time, || {
+                format!("known at another time than its epoch {time}: {row:?}")
+            })?;
         }
     }
     Ok(())
@@ -168,7 +171,8 @@ fn replayed(bystanders: &Bystanders, slots: u16) -> Contents {
     *source.requests.lock().unwrap() = bystanders.requests.requests.lock().unwrap().clone();
     let state = State::new(Log::default());
     let sink: &dyn Sink = &bystanders.lake.rows;
-    let context = EpochContext { source: &source, state: &state, sink, slots, small_epoch_records: 0, workers: &Threads };
+    let context =
+        EpochContext { source: &source, state: &state, sink, slots, small_epoch_records: 0, workers: &Threads };
     let (mut tails, mut previous) = (ImportTails::default(), None);
     let applied_epochs = vec![0; usize::from(KEY_GROUPS)];
     for record in bystanders.lake.rows.epochs.lock().unwrap().clone() {
