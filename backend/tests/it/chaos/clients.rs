@@ -40,7 +40,7 @@ pub struct Request {
 impl Request {
     /// The datasets it is about.
     pub fn datasets(&self) -> impl Iterator<Item = &'static str> {
-        DATASETS.into_iter().filter(|dataset| self.events.iter().any(|event| event.dataset == *dataset))
+        DATASETS.into_iter().filter(move |dataset| self.events.iter().any(|event| event.dataset == *dataset))
     }
 }
 
@@ -98,7 +98,7 @@ fn acknowledged(request: Request, reply: Reply, committed: bool) -> Request {
 
 fn request(random: &mut ChaCha8Rng, writer: usize, round: u64, number: u64, transaction: bool) -> Request {
     let datasets = if transaction { DATASETS.to_vec() } else { vec![DATASETS[random.random_range(0..DATASETS.len())]] };
-    let mut events: Vec<Event> = datasets.iter().map(|dataset| Event::mark(dataset, writer, round, number)).collect();
+    let mut events: Vec<Event> = datasets.iter().map(|&dataset| Event::mark(dataset, writer, round, number)).collect();
     for _ in 0..random.random_range(0..10) {
         let from = random.random_range(0..CELLS);
         let value = random.random_bool(0.8).then(|| random.random_range(1..6));

@@ -98,9 +98,8 @@ impl Line {
             return changes;
         }
         let open = event.to == CELLS;
-        let inside = self.said.range(event.from..if open { u64::MAX } else { event.to });
-        let changes =
-            self.held(event.from) != event.value || inside.into_iter().any(|(_, value)| *value != event.value);
+        let mut inside = self.said.range(event.from..if open { u64::MAX } else { event.to });
+        let changes = self.held(event.from) != event.value || inside.any(|(_, value)| *value != event.value);
         let after = self.held(event.to);
         self.said.retain(|second, _| *second < event.from || (*second >= event.to && !open));
         self.said.insert(event.from, event.value);

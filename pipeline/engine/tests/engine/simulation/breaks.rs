@@ -59,8 +59,9 @@ impl Break {
             match self {
                 Break::AcknowledgesOnly => return Ok(()),
                 Break::DropsAFile => {
-                    let several = commit.datasets.iter_mut().find(|dataset| dataset.files.len() > 1);
-                    several.map(|dataset| dataset.files.pop());
+                    if let Some(several) = commit.datasets.iter_mut().find(|dataset| dataset.files.len() > 1) {
+                        several.files.pop();
+                    }
                 }
                 Break::CommitsHalf => {
                     let with_files = commit.datasets.iter_mut().filter(|dataset| !dataset.files.is_empty());

@@ -52,7 +52,7 @@ pub fn check_drained(bystanders: &Bystanders, expected: &Expected, state: &State
     })?;
     must(expected.held == 0, || format!("{} records are held back of sealed imports", expected.held))?;
     let kept = requests.quarantine.lock().unwrap();
-    let missing: Vec<_> = expected.quarantine.iter().filter(|place| !kept.contains_key(place)).collect();
+    let missing: Vec<_> = expected.quarantine.iter().filter(|place| !kept.contains_key(*place)).collect();
     must(missing.is_empty(), || format!("missing in quarantine: {missing:?}"))?;
     let ledger = bystanders.ledger();
     for (&(position, line, dataset_id), entry) in kept.iter() {

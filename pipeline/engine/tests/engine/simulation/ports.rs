@@ -195,8 +195,8 @@ impl Sink for ScheduledSink {
     }
 
     fn values_at(&self, dataset_id: u32, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
-        let shown = self.lake.shown_epoch();
-        self.schedule.call(Call::ValuesAt, || self.lake.rows.values_as_of(dataset_id, keys, instants, shown))
+        self.schedule
+            .call(Call::ValuesAt, || self.lake.rows.values_as_of(dataset_id, keys, instants, self.lake.shown_epoch()))
     }
 
     fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>> {
