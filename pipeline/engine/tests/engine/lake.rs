@@ -1,12 +1,16 @@
 //! Rows in memory as a lake keeps them: what is recorded, and what the running process knows of it. After a commit of
 //! which it is not known whether it took place these differ, until somebody settles it or the process is another.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
+use arrow::array::ArrayRef;
 use engine::{
     Error, ErrorKind, Result,
     model::{Assertion, EpochRecord, StoredAssertion, rectangles},
-    ports::{DatasetInfo, EpochCommit, Sink},
+    ports::{DatasetInfo, EpochCommit, RowWriter, Sink},
 };
 
 use crate::memory::{Row, Rows};
@@ -17,30 +21,19 @@ pub type Grids = Vec<Vec<i64>>;
 /// A lake.
 pub struct Lake {
     /// What is recorded.
-    pub rows: Rows,
+    pub rows: Arc<Rows>,
     /// While in doubt, the last epoch that the process knows of.
     doubt: Mutex<Option<u64>>,
 }
 
 impl Lake {
-    pub fn new(rows: Rows) -> Lake {
+    pub fn new(rows: Arc<Rows>) -> Lake {
         Lake { rows, doubt: Mutex::default() }
     }
 
     /// The last epoch that the process knows of; 0 for none.
     pub fn shown_epoch(&self) -> u64 {
         self.doubt.lock().unwrap().unwrap_or_else(|| self.rows.head().map_or(0, |head| head.epoch))
-    }
-
-    pub fn head(&self) -> Option<EpochRecord> {
-        let shown = self.shown_epoch();
-        self.rows.epochs.lock().unwrap().iter().rfind(|record| record.epoch <= shown).cloned()
-    }
-
-    pub fn dataset(&self, dataset_id: u32, epoch: u64) -> Option<DatasetInfo> {
-        let info = self.rows.dataset(dataset_id, epoch)?;
-        let shown = self.shown_epoch();
-        Some(DatasetInfo { sealed_epoch: info.sealed_epoch.filter(|sealed| *sealed <= shown), ..info })
     }
 
     /// Whether a dataset can be read: a history import only once it is sealed.
@@ -50,17 +43,13 @@ impl Lake {
         !imports || sealed.is_some_and(|sealed| sealed <= self.shown_epoch())
     }
 
-    pub fn commit(&self, commit: EpochCommit) -> Result<()> {
-        self.rows.commit(commit)
-    }
-
     /// From now on nobody knows whether something was committed behind this epoch.
     pub fn doubt(&self, shown_epoch: u64) {
         *self.doubt.lock().unwrap() = Some(shown_epoch);
     }
 
     /// Ends the doubt. Where something was committed, whoever builds upon what was shown has to begin anew.
-    pub fn settle(&self) -> Result<()> {
+    pub fn end_doubt(&self) -> Result<()> {
         let shown = self.shown_epoch();
         *self.doubt.lock().unwrap() = None;
         match self.shown_epoch() == shown {
@@ -109,6 +98,37 @@ impl Lake {
         by_key.into_values().for_each(|rows| left.extend(exact(&rows)));
         *rows = left;
         count
+    }
+}
+
+impl Sink for Lake {
+    fn dataset(&self, dataset_id: u32, epoch: u64) -> Option<DatasetInfo> {
+        let info = self.rows.dataset(dataset_id, epoch)?;
+        let shown = self.shown_epoch();
+        Some(DatasetInfo { sealed_epoch: info.sealed_epoch.filter(|sealed| *sealed <= shown), ..info })
+    }
+
+    fn head(&self) -> Option<EpochRecord> {
+        let shown = self.shown_epoch();
+        self.rows.epochs.lock().unwrap().iter().rfind(|record| record.epoch <= shown).cloned()
+    }
+
+    /// As recorded, in doubt too.
+    fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>> {
+        self.rows.epochs_after(epoch)
+    }
+
+    fn values_at(&self, dataset_id: u32, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
+        self.rows.values_as_of(dataset_id, keys, instants, self.shown_epoch())
+    }
+
+    fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>> {
+        self.rows.writer(dataset_id, version)
+    }
+
+    fn commit(&self, commit: EpochCommit) -> Result<()> {
+        self.end_doubt()?;
+        self.rows.commit(commit)
     }
 }
 
