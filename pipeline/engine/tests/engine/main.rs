@@ -5,6 +5,7 @@
 
 mod grid;
 mod imports;
+mod lake;
 mod memory;
 mod oracle;
 mod rescaling;

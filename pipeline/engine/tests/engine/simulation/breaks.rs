@@ -6,7 +6,8 @@ use engine::{
     ports::{EpochCommit, Sink},
 };
 
-use super::{lake::Lake, random::Random};
+use super::random::Random;
+use crate::lake::Lake;
 
 /// What is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Break {
         if self == Break::CommitsAgain {
             let recorded = lake.rows.head();
             // No error tells that the epoch was committed: it becomes another one.
-            let _ = lake.settle();
+            let _ = lake.end_doubt();
             if let Some(recorded) = recorded.filter(|recorded| recorded.epoch >= commit.record.epoch) {
                 let after = Instant(recorded.system_time.micros() + 1);
                 commit.record.epoch = recorded.epoch + 1;
@@ -54,7 +55,7 @@ impl Break {
             }
             return lake.commit(commit);
         }
-        lake.settle()?;
+        lake.end_doubt()?;
         if random.per_mille(250) {
             match self {
                 Break::AcknowledgesOnly => return Ok(()),

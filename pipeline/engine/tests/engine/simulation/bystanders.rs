@@ -13,14 +13,10 @@ use engine::{
     state_value::{key_group, partition_of},
 };
 
-use super::{
-    breaks::Break,
-    lake::{Grids, Lake},
-    random::Random,
-    schedule::Moment,
-};
+use super::{breaks::Break, random::Random, schedule::Moment};
 use crate::{
     grid::Draft,
+    lake::{Grids, Lake},
     memory::{Line, Request, Requests},
     world::{Kind, line, with},
 };
@@ -219,7 +215,7 @@ impl Bystanders {
 
     /// Upkeep puts exact rows in the place of others. It settles what is in doubt first.
     fn compact(&self, moment: &mut Moment) {
-        let moved = self.lake.settle().is_err();
+        let moved = self.lake.end_doubt().is_err();
         let facts = &self.facts[moment.random.below(self.facts.len() as u64) as usize];
         if !self.lake.readable(facts.id) {
             return;

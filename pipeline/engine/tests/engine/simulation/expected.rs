@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::model::EpochRecord;
 
-use super::{
-    bystanders::{Acknowledged, CELLS, Facts, Sent, Truth},
+use super::bystanders::{Acknowledged, CELLS, Facts, Sent, Truth};
+use crate::{
+    grid::{Draft, Grid},
     lake::Grids,
 };
-use crate::grid::{Draft, Grid};
 
 /// Position and line.
 type Place = (u64, u32);

@@ -170,7 +170,7 @@ fn replayed(bystanders: &Bystanders, slots: u16) -> Contents {
     let source = Requests::new(bystanders.requests.partitions());
     *source.requests.lock().unwrap() = bystanders.requests.requests.lock().unwrap().clone();
     let state = State::new(Log::default());
-    let sink: &dyn Sink = &bystanders.lake.rows;
+    let sink: &dyn Sink = bystanders.lake.rows.as_ref();
     let context =
         EpochContext { source: &source, state: &state, sink, slots, small_epoch_records: 0, workers: &Threads };
     let (mut tails, mut previous) = (ImportTails::default(), None);

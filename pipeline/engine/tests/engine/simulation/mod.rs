@@ -10,7 +10,6 @@ mod breaks;
 mod bystanders;
 mod expected;
 mod invariants;
-mod lake;
 mod ports;
 mod random;
 mod run;

@@ -19,11 +19,13 @@ use engine::{
 
 use super::{
     breaks::Break,
-    lake::Lake,
     random::Random,
     schedule::{Call, Fate, Schedule, crash},
 };
-use crate::memory::{Contents, Requests, State};
+use crate::{
+    lake::Lake,
+    memory::{Contents, Requests, State},
+};
 
 /// Requests on a schedule.
 pub struct ScheduledSource {
@@ -163,7 +165,7 @@ pub struct ScheduledSink {
 impl ScheduledSink {
     /// An error is reported: it happened or not, and whoever asks sees which, or only the next commit does.
     fn commit_with_error(&self, commit: EpochCommit, happens: bool) -> Result<()> {
-        self.lake.settle()?;
+        self.lake.end_doubt()?;
         let before = self.lake.shown_epoch();
         if happens {
             self.lake.commit(commit)?;
@@ -191,17 +193,16 @@ impl Sink for ScheduledSink {
     }
 
     fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>> {
-        self.schedule.call(Call::EpochsAfter, || self.lake.rows.epochs_after(epoch))
+        self.schedule.call(Call::EpochsAfter, || self.lake.epochs_after(epoch))
     }
 
-    fn values_at(&self, dataset_id: u32, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
-        self.schedule
-            .call(Call::ValuesAt, || self.lake.rows.values_as_of(dataset_id, keys, instants, self.lake.shown_epoch()))
+    fn values_at(&self, dataset_id: u32, version: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
+        self.schedule.call(Call::ValuesAt, || self.lake.values_at(dataset_id, version, keys, instants))
     }
 
     fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>> {
         self.schedule.call(Call::Writer, || {
-            let writer = self.lake.rows.writer(dataset_id, version)?;
+            let writer = self.lake.writer(dataset_id, version)?;
             Ok(Box::new(ScheduledWriter { writer, schedule: self.schedule.clone() }) as Box<dyn RowWriter>)
         })
     }
@@ -211,14 +212,14 @@ impl Sink for ScheduledSink {
         let outcome = match self.schedule.step(Call::Commit) {
             Fate::Crashes => crash(),
             Fate::CrashesLate => {
-                let _ = self.lake.settle().and_then(|()| self.lake.commit(commit));
+                let _ = self.lake.commit(commit);
                 crash()
             }
             Fate::Fails => self.commit_with_error(commit, false),
             Fate::FailsLate => self.commit_with_error(commit, true),
             Fate::Done => match self.broken {
                 Some(broken) => self.schedule.now(|moment| broken.commit(&self.lake, commit, &mut moment.random)),
-                None => self.lake.settle().and_then(|()| self.lake.commit(commit)),
+                None => self.lake.commit(commit),
             },
         };
         let EpochRecord { epoch, position, system_time, records, .. } = record;

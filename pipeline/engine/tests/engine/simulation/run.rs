@@ -23,12 +23,12 @@ use super::{
     breaks::Break,
     bystanders::{Bystanders, Facts},
     invariants::{check, check_drained},
-    lake::Lake,
     ports::{InTurn, ScheduledClock, ScheduledSink, ScheduledSource, ScheduledState},
     random::Random,
     schedule::{Call, Coverage, Crash, End, FAULT, Life, Schedule},
 };
 use crate::{
+    lake::Lake,
     memory::{Log, Requests, Rows, State},
     world::{Kind, definition},
 };
@@ -72,7 +72,7 @@ impl Run {
         let facts = facts(&mut random);
         let definitions = facts.iter().map(|facts| (facts.id, Arc::new(definition(facts.kind)))).collect();
         let requests = Arc::new(Requests::new(random.between(1, 4) as u16));
-        let lake = Arc::new(Lake::new(Rows::new(definitions, Log::default())));
+        let lake = Arc::new(Lake::new(Arc::new(Rows::new(definitions, Log::default()))));
         let bystanders = Arc::new(Bystanders::new(facts, requests, lake, broken));
         let schedule = Arc::new(Schedule::new(random, bystanders.clone()));
         schedule.now(|moment| bystanders.facts.iter().for_each(|facts| moment.tell(format_args!("{facts:?}"))));
@@ -132,7 +132,7 @@ impl Run {
     /// What is left of a process: of one that died, only what had reached the disk.
     fn end(&self, crashed: bool) {
         // The next one reads what is recorded.
-        let _ = self.bystanders.lake.settle();
+        let _ = self.bystanders.lake.end_doubt();
         if crashed {
             self.broken.iter().for_each(|broken| broken.restart(&self.bystanders.lake));
         }
