@@ -172,6 +172,8 @@ impl Pipeline {
     /// Brings the state to the last committed epoch; returns what is held back of imports there, and nothing when
     /// stopped before.
     fn recover(&self, stop: &AtomicBool) -> Result<Option<ImportTails>> {
+        // Before anything is built upon the head: else a commit of which nobody knew could become known in between.
+        self.sink.settle()?;
         let head = self.sink.head();
         let committed_epoch = head.as_ref().map_or(0, |record| record.epoch);
         let started = self.clock.monotonic();

@@ -202,8 +202,15 @@ pub trait Sink: Send + Sync {
     /// identifier that was never given out.
     fn dataset(&self, dataset_id: u32, epoch: u64) -> Option<DatasetInfo>;
 
-    /// The last committed epoch.
+    /// The last committed epoch that is known of. It changes by commits of the engine's alone, except after one that
+    /// failed: that may have taken place, and until [`Sink::settle`] returns it may become known at any time.
     fn head(&self) -> Option<EpochRecord>;
+
+    /// Finds out whether a commit took place that failed, after which [`Sink::head`] tells it. Nothing to do for a sink
+    /// that always knows.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Committed epochs after one, in order.
     fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>>;

@@ -113,6 +113,12 @@ impl Sink for Lake {
         self.rows.epochs.lock().unwrap().iter().rfind(|record| record.epoch <= shown).cloned()
     }
 
+    fn settle(&self) -> Result<()> {
+        // Whoever asks builds upon nothing yet.
+        let _ = self.end_doubt();
+        Ok(())
+    }
+
     /// As recorded, in doubt too.
     fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>> {
         self.rows.epochs_after(epoch)

@@ -14,6 +14,8 @@ use crate::lake::Lake;
 pub enum Break {
     /// After a commit that happened though it reported an error, the same records are committed under a new identity.
     CommitsAgain,
+    /// Whether a commit happened that reported an error is not found out when it is asked for, but at any time after.
+    StaysInDoubt,
     /// A commit says that it happened and did not.
     AcknowledgesOnly,
     /// One of several files of a commit is left out.
@@ -31,8 +33,9 @@ pub enum Break {
 }
 
 impl Break {
-    pub const ALL: [Break; 8] = [
+    pub const ALL: [Break; 9] = [
         Break::CommitsAgain,
+        Break::StaysInDoubt,
         Break::AcknowledgesOnly,
         Break::DropsAFile,
         Break::CommitsHalf,

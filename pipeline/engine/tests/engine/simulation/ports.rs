@@ -192,6 +192,11 @@ impl Sink for ScheduledSink {
         self.schedule.ask(Call::Head, || self.lake.head())
     }
 
+    fn settle(&self) -> Result<()> {
+        let settle = || if self.broken == Some(Break::StaysInDoubt) { Ok(()) } else { self.lake.settle() };
+        self.schedule.call(Call::Settle, settle)
+    }
+
     fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>> {
         self.schedule.call(Call::EpochsAfter, || self.lake.epochs_after(epoch))
     }

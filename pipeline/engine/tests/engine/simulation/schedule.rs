@@ -34,6 +34,7 @@ pub enum Call {
     Flush,
     Dataset,
     Head,
+    Settle,
     EpochsAfter,
     ValuesAt,
     Writer,
@@ -45,7 +46,7 @@ pub enum Call {
 }
 
 impl Call {
-    pub const ALL: [Call; 24] = [
+    pub const ALL: [Call; 25] = [
         Call::Wait,
         Call::Cut,
         Call::Read,
@@ -62,6 +63,7 @@ impl Call {
         Call::Flush,
         Call::Dataset,
         Call::Head,
+        Call::Settle,
         Call::EpochsAfter,
         Call::ValuesAt,
         Call::Writer,
