@@ -128,7 +128,10 @@ impl StateStore for ScheduledState {
         let mut kept = StateWrites::default();
         let count = if self.broken == Some(Break::LosesStateWrites) { writes.len() / 2 } else { writes.len() };
         for (key, value) in writes.iter().take(count) {
-            value.map_or_else(|| kept.delete(key), |value| kept.put(key, value));
+            match value {
+                Some(value) => kept.put(key, value),
+                None => kept.delete(key),
+            }
         }
         self.schedule.call(Call::Apply, || self.written(self.state.apply(epoch, key_groups, &kept)))
     }
@@ -248,7 +251,8 @@ impl RowWriter for ScheduledWriter {
     }
 
     fn finish(self: Box<Self>) -> Result<Vec<StagedFile>> {
-        self.schedule.call(Call::Finish, || self.writer.finish())
+        let ScheduledWriter { writer, schedule } = *self;
+        schedule.call(Call::Finish, || writer.finish())
     }
 }
 
