@@ -102,7 +102,7 @@ impl World {
                 checkpoint_interval: Duration::from_secs(3_600),
                 ..PipelineOptions::default()
             },
-            scaling: Arc::new(scaling(2, &log)),
+            scaling: Arc::new(scaling(1, &log)),
             wanted_slots: Vec::new(),
             log,
             clock: Arc::new(Ticks::default()),

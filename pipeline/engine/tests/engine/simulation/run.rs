@@ -125,12 +125,12 @@ impl Run {
                 self.schedule.now(|moment| moment.random.per_mille(500))
             }
         };
-        self.end(crashed);
+        self.end(crashed, drained);
         Ok(())
     }
 
-    /// What is left of a process: of one that died, only what had reached the disk.
-    fn end(&self, crashed: bool) {
+    /// What is left of a process: of one that died, only what had reached the disk. Others go on, unless it was the last.
+    fn end(&self, crashed: bool, last: bool) {
         // The next one reads what is recorded.
         let _ = self.bystanders.lake.end_doubt();
         if crashed {
@@ -142,7 +142,7 @@ impl Run {
                 moment.coverage.count("writes of the state lost", lost as u64);
                 moment.tell(format_args!("{lost} writes of the state are lost"));
             }
-            for _ in 0..moment.random.below(3) {
+            for _ in 0..if last { 0 } else { moment.random.below(3) } {
                 self.bystanders.act(moment);
             }
         });
