@@ -116,9 +116,9 @@ fn request(random: &mut ChaCha8Rng, writer: usize, round: u64, number: u64, tran
 }
 
 fn event_line(event: &Event) -> Value {
-    let operation = if event.value.is_some() { "put" } else { "delete" };
+    let op = if event.value.is_some() { "put" } else { "delete" };
     let (since, until) = (Event::instant(event.from), Event::end(event));
-    let mut line = json!({"account": event.key, "since": since, "amount": event.value, "operation": operation});
+    let mut line = json!({"account": event.key, "since": since, "amount": event.value, "op": op});
     if event.dataset == LIMITS {
         line["until"] = json!(until);
     }

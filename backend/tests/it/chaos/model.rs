@@ -22,17 +22,17 @@ pub fn definitions() -> [(&'static str, Value); 3] {
     let column = |name: &str, of: &str| json!({"name": name, "type": of});
     let [account, since, until] =
         [("account", "string"), ("since", "timestamp"), ("until", "timestamp")].map(|(name, of)| column(name, of));
-    let [amount, operation] = [("amount", "int64"), ("operation", "string")].map(|(name, of)| column(name, of));
+    let [amount, op] = [("amount", "int64"), ("op", "string")].map(|(name, of)| column(name, of));
     [
         (
             POSITIONS,
-            json!({"columns": [account, since, amount, operation], "key": ["account"], "valid_from": "since",
-                   "operation": "operation", "mode": "until_changed"}),
+            json!({"columns": [account, since, amount, op], "key": ["account"], "valid_from": "since",
+                   "operation": "op", "mode": "until_changed"}),
         ),
         (
             LIMITS,
-            json!({"columns": [account, since, until, amount, operation], "key": ["account"], "valid_from": "since",
-                   "valid_to": "until", "operation": "operation", "mode": "interval"}),
+            json!({"columns": [account, since, until, amount, op], "key": ["account"], "valid_from": "since",
+                   "valid_to": "until", "operation": "op", "mode": "interval"}),
         ),
         (
             BULK,
