@@ -7,6 +7,7 @@ export const PAGES = {
   market: "/dashboards/market",
   diff: "/diff",
   pipeline: "/dashboards/pipeline",
+  scaling: "/admin/scaling",
   docs: "/docs",
   "docs-semantics": "/docs/semantics",
   "docs-grammar": "/docs/grammar",
@@ -14,6 +15,7 @@ export const PAGES = {
   "docs-recipes": "/docs/recipes",
   "docs-api": "/docs/api",
   "docs-upkeep": "/docs/upkeep",
+  "docs-scaling": "/docs/scaling",
   "docs-search": "/docs/search?q=as+of",
   design: "/design",
 } as const;

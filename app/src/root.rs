@@ -68,6 +68,11 @@ pub fn App() -> impl IntoView {
                         view=|| LazyPart::Pipeline.view()
                         ssr=SsrMode::Async
                     />
+                    <Route
+                        path=(StaticSegment("admin"), StaticSegment("scaling"))
+                        view=|| LazyPart::Scaling.view()
+                        ssr=SsrMode::Async
+                    />
                     <Route path=StaticSegment("design") view=|| LazyPart::Docs.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), ParamSegment("dashboard"))

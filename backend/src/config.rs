@@ -85,6 +85,7 @@ struct SettingsFile {
     style: Option<PathBuf>,
     dashboards: Option<PathBuf>,
     slots: Option<u16>,
+    small_epoch_records: Option<u64>,
     epoch_interval_ms: Option<u64>,
     epoch_max_records: Option<u64>,
     epoch_max_bytes: Option<u64>,
@@ -192,7 +193,7 @@ impl Settings {
             dashboards: arguments.dashboards.or(file.dashboards),
             pipeline: PipelineOptions {
                 slots,
-                small_epoch_records: defaults.small_epoch_records,
+                small_epoch_records: file.small_epoch_records.unwrap_or(defaults.small_epoch_records),
                 epoch_interval: file.epoch_interval_ms.map_or(defaults.epoch_interval, Duration::from_millis),
                 limits: EpochLimits {
                     max_records: file.epoch_max_records.unwrap_or(defaults.limits.max_records),

@@ -149,7 +149,7 @@ impl Rescales {
         match tokio::time::timeout(KEPT_WITHIN, kept.wait_for(|kept| *kept >= changes)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => {
-                let message = "the rescale goes on, but cannot be kept with the lake just now, so a restart may not know \
+                let message = "what was decided holds, but cannot be kept with the lake just now, so a restart may not know \
                                of it; see to the disk, the log says what is wrong";
                 Err(Error::new(ErrorKind::Unavailable, message))
             }

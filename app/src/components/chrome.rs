@@ -25,12 +25,13 @@ use crate::{
 };
 
 /// A page of the navigation: address, title, word, icon.
-pub const PAGES: [(&str, &str, &str, &str); 6] = [
+pub const PAGES: [(&str, &str, &str, &str); 7] = [
     ("/", "Home", "Home", icon::HOME),
     (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
     (MARKET, "Market", "Market", icon::TILES),
     (DIFF, "Diff", "Diff", icon::SWAP),
     (PIPELINE, "Pipeline", "Pipeline", icon::PULSE),
+    (SCALING, "Scaling", "Scaling", icon::STEPS),
     (DOCS, "Documentation", "Docs", icon::BOOK),
 ];
 
@@ -44,6 +45,8 @@ pub const MARKET: &str = "/dashboards/market";
 pub const DIFF: &str = "/diff";
 /// Address of the dashboard *Pipeline*.
 pub const PIPELINE: &str = "/dashboards/pipeline";
+/// Address of the page that changes the number of slots.
+pub const SCALING: &str = "/admin/scaling";
 /// Address of the documentation; its pages are below.
 pub const DOCS: &str = "/docs";
 /// Address of the design system, which the navigation leaves to the documentation and the palette.
@@ -87,6 +90,7 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
             Coordinates { effective, known: format!("{a} → {b}"), past: false }
         }
         PIPELINE => Coordinates { effective: "last 5 minutes".to_owned(), known: "now".to_owned(), past: false },
+        SCALING => Coordinates { effective: "last 15 minutes".to_owned(), known: "now".to_owned(), past: false },
         path if path.starts_with(DASHBOARDS) => {
             let choice = Choice::read(get).0;
             let known = choice.known.at(now, last_commit);

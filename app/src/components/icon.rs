@@ -35,6 +35,8 @@ pub const SEARCH: &str = "M14 8.5a5.5 5.5 0 1 1-11 0 5.5 5.5 0 0 1 11 0zM12.5 12
 pub const SLIDERS: &str = "M3 6h8m4 0h2M3 14h2m4 0h8M13 4v4M7 12v4";
 /// A pulse.
 pub const PULSE: &str = "M2 10.5h4L8.5 4l3.5 12 2.5-5.5H18";
+/// Steps that rise.
+pub const STEPS: &str = "M3 16.5h4.5v-4H12v-4h4.5v-5";
 /// A triangle that points on.
 pub const PLAY: &str = "M6.5 4 15.5 10l-9 6z";
 /// Two bars.

@@ -4,7 +4,7 @@ use leptos::{ev, prelude::*};
 use leptos_router::hooks::use_location;
 
 use super::{
-    chrome::{DIFF, DOCS, PIPELINE},
+    chrome::{DIFF, DOCS, PIPELINE, SCALING},
     dialog::Dialog,
     whole::{Whole, WholeView, changing},
 };
@@ -30,6 +30,7 @@ const ON_THE_TIMES: Keys = &[
     ("↑ ↓", "On the known time: by an hour, ten with Shift"),
     ("Escape", "Return known to now"),
 ];
+const ON_SLOTS: Keys = &[("↑ ↓", "On the wanted slots: one more, one less"), ("Enter", "In the fields: apply")];
 const IN_TABLES: Keys = &[("↑ ↓ Home End", "In a table: from row to row, ten with Shift")];
 const IN_THE_DOCUMENTATION: Keys = &[("/", "To the search field of the documentation")];
 
@@ -37,6 +38,7 @@ const IN_THE_DOCUMENTATION: Keys = &[("/", "To the search field of the documenta
 fn keys_of(path: &str) -> Vec<(&'static str, &'static str)> {
     let own: &[Keys] = match path.trim_end_matches('/') {
         PIPELINE => &[ON_CHARTS, IN_TABLES],
+        SCALING => &[ON_SLOTS, ON_CHARTS, IN_TABLES],
         DIFF => &[ON_THE_TIMES, ON_CHARTS, IN_TABLES],
         path if path.starts_with("/dashboards/") => &[ON_THE_TIMES, ON_CHARTS, IN_TABLES],
         path if path.starts_with(DOCS) => &[IN_THE_DOCUMENTATION],

@@ -21,7 +21,7 @@ use markdown::Chapter;
 use crate::pages::docs::{address_of, title_of};
 
 /// Last part of the address and text of each page that is written; the titles are those of the navigation.
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 8] = [
     ("", include_str!("content/overview.md")),
     ("semantics", include_str!("content/semantics.md")),
     ("grammar", include_str!("content/grammar.md")),
@@ -29,6 +29,7 @@ const SOURCES: [(&str, &str); 7] = [
     ("recipes", include_str!("content/recipes.md")),
     ("api", include_str!("content/api.md")),
     ("upkeep", include_str!("content/upkeep.md")),
+    ("scaling", include_str!("content/scaling.md")),
 ];
 
 /// Last part of the address of the search page.

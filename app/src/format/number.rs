@@ -66,6 +66,11 @@ pub fn bytes_text(bytes: f64) -> String {
     text(Format::Bytes, Number::Float(bytes))
 }
 
+/// Microseconds in the units that suit them: `930 µs`, `1.1 ms`, `3 min 20 s`.
+pub fn duration_text(micros: f64) -> String {
+    text(Format::Duration, Number::Float(micros))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The pages below [`DOCS`]: last part of the address, title. The first is the overview, the last the search.
-pub const PAGES: [(&str, &str); 8] = [
+pub const PAGES: [(&str, &str); 9] = [
     ("", "Documentation"),
     ("semantics", "Semantics"),
     ("grammar", "Grammar"),
@@ -30,6 +30,7 @@ pub const PAGES: [(&str, &str); 8] = [
     ("recipes", "Recipes"),
     ("api", "HTTP API"),
     ("upkeep", "Upkeep"),
+    ("scaling", "Scaling and metrics"),
     ("search", "Search the documentation"),
 ];
 

@@ -5,7 +5,7 @@
 
 use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::components::{
-    chrome::{BENCHMARK_INDEX, DESIGN, DIFF, DOCS, PIPELINE},
+    chrome::{BENCHMARK_INDEX, DESIGN, DIFF, DOCS, PIPELINE, SCALING},
     whole::WholeView,
 };
 
@@ -30,6 +30,8 @@ pub enum LazyPart {
     Pipeline,
     /// Coordinates of one tile, over a page.
     OwnTimes,
+    /// The number of slots, and changing it.
+    Scaling,
     /// The versions of a key, over a page.
     Versions,
 }
@@ -41,6 +43,7 @@ impl LazyPart {
             BENCHMARK_INDEX => Some(LazyPart::BenchmarkIndex),
             DIFF => Some(LazyPart::Diff),
             PIPELINE => Some(LazyPart::Pipeline),
+            SCALING => Some(LazyPart::Scaling),
             "" => Some(LazyPart::Home),
             DESIGN => Some(LazyPart::Docs),
             path if path.starts_with(DOCS) => Some(LazyPart::Docs),
@@ -64,6 +67,7 @@ impl LazyPart {
             LazyPart::Palette => "palette",
             LazyPart::OwnTimes => "own_times",
             LazyPart::Pipeline => "pipeline",
+            LazyPart::Scaling => "scaling",
             LazyPart::Versions => "versions_of_key",
         }
     }
@@ -93,6 +97,7 @@ mod code {
             LazyPart::Palette => palette::content(),
             LazyPart::OwnTimes => dashboard::own_times::of_tile(),
             LazyPart::Pipeline => pipeline::Pipeline().whole(),
+            LazyPart::Scaling => scaling::Scaling().whole(),
             LazyPart::Versions => versions::of_key(),
         }
     }
@@ -126,7 +131,7 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 10]> = const { Cell::new([None; 10]) };
+        static MAKE: Cell<[Option<Make>; 11]> = const { Cell::new([None; 11]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
@@ -176,6 +181,11 @@ mod code {
         Ok(|| pipeline::Pipeline().whole())
     }
 
+    #[wasm_split(scaling, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn scaling() -> Loaded {
+        Ok(|| scaling::Scaling().whole())
+    }
+
     #[wasm_split(versions_of_key, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn versions_of_key() -> Loaded {
         Ok(versions::of_key)
@@ -192,6 +202,7 @@ mod code {
             LazyPart::Palette => palette().await?,
             LazyPart::OwnTimes => own_times().await?,
             LazyPart::Pipeline => pipeline().await?,
+            LazyPart::Scaling => scaling().await?,
             LazyPart::Versions => versions_of_key().await?,
         };
         let mut all = MAKE.get();
@@ -260,6 +271,7 @@ mod tests {
     fn what_a_page_loads_is_known_by_its_address() {
         let of = |path, query| LazyPart::of_page(path, query).collect::<Vec<_>>();
         assert_eq!(of("/dashboards/pipeline/", ""), [LazyPart::Pipeline]);
+        assert_eq!(of("/admin/scaling", ""), [LazyPart::Scaling]);
         assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
         assert_eq!(of("/dashboards/market", "only=versions:a"), []);
         assert_eq!(of("/", ""), [LazyPart::Home]);

@@ -11,4 +11,5 @@ pub mod home;
 pub mod lazy;
 pub mod not_found;
 mod pipeline;
+mod scaling;
 mod versions;

@@ -206,7 +206,8 @@ fn samples_picture(table: &Arc<Table>) -> Result<Result<Samples, String>, String
     Ok(Ok(Samples { pictures: [rate?, lag?, duration?, state?], last }))
 }
 
-fn last_sample(table: &Table) -> Result<Option<PipelineSample>, String> {
+/// The last row of [`pipeline::samples`].
+pub(super) fn last_sample(table: &Table) -> Result<Option<PipelineSample>, String> {
     let [at, rate, lag] = table.columns(["at", "records_per_second", "lag_records"])?;
     let [duration, state, epoch, slots] = table.columns(["epoch_duration_ms", "state_bytes", "epoch", "slots"])?;
     let Some(row) = table.rows().checked_sub(1) else { return Ok(None) };

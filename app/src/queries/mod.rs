@@ -8,4 +8,5 @@ pub mod diff;
 pub mod docs;
 pub mod index;
 pub mod pipeline;
+pub mod scaling;
 pub mod source;

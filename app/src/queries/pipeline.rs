@@ -7,7 +7,12 @@ pub const WINDOW_MICROS: i64 = 5 * 60 * SECOND_MICROS;
 
 /// `at`, `records_per_second`, `lag_records`, `epoch_duration_ms`, `state_bytes`, `epoch`, `slots` of the five minutes up to a moment.
 pub fn samples(until_micros: i64) -> String {
-    let from = time::iso((until_micros - WINDOW_MICROS).div_euclid(SECOND_MICROS) * SECOND_MICROS);
+    samples_of(until_micros, WINDOW_MICROS)
+}
+
+/// The same of a window of another length.
+pub fn samples_of(until_micros: i64, window_micros: i64) -> String {
+    let from = time::iso((until_micros - window_micros).div_euclid(SECOND_MICROS) * SECOND_MICROS);
     format!(
         "SELECT \"at\", records_per_second, lag_records, epoch_duration_ms, state_bytes, \"epoch\", slots \
          FROM system.pipeline_samples WHERE \"at\" >= TIMESTAMP '{from}' ORDER BY \"at\""

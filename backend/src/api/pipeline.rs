@@ -145,9 +145,10 @@ pub async fn show(State(state): State<ApiState>, headers: HeaderMap) -> Result<J
     let position = head.as_ref().map_or(0, |head| head.position);
     let (stream, timelines) = (state.stream.clone(), state.state.clone());
     // Counting what lags reads from disk.
-    let measured = tokio::task::spawn_blocking(move || Ok((stream.lag_after(position)?, timelines.size_bytes())));
-    let measured: engine::Result<_> =
-        measured.await.map_err(|e| Error::new(ErrorKind::Internal, "the lag was not counted").because(e))?;
+    let measured = tokio::task::spawn_blocking(move || -> engine::Result<_> {
+        Ok((stream.lag_after(position)?, timelines.size_bytes()))
+    });
+    let measured = measured.await.map_err(|e| Error::new(ErrorKind::Internal, "the lag was not counted").because(e))?;
     let (lag, state_bytes) = measured?;
     let partitions = lag.by_partition.iter().enumerate();
     let slots = |slot: u16| {

@@ -15,6 +15,7 @@ mod figures;
 mod maintenance;
 mod prices;
 mod process;
+mod rescale;
 mod upkeep;
 
 /// Arguments of `tidemark bench`.
@@ -32,6 +33,8 @@ enum Benchmark {
     Asof(asof::AsofArguments),
     /// Compact while records come in and questions are asked, and see what it costs both.
     Upkeep(upkeep::UpkeepArguments),
+    /// Change the number of slots under load, at one size of state and at another.
+    Rescale(rescale::RescaleArguments),
     /// Commit once a second for days, on a simulated clock, and see what grows.
     Days(days::DaysArguments),
 }
@@ -42,6 +45,7 @@ pub fn run(arguments: BenchArguments) -> Result<()> {
         Benchmark::Burst(arguments) => burst::run(arguments),
         Benchmark::Asof(arguments) => asof::run(&arguments),
         Benchmark::Upkeep(arguments) => upkeep::run(&arguments),
+        Benchmark::Rescale(arguments) => rescale::run(&arguments),
         Benchmark::Days(arguments) => days::run(&arguments),
     }
 }

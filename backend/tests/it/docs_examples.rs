@@ -39,6 +39,7 @@ fn the_pages_are_served_with_their_text() {
         ("/docs/recipes", "id=\"audit-trail\""),
         ("/docs/api", "/transactions"),
         ("/docs/upkeep", "id=\"proof\""),
+        ("/docs/scaling", "tidemark_partition_lag_records"),
         ("/docs/search?q=as%20of", "<mark>"),
     ] {
         let page = server.get(path).expect_status(200).text();

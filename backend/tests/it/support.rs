@@ -256,6 +256,10 @@ impl Client {
         self.expect(self.http.get(self.url(path)))
     }
 
+    pub fn delete(&self, path: &str) -> Reply {
+        self.expect(self.http.delete(self.url(path)))
+    }
+
     /// `POST` of any body to any path, for what the calls above cannot say.
     pub fn post(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Reply {
         self.expect(self.http.post(self.url(path)).header("content-type", content_type).body(body))

@@ -26,8 +26,9 @@ use arrow::{
 use engine::{
     Decoder, Pipeline, PipelineOptions, Progress, Scaling,
     event_batch::{EventBatch, Place},
-    model::{Assertion, DatasetDefinition, OPEN, resolve},
+    model::{Assertion, DatasetDefinition, OPEN, RescaleReason, resolve},
     ports::EpochLimits,
+    rescale::RescaleRequest,
 };
 use futures::TryStreamExt;
 use lake::{CompactOptions, Dataset, ExpiryOptions, Lake, ScanRequest};
@@ -218,6 +219,7 @@ impl Opened {
 
     /// Runs a pipeline until all that was sent is committed.
     async fn drain(&self) {
+        let scaling = Arc::new(Scaling::new(self.slots));
         let pipeline = Pipeline {
             source: self.stream.clone(),
             state: self.state.clone(),
@@ -230,9 +232,14 @@ impl Opened {
                 limits: EpochLimits { max_records: self.max_records, max_bytes: 1 << 20 },
                 ..PipelineOptions::default()
             },
-            scaling: Arc::new(Scaling::new(self.slots)),
+            scaling: scaling.clone(),
             progress: Arc::new(Progress::default()),
-            on_commit: Box::new(|_, _| {}),
+            // Other slots after each epoch. What cannot be is refused, which is as good as anything here.
+            on_commit: Box::new(move |record, _| {
+                let (slots, asked_by) = ((record.epoch % 5) as u16 + 1, "a test".to_owned());
+                let request = RescaleRequest { slots, reason: RescaleReason::Hand { text: String::new() }, asked_by };
+                let _ = scaling.request(request, record.system_time);
+            }),
         };
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);

@@ -8,7 +8,7 @@ use model::{
     Instant, KEY_GROUPS,
     rescale::{KeptSlots, RescaleOutcome, RescalePhase, RescaleReason, RescaleRecord},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Longest reason in somebody's own words, in characters.
 pub const REASON_CHARS_MAX: usize = 500;
@@ -111,7 +111,7 @@ pub struct Facts {
 }
 
 /// What an expected pause follows from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// Earlier pauses.
@@ -123,7 +123,7 @@ pub enum Basis {
 }
 
 /// What is to be expected of a rescale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
     /// From the request until the running epoch has ended. Records are processed meanwhile.
     pub wait_micros: u64,
@@ -157,7 +157,7 @@ fn ninth_decile(values: &[u64]) -> Option<u64> {
 }
 
 /// What would come of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RescalePlan {
     /// Slots now.
     pub slots_before: u16,

@@ -29,7 +29,6 @@ fn check(world: &World, keys: i64, values: i64) {
 #[test]
 fn slots_change_between_two_epochs_once_the_state_has_the_first() {
     let mut world = World::new(CHANGES);
-    world.restart(1);
     world.options.limits.max_records = 1;
     // After the first epoch; after the second that number is there already.
     world.wanted_slots = vec![3];

@@ -1,0 +1,104 @@
+//! What the page knows of the pipeline, kept up to date: read again each second, and told of every step of a rescale.
+
+use leptos::{prelude::*, task::spawn_local};
+use model::RescaleRecord;
+
+use crate::{
+    live::Live,
+    queries::scaling::{self, PipelineStatus},
+};
+
+/// What is followed.
+#[derive(Clone, Copy)]
+pub(super) struct Following {
+    /// How the pipeline stands, as it was read last.
+    pub(super) status: RwSignal<Option<PipelineStatus>>,
+    /// Why it could not be read, if it could not.
+    pub(super) problem: RwSignal<Option<String>>,
+    /// The rescale that was told of last since the page was opened; the one under way when it was.
+    pub(super) record: RwSignal<Option<RescaleRecord>>,
+    /// Counts what was told of rescales, so that the history is read again.
+    pub(super) changes: RwSignal<u64>,
+    reading: StoredValue<bool>,
+}
+
+impl Following {
+    pub(super) fn begin(live: Live) -> Following {
+        let following = Following {
+            status: RwSignal::new(None),
+            problem: RwSignal::new(None),
+            record: RwSignal::new(None),
+            changes: RwSignal::new(0),
+            reading: StoredValue::new(false),
+        };
+        Effect::new(move |_| {
+            live.sample.track();
+            live.connection.track();
+            following.read();
+        });
+        // What was told before the page was opened is old by now.
+        Effect::new(move |seen: Option<()>| {
+            let told = live.rescale.get();
+            if seen.is_some()
+                && let Some(record) = told.and_then(|told| serde_json::from_str(&told).ok())
+            {
+                following.told(record);
+                following.read();
+            }
+        });
+        following
+    }
+
+    /// A rescale is so far. What comes late is left out.
+    pub(super) fn told(self, record: RescaleRecord) {
+        let newer = self.record.with_untracked(|known| known.as_ref().is_none_or(|known| is_newer(&record, known)));
+        if newer {
+            self.record.set(Some(record));
+            self.changes.update(|changes| *changes += 1);
+        }
+    }
+
+    /// Reads how the pipeline stands, unless that is being read.
+    pub(super) fn read(self) {
+        if self.reading.get_value() {
+            return;
+        }
+        self.reading.set_value(true);
+        spawn_local(async move {
+            let answer = scaling::status().await;
+            // The page may be gone by now: everything below only tries.
+            self.reading.try_set_value(false);
+            match answer {
+                Ok(status) => self.arrived(status).await,
+                Err(reason) => drop(self.problem.try_set(Some(reason))),
+            }
+        });
+    }
+
+    async fn arrived(self, status: PipelineStatus) {
+        self.problem.try_set(None);
+        let under_way = status.rescale.clone();
+        if self.status.try_with_untracked(|known| known.as_ref() != Some(&status)) == Some(true) {
+            self.status.try_set(Some(status));
+        }
+        let known = self.record.try_get_untracked().flatten().filter(RescaleRecord::is_under_way);
+        match (under_way, known) {
+            (Some(record), _) => self.told(record),
+            // Its end was told while nobody listened.
+            (None, Some(known)) => {
+                if let Ok(Some(record)) = scaling::record(known.id).await
+                    && self.record.try_get_untracked().is_some()
+                {
+                    self.told(record);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// Whether a record tells of something later than another.
+fn is_newer(record: &RescaleRecord, known: &RescaleRecord) -> bool {
+    let place = |record: &RescaleRecord| (record.id, record.outcome.is_some(), record.phase);
+    place(record) > place(known)
+}
