@@ -293,7 +293,8 @@ fn draft(random: &mut Random, keys: usize) -> Draft {
         1..9 => Some(random.between(1, 4) as i64),
         _ => None,
     };
-    let from = random.below(CELLS as u64) as usize;
+    // Often where others begin, so that changes are withdrawn and said again.
+    let from = if random.per_mille(500) { 8 * random.below(6) } else { random.below(CELLS as u64) } as usize;
     let open = random.per_mille(400);
     let to = if open { CELLS } else { (from + random.between(1, 20) as usize).min(CELLS) };
     Draft { key: random.below(keys as u64) as usize, value, from, to, sequence: random.below(300) as i64 }

@@ -99,10 +99,17 @@ fn run_or_tell(seed: u64) -> Coverage {
 #[test]
 fn a_port_that_breaks_its_promise_is_found() {
     for broken in Break::ALL {
-        let violation = |seed| run(seed, Some(broken)).violation.map(|what| (seed, what));
-        let found = (1..=SEEDS_UNTIL_FOUND_MAX).find_map(violation);
-        let (seed, what) = found.unwrap_or_else(|| panic!("{broken:?} is not found in {SEEDS_UNTIL_FOUND_MAX} seeds"));
-        eprintln!("{broken:?} is found with seed {seed}: {}", what.lines().next().unwrap_or_default());
+        let mut total = Coverage::default();
+        let found = (1..=SEEDS_UNTIL_FOUND_MAX).find_map(|seed| {
+            let Outcome { violation, coverage, .. } = run(seed, Some(broken));
+            total.add(&coverage);
+            violation.map(|what| (seed, what))
+        });
+        let (seed, what) = found.unwrap_or_else(|| {
+            panic!("{broken:?} is not found in {SEEDS_UNTIL_FOUND_MAX} seeds: {:?}, {:?}", total.faults, total.others)
+        });
+        let first_line = what.lines().next().unwrap_or_default();
+        eprintln!("{broken:?} is found with seed {seed}: {first_line}\n    until then {:?}", total.others);
     }
 }
 

@@ -196,7 +196,8 @@ impl Sink for ScheduledSink {
     }
 
     fn settle(&self) -> Result<()> {
-        let settle = || if self.broken == Some(Break::StaysInDoubt) { Ok(()) } else { self.lake.settle() };
+        let stays = matches!(self.broken, Some(Break::StaysInDoubt | Break::CommitsAgain));
+        let settle = || if stays { Ok(()) } else { self.lake.settle() };
         self.schedule.call(Call::Settle, settle)
     }
 

@@ -216,9 +216,14 @@ fn life(random: &mut Random, drained: bool, stop: &Arc<AtomicBool>) -> Life {
     let end = match random.below(10) {
         0..2 => End::Stop { calls: random.between(1, 500) },
         2..4 => End::CrashAnywhere { calls: random.between(1, 600), late },
-        4..7 => {
+        4..6 => {
             let call = random.one_of(&[Call::Commit, Call::Apply, Call::PutNote, Call::Release, Call::Flush]);
             End::Crash { call, nth: random.between(1, 8), late }
+        }
+        // Seldom asked for.
+        6 => {
+            let call = random.one_of(&[Call::ValuesAt, Call::Scan, Call::EpochsAfter, Call::Quarantine]);
+            End::Crash { call, nth: random.between(1, 2), late }
         }
         _ => End::Crash { call: random.one_of(&Call::ALL), nth: random.between(1, 6), late },
     };

@@ -184,7 +184,9 @@ impl Moment {
             self.tell(format_args!("the process dies {} {call:?}", if late { "behind" } else { "before" }));
             return if late { Fate::CrashesLate } else { Fate::Crashes };
         }
-        if call.can_fail() && self.random.per_mille(self.life.faults_per_mille) {
+        // Of all that can fail, a commit has the most to tell.
+        let weight = if call == Call::Commit { 5 } else { 1 };
+        if call.can_fail() && self.random.per_mille(weight * self.life.faults_per_mille) {
             let late = self.random.per_mille(500);
             *self.coverage.faults.entry((call, late)).or_default() += 1;
             self.tell(format_args!("{call:?} fails{}", if late { ", though it happened" } else { "" }));
