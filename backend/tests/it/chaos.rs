@@ -5,11 +5,8 @@
 //! `TIDEMARK_CHAOS_KILLS=200` asks for more kills than 20; the seed of what is sent and of when it is killed is printed,
 //! and `TIDEMARK_CHAOS_SEED=…` takes it again, though a process is never at the same place twice.
 
-#[path = "chaos/clients.rs"]
 mod clients;
-#[path = "chaos/model.rs"]
 mod model;
-#[path = "chaos/past.rs"]
 mod past;
 
 use std::{

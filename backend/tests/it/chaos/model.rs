@@ -219,9 +219,8 @@ fn stored(server: &Server, dataset: &str) -> BTreeMap<String, Vec<(u64, Option<i
         let changes = stored.entry(row["account"].as_str().expect("text").to_owned()).or_default();
         let (starts, amount) = (second(&row["valid_from"]).expect("a time"), row["amount"].as_i64());
         // Nothing holds from where the row before ends, if this one does not begin there.
-        match changes.last().copied() {
-            Some((at, None)) if at == starts => drop(changes.pop()),
-            _ => {}
+        if changes.last() == Some(&(starts, None)) {
+            changes.pop();
         }
         if changes.last().is_none_or(|(_, last)| *last != amount) {
             changes.push((starts, amount));
