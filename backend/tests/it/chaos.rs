@@ -39,7 +39,7 @@ fn given(name: &str) -> Option<u64> {
 
 /// What a server is given: short epochs, frequent checkpoints, a stream that lets go at once, upkeep by itself.
 const SETTINGS: &str = "epoch_interval_ms = 40\nepoch_max_records = 6000\ncheckpoint_interval_secs = 1\n\
-                        stream_kept_bytes = 0\nstate_write_buffer_bytes = 4194304\nupkeep_interval_secs = 1\n";
+                        small_epoch_records = 50\nstream_kept_bytes = 0\nstate_write_buffer_bytes = 4194304\nupkeep_interval_secs = 1\n";
 
 struct Chaos {
     random: ChaCha8Rng,
