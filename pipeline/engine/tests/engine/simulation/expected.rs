@@ -111,7 +111,13 @@ pub fn expected(facts: &[Facts], ledger: &[Acknowledged], epochs: &[EpochRecord]
 }
 
 /// One epoch of one dataset.
-fn epoch(expected: &mut Expected, model: &mut Model<'_>, records: &[(Place, &Sent)], record: &EpochRecord, seal: bool) {
+fn epoch(
+    expected: &mut Expected,
+    model: &mut Model<'_>,
+    records: &[(Place, &Sent)],
+    record: &EpochRecord,
+    sealing: bool,
+) {
     let (id, at) = (model.facts.id, record.system_time.micros());
     let ours = records.iter().filter(|(_, sent)| sent.dataset_id == id);
     let bad = ours.clone().filter(|(_, sent)| matches!(sent.truth, Truth::Bad)).count() as u64;
@@ -121,7 +127,6 @@ fn epoch(expected: &mut Expected, model: &mut Model<'_>, records: &[(Place, &Sen
     });
     let said: Vec<(i64, Place, Draft)> = said.collect();
     if model.importing {
-        let sealing = seal;
         let (refused, acted) = model.import(said, at, sealing);
         expected.counts.insert((record.epoch, id), (acted, bad + refused.len() as u64));
         expected.quarantine.extend(refused.into_iter().map(|(position, line)| (position, line, id)));
