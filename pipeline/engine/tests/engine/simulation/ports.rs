@@ -192,6 +192,9 @@ impl Sink for ScheduledSink {
     }
 
     fn head(&self) -> Option<EpochRecord> {
+        if self.broken == Some(Break::StaysInDoubt) && self.schedule.now(|moment| moment.random.per_mille(200)) {
+            let _ = self.lake.end_doubt();
+        }
         self.schedule.ask(Call::Head, || self.lake.head())
     }
 
