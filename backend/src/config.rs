@@ -202,6 +202,7 @@ impl Settings {
                 checkpoint_interval: file
                     .checkpoint_interval_secs
                     .map_or(defaults.checkpoint_interval, Duration::from_secs),
+                ..defaults
             },
             state: adapters::StateOptions {
                 block_cache_bytes: file.state_block_cache_bytes.unwrap_or(state_defaults.block_cache_bytes),

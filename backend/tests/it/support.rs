@@ -48,12 +48,33 @@ impl Server {
 
     /// The same with further environment variables.
     pub fn start_in(data: Arc<TempDir>, options: &[&str], environment: Environment<'_>) -> Self {
+        Self::start_until(data, "/readyz", |data, log, address| spawn(data, log, address, options, environment))
+    }
+
+    /// The same for a server that may never become ready: waits only until it answers.
+    pub fn start_unready(data: Arc<TempDir>, options: &[&str]) -> Self {
+        Self::start_until(data, "/healthz", |data, log, address| spawn(data, log, address, options, &[]))
+    }
+
+    /// The same for a server that may write no file longer than so many KiB: beyond that, writing fails as on a disk
+    /// that is full.
+    pub fn start_with_file_limit(data: Arc<TempDir>, options: &[&str], file_kib_max: u64) -> Self {
+        // The signal that would end the process is ignored, so it sees the error.
+        let limited = format!("trap '' XFSZ; ulimit -f {file_kib_max}; exec \"$0\" \"$@\"");
+        Self::start_until(data, "/readyz", |data, log, address| {
+            let mut shell = Command::new("bash");
+            shell.args(["-c", &limited, BINARY]);
+            serve(shell, data, log, address, options, &[])
+        })
+    }
+
+    fn start_until(data: Arc<TempDir>, path: &str, spawn: impl Fn(&TempDir, &Path, &str) -> Child) -> Self {
         let log = data.path().with_extension("log");
         // Another process may take the free port before the server does; then once more with another.
         for attempt in 1.. {
             let address = free_address();
-            let mut process = spawn(&data, &log, &address, options, environment);
-            match await_ready(&mut process, Client::new(&address)) {
+            let mut process = spawn(&data, &log, &address);
+            match await_answer(&mut process, Client::new(&address), path) {
                 Ok(client) => return Self { client, process, data, log },
                 Err(reason) => {
                     let _ = process.kill();
@@ -65,6 +86,15 @@ impl Server {
             }
         }
         unreachable!("the last attempt returns or panics")
+    }
+
+    /// Starts a server and kills it so much later with `kill -9`, wherever it is by then.
+    pub fn start_and_kill(data: &TempDir, options: &[&str], lives_for: Duration) {
+        let log = data.path().with_extension("log");
+        let mut process = spawn(data, &log, &free_address(), options, &[]);
+        thread::sleep(lives_for);
+        process.kill().expect("a process that was started can be killed");
+        process.wait().expect("a killed process can be waited for");
     }
 
     /// `kill -9`: the process ends wherever it is. Gives the folder to start over.
@@ -182,7 +212,17 @@ impl Client {
 
     /// `POST /api/v1/transactions?wait=…` with NDJSON.
     pub fn post_transaction(&self, wait: &str, ndjson: impl Into<reqwest::Body>) -> Reply {
-        self.expect(self.http.post(self.url(&format!("/api/v1/transactions?wait={wait}"))).body(ndjson))
+        self.expect(self.transaction(wait, ndjson))
+    }
+
+    /// The same where the server may die before it answers: `None` then.
+    pub fn try_post_transaction(&self, wait: &str, ndjson: impl Into<reqwest::Body>) -> Option<Reply> {
+        self.send(self.transaction(wait, ndjson)).ok()
+    }
+
+    /// `POST` of JSON to any path; `None` where the server is gone before it answers.
+    pub fn try_post_json(&self, path: &str, body: &Value) -> Option<Reply> {
+        self.send(self.http.post(self.url(path)).json(body)).ok()
     }
 
     /// `POST /api/v1/datasets/{name}/seal`.
@@ -227,6 +267,10 @@ impl Client {
 
     fn events(&self, name: &str, wait: &str, ndjson: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
         self.http.post(self.url(&format!("/api/v1/datasets/{name}/events?wait={wait}"))).body(ndjson)
+    }
+
+    fn transaction(&self, wait: &str, ndjson: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+        self.http.post(self.url(&format!("/api/v1/transactions?wait={wait}"))).body(ndjson)
     }
 
     fn change(&self, name: &str, changes: &Value) -> reqwest::RequestBuilder {
@@ -335,10 +379,22 @@ pub fn free_address() -> String {
 }
 
 fn spawn(data: &TempDir, log: &Path, address: &str, options: &[&str], environment: Environment<'_>) -> Child {
+    serve(Command::new(BINARY), data, log, address, options, environment)
+}
+
+/// Starts `tidemark serve` by a command that is the binary, or starts it with the arguments that are added to it.
+fn serve(
+    mut command: Command,
+    data: &TempDir,
+    log: &Path,
+    address: &str,
+    options: &[&str],
+    environment: Environment<'_>,
+) -> Child {
     // Appended to, so that a restart keeps what the killed server had said.
     let out = File::options().create(true).append(true).open(log).expect("the log can be written");
     let err = out.try_clone().expect("the log can be shared");
-    Command::new(BINARY)
+    command
         .args(["serve", "--listen", address, "--data"])
         .arg(data.path())
         .args(options)
@@ -350,13 +406,13 @@ fn spawn(data: &TempDir, log: &Path, address: &str, options: &[&str], environmen
         .unwrap_or_else(|e| panic!("{BINARY} did not start: {e}"))
 }
 
-fn await_ready(process: &mut Child, client: Client) -> Result<Client, String> {
+fn await_answer(process: &mut Child, client: Client, path: &str) -> Result<Client, String> {
     let started = Instant::now();
     while started.elapsed() < READY_WITHIN {
         if let Some(status) = process.try_wait().expect("the server's state can be asked for") {
             return Err(format!("ended with {status}"));
         }
-        if client.send(client.http.get(client.url("/readyz"))).is_ok_and(|reply| reply.status == 200) {
+        if client.send(client.http.get(client.url(path))).is_ok_and(|reply| reply.status == 200) {
             return Ok(client);
         }
         thread::sleep(Duration::from_millis(50));

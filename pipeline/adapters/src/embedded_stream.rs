@@ -26,6 +26,7 @@ use engine::{
 use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tracing::error;
 
 use crate::{
     retention::Retention,
@@ -323,6 +324,8 @@ impl Shared {
                     }
                 }
                 Err(error) => {
+                    let requests = replies.len();
+                    error!(%error, requests, "the stream takes nothing in; see that its disk has room, then start again");
                     let text = error.to_string();
                     for reply in replies {
                         let _ = reply.send(Err(Error::new(error.kind(), text.clone())));

@@ -130,6 +130,10 @@ impl Sink for LakeSink {
         self.lake.head()
     }
 
+    fn settle(&self) -> Result<()> {
+        self.runtime.block_on(self.lake.settle()).map_err(from_lake)
+    }
+
     fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>> {
         self.runtime.block_on(self.lake.epochs_after(epoch, u32::MAX)).map_err(from_lake)
     }

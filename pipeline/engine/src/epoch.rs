@@ -21,7 +21,9 @@ use crate::{
     event_batch::{EventBatch, Place},
     import::{HeldLine, ImportTail, ImportTails, Selection, select},
     parallel::in_parallel,
-    ports::{DatasetCommit, DatasetInfo, EpochCommit, Quarantined, Range, Sink, Source, StateStore, StateWrites},
+    ports::{
+        DatasetCommit, DatasetInfo, EpochCommit, Quarantined, Range, Sink, Source, StateStore, StateWrites, Workers,
+    },
     staging::stage,
 };
 
@@ -36,8 +38,10 @@ pub struct EpochContext<'a> {
     pub sink: &'a dyn Sink,
     /// Parallel workers; each owns whole key groups.
     pub slots: u16,
-    /// Below so many records one worker does it all.
+    /// Below so many records an epoch is not worth several slots and files.
     pub small_epoch_records: u64,
+    /// Who runs what can run together.
+    pub workers: &'a dyn Workers,
 }
 
 /// What an epoch is.
@@ -198,7 +202,7 @@ pub fn commit_epoch<'a>(
 
     let small = outcome.records < context.small_epoch_records;
     let slots = if small { 1 } else { context.slots.max(1) };
-    let results = in_parallel(usize::from(slots), usize::from(slots), |slot| {
+    let results = in_parallel(context.workers, usize::from(slots), usize::from(slots), |slot| {
         run_slot(&context, plan, &pass, &works, groups_of_slot(slot as u16, slots))
     })?;
     outcome.timings.apply_micros = lap(&mut watch);
@@ -247,7 +251,7 @@ impl CommittedEpoch<'_> {
     /// crash here the epoch is replayed, because its marks are missing, and writes the same entries.
     pub fn settle(mut self) -> Result<EpochOutcome> {
         let mut watch = Stopwatch::now();
-        let EpochContext { source, state, .. } = self.context;
+        let EpochContext { source, state, workers, .. } = self.context;
         let epoch = self.plan.epoch;
         if !self.quarantined.is_empty() {
             source.quarantine(&self.quarantined)?;
@@ -257,7 +261,7 @@ impl CommittedEpoch<'_> {
             state.put_note(epoch, &self.outcome.tails.to_note()?, 0)?;
         }
         let slots = self.writes.len();
-        in_parallel(slots, slots, |slot| {
+        in_parallel(workers, slots, slots, |slot| {
             let groups = groups_of_slot(slot as u16, slots as u16);
             for lacking in groups_lacking(groups, &|group| self.pass.has(epoch, group)) {
                 state.apply(epoch, lacking.clone(), &writes_within(&self.writes[slot], &lacking))?;
@@ -367,7 +371,7 @@ fn decode_all(context: &EpochContext<'_>, plan: &EpochPlan, tails: &ImportTails)
     // Counted when the lines first came.
     held.batches.values_mut().for_each(|batch| batch.ignored_fields = 0);
     let partitions = usize::from(context.source.partitions());
-    let read = in_parallel(usize::from(context.slots.max(1)), partitions, |partition| {
+    let read = in_parallel(context.workers, usize::from(context.slots.max(1)), partitions, |partition| {
         let mut decoded = Decoded::default();
         let mut last: Option<(u32, Option<Arc<Prepared>>)> = None;
         context.source.read(partition as u16, plan.range, &mut |record| {

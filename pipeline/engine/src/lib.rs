@@ -1,7 +1,7 @@
 //! The pipeline's engine: `source → decode → route by key group → apply to state → stage files → commit epoch → announce`.
 //!
 //! What may not happen here: I/O. Streams, state, files and clocks are reached through [`ports`]; what to do after a
-//! crash is a pure decision in [`recovery`]. Threads are only those of the slots, joined before an epoch ends.
+//! crash is a pure decision in [`recovery`]. Threads are only those of [`parallel`], joined before an epoch ends.
 
 pub use model;
 
@@ -13,7 +13,7 @@ pub mod event_batch;
 pub mod import;
 pub mod json_leaf;
 pub mod meters;
-mod parallel;
+pub mod parallel;
 pub mod pipeline;
 pub mod ports;
 pub mod recovery;

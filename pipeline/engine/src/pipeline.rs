@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant as Stopwatch},
+    time::Duration,
 };
 
 use model::{EpochRecord, Instant};
@@ -16,7 +16,8 @@ use crate::{
     epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, commit_epoch},
     import::ImportTails,
     meters::{Doing, Meters},
-    ports::{Clock, EpochLimits, Sink, Source, StateStore},
+    parallel::Threads,
+    ports::{Clock, EpochLimits, Sink, Source, StateStore, Workers},
     recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
     rescale::IDLE_WAIT,
     scaling::{Boundary, Scaling},
@@ -35,6 +36,8 @@ pub struct PipelineOptions {
     pub limits: EpochLimits,
     /// Time between checkpoints: the state is made durable and the source may let go. Default 30 s.
     pub checkpoint_interval: Duration,
+    /// Who runs what can run together. Default [`Threads`].
+    pub workers: Arc<dyn Workers>,
 }
 
 impl Default for PipelineOptions {
@@ -45,6 +48,7 @@ impl Default for PipelineOptions {
             epoch_interval: Duration::from_secs(1),
             limits: EpochLimits { max_records: 262_144, max_bytes: 256 << 20 },
             checkpoint_interval: Duration::from_secs(30),
+            workers: Arc::new(Threads),
         }
     }
 }
@@ -130,7 +134,7 @@ impl Pipeline {
                         pause = Duration::from_millis(100);
                     }
                     warn!(%error, pause_ms = pause.as_millis() as u64, "an epoch failed; trying again");
-                    let stopped = self.timed(Doing::Recover, || stopped_within(stop, pause));
+                    let stopped = self.timed(Doing::Recover, || stopped_within(self.clock.as_ref(), stop, pause));
                     if stopped {
                         return Ok(());
                     }
@@ -147,8 +151,8 @@ impl Pipeline {
             return self.state.flush();
         };
         self.progress.running.store(true, Ordering::Relaxed);
-        let mut last_close = Stopwatch::now().checked_sub(self.options.epoch_interval).unwrap_or_else(Stopwatch::now);
-        let mut last_checkpoint = Stopwatch::now();
+        let mut last_close = None;
+        let mut last_checkpoint = self.clock.monotonic();
         let mut has_notes = self.state.note(u64::MAX)?.is_some();
         while !stop.load(Ordering::Relaxed) {
             self.timed(Doing::Rescale, || self.scaling.at_boundary(|| self.boundary(), || self.clock.now()))?;
@@ -156,10 +160,10 @@ impl Pipeline {
                 has_notes |= outcome.tails != tails;
                 tails = outcome.tails;
             }
-            if last_checkpoint.elapsed() >= self.options.checkpoint_interval {
+            if self.since(last_checkpoint) >= self.options.checkpoint_interval {
                 self.checkpoint(has_notes.then_some(&tails))?;
                 has_notes = false;
-                last_checkpoint = Stopwatch::now();
+                last_checkpoint = self.clock.monotonic();
             }
         }
         self.checkpoint(has_notes.then_some(&tails))
@@ -168,11 +172,13 @@ impl Pipeline {
     /// Brings the state to the last committed epoch; returns what is held back of imports there, and nothing when
     /// stopped before.
     fn recover(&self, stop: &AtomicBool) -> Result<Option<ImportTails>> {
+        // Before anything is built upon the head: else a commit of which nobody knew could become known in between.
+        self.sink.settle()?;
         let head = self.sink.head();
         let committed_epoch = head.as_ref().map_or(0, |record| record.epoch);
-        let watch = Stopwatch::now();
+        let started = self.clock.monotonic();
         let applied_epochs = self.state.applied_epochs()?;
-        self.scaling.checked(watch.elapsed());
+        self.scaling.checked(self.since(started));
         let observed = Observed { applied_epochs, committed_epoch };
         match decide(&observed) {
             Decision::Continue => {
@@ -192,7 +198,7 @@ impl Pipeline {
     }
 
     fn replay(&self, after: u64, applied_epochs: &[u64], stop: &AtomicBool) -> Result<Option<ImportTails>> {
-        let watch = Stopwatch::now();
+        let started = self.clock.monotonic();
         let mut tails = self.tails_after(after)?;
         // The predecessor of the first epoch to replay says where its range begins.
         let records = self.sink.epochs_after(after.saturating_sub(1))?;
@@ -211,7 +217,8 @@ impl Pipeline {
             previous = Some(record.clone());
             replayed += 1;
         }
-        info!(epochs = replayed, millis = watch.elapsed().as_millis() as u64, "timeline state caught up with the lake");
+        let millis = self.since(started).as_millis() as u64;
+        info!(epochs = replayed, millis, "timeline state caught up with the lake");
         Ok(Some(tails))
     }
 
@@ -235,23 +242,24 @@ impl Pipeline {
     }
 
     /// Waits for records, closes the epoch when it is time, runs it.
-    fn next_epoch(&self, tails: &ImportTails, last_close: &mut Stopwatch) -> Result<Option<EpochOutcome>> {
+    fn next_epoch(&self, tails: &ImportTails, last_close: &mut Option<Duration>) -> Result<Option<EpochOutcome>> {
         let head = self.sink.head();
         let after = head.as_ref().map_or(0, |record| record.position);
         if !self.timed(Doing::WaitForRecords, || self.source.wait(after, IDLE_WAIT)) {
             return Ok(None);
         }
         let Some(mut cut) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
-        let due = self.options.epoch_interval.saturating_sub(last_close.elapsed());
+        let due =
+            last_close.map_or(Duration::ZERO, |last| self.options.epoch_interval.saturating_sub(self.since(last)));
         if !cut.full && !due.is_zero() {
-            self.timed(Doing::WaitForInterval, || std::thread::sleep(due.min(IDLE_WAIT)));
+            self.timed(Doing::WaitForInterval, || self.clock.sleep(due.min(IDLE_WAIT)));
             if due > IDLE_WAIT {
                 return Ok(None);
             }
             let Some(later) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
             cut = later;
         }
-        *last_close = Stopwatch::now();
+        *last_close = Some(self.clock.monotonic());
         let epoch = head.as_ref().map_or(1, |record| record.epoch + 1);
         let range = crate::ports::Range { after, up_to: cut.position };
         let plan = EpochPlan { epoch, system_time: self.system_time(head.as_ref(), cut.latest_arrival), range };
@@ -309,10 +317,10 @@ impl Pipeline {
     /// Makes the state durable; after that the source may let go of what is in it, and what was noted of imports before
     /// is of no more use. `tails` is what is held back of them now, where notes of earlier epochs may be left.
     fn checkpoint(&self, tails: Option<&ImportTails>) -> Result<()> {
-        let watch = Stopwatch::now();
+        let started = self.clock.monotonic();
         let outcome = self.timed(Doing::Checkpoint, || self.write_checkpoint(tails));
         if outcome.is_ok() {
-            let micros = micros_of(watch.elapsed());
+            let micros = micros_of(self.since(started));
             self.progress.meters.checkpoints.observe(micros);
             debug!(micros, state_bytes = self.state.size_bytes(), "checkpoint");
         }
@@ -330,9 +338,9 @@ impl Pipeline {
 
     /// Does something and remembers how long it took.
     fn timed<T>(&self, doing: Doing, work: impl FnOnce() -> T) -> T {
-        let watch = Stopwatch::now();
+        let started = self.clock.monotonic();
         let done = work();
-        self.progress.meters.spent(doing, micros_of(watch.elapsed()));
+        self.progress.meters.spent(doing, micros_of(self.since(started)));
         done
     }
 
@@ -343,7 +351,12 @@ impl Pipeline {
             sink: self.sink.as_ref(),
             slots: self.scaling.slots(),
             small_epoch_records: self.options.small_epoch_records,
+            workers: self.options.workers.as_ref(),
         }
+    }
+
+    fn since(&self, earlier: Duration) -> Duration {
+        self.clock.monotonic().saturating_sub(earlier)
     }
 }
 
@@ -352,34 +365,60 @@ fn micros_of(duration: Duration) -> u64 {
 }
 
 /// Waits, but no longer than until stopped; tells whether it was.
-fn stopped_within(stop: &AtomicBool, pause: Duration) -> bool {
+fn stopped_within(clock: &dyn Clock, stop: &AtomicBool, pause: Duration) -> bool {
     const STEP: Duration = Duration::from_millis(20);
-    let watch = Stopwatch::now();
+    let until = clock.monotonic() + pause;
     loop {
         if stop.load(Ordering::Relaxed) {
             return true;
         }
-        let left = pause.saturating_sub(watch.elapsed());
+        let left = until.saturating_sub(clock.monotonic());
         if left.is_zero() {
             return false;
         }
-        std::thread::sleep(left.min(STEP));
+        clock.sleep(left.min(STEP));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// Time that passes in pauses alone; after so many of them it sets the stop.
+    struct Pauses<'a> {
+        slept: Mutex<Vec<Duration>>,
+        stop: &'a AtomicBool,
+        stop_after: usize,
+    }
+
+    impl Clock for Pauses<'_> {
+        fn now(&self) -> Instant {
+            Instant(0)
+        }
+
+        fn monotonic(&self) -> Duration {
+            self.slept.lock().unwrap().iter().sum()
+        }
+
+        fn sleep(&self, pause: Duration) {
+            let mut slept = self.slept.lock().unwrap();
+            slept.push(pause);
+            self.stop.store(slept.len() >= self.stop_after, Ordering::Relaxed);
+        }
+    }
 
     #[test]
     fn a_pause_ends_with_a_stop_or_by_itself() {
-        let stop = AtomicBool::new(false);
-        assert!(!stopped_within(&stop, Duration::from_millis(1)));
-        let watch = Stopwatch::now();
-        std::thread::scope(|scope| {
-            scope.spawn(|| stop.store(true, Ordering::Relaxed));
-            assert!(stopped_within(&stop, Duration::from_secs(600)));
-        });
-        assert!(watch.elapsed() < Duration::from_secs(60));
+        let millis = |pauses: &[u64]| pauses.iter().map(|&pause| Duration::from_millis(pause)).collect::<Vec<_>>();
+        for (pause, stop_after, stopped, slept) in
+            [(50, 9, false, millis(&[20, 20, 10])), (600_000, 2, true, millis(&[20, 20])), (0, 9, false, Vec::new())]
+        {
+            let stop = AtomicBool::new(false);
+            let clock = Pauses { slept: Mutex::default(), stop: &stop, stop_after };
+            assert_eq!(stopped_within(&clock, &stop, Duration::from_millis(pause)), stopped);
+            assert_eq!(*clock.slept.lock().unwrap(), slept);
+        }
     }
 }

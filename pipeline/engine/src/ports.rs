@@ -1,6 +1,6 @@
 //! The engine's ports. Each says what whoever implements it must guarantee.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use model::{DatasetDefinition, EpochRecord, Instant, StoredColumns};
@@ -202,8 +202,15 @@ pub trait Sink: Send + Sync {
     /// identifier that was never given out.
     fn dataset(&self, dataset_id: u32, epoch: u64) -> Option<DatasetInfo>;
 
-    /// The last committed epoch.
+    /// The last committed epoch that is known of. It changes by commits of the engine's alone, except after one that
+    /// failed: that may have taken place, and until [`Sink::settle`] returns it may become known at any time.
     fn head(&self) -> Option<EpochRecord>;
+
+    /// Finds out whether a commit took place that failed, after which [`Sink::head`] tells it. Nothing to do for a sink
+    /// that always knows.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Committed epochs after one, in order.
     fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>>;
@@ -287,8 +294,21 @@ pub struct DatasetCommit {
     pub seal: bool,
 }
 
-/// The wall clock.
+/// The time. Nobody else tells the engine of it, so that a test can let it pass as it likes.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// Now, by the wall clock, which somebody may set back.
     fn now(&self) -> Instant;
+
+    /// Time since some moment that stays the same. It never goes back, whatever becomes of the wall clock.
+    fn monotonic(&self) -> Duration;
+
+    /// Returns when so much time has passed.
+    fn sleep(&self, pause: Duration);
+}
+
+/// Runs the parts of an epoch that do not depend on each other.
+pub trait Workers: Send + Sync + fmt::Debug {
+    /// Runs `part` once for each index below `count`, in any order and up to `at_once` of them together. All have
+    /// returned when this does.
+    fn run(&self, at_once: usize, count: usize, part: &(dyn Fn(usize) + Sync));
 }

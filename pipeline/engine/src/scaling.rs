@@ -243,6 +243,8 @@ impl Scaling {
             let message = "a key group is not where the lake is; the state is looked at again before slots change";
             return Err(Error::new(ErrorKind::Io, message).with("lake epoch", committed_epoch));
         }
+        // Asked for outside of the lock: the time is somebody else's to tell.
+        let at = now();
         let mut inner = self.lock();
         let Some(under_way) = inner.under_way.as_mut() else { return Ok(()) };
         let pause_micros = micros(under_way.pause.map_or(Duration::ZERO, |pause| pause.elapsed()));
@@ -252,7 +254,7 @@ impl Scaling {
         under_way.record.epoch = Some(committed_epoch);
         inner.slots = under_way.record.slots_after;
         remember(&mut inner.pauses_micros, pause_micros);
-        self.end(&mut inner, RescaleOutcome::Done, None, now());
+        self.end(&mut inner, RescaleOutcome::Done, None, at);
         Ok(())
     }
 

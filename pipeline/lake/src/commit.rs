@@ -111,20 +111,25 @@ pub(crate) async fn run(shared: &Shared, commit: EpochCommit) -> Result<EpochRec
 /// After a commit of which it is not known whether it took place: reads the catalog anew. Where it did, memory moves on
 /// to it, and the caller has to begin again from there, which the error tells: it is one that may pass.
 pub(crate) async fn settle_doubt(shared: &Shared) -> Result<()> {
-    if !shared.in_doubt.load(Ordering::Relaxed) {
-        return Ok(());
-    }
-    let recorded = load_state(&shared.catalog).await?;
-    shared.in_doubt.store(false, Ordering::Relaxed);
-    let same = recorded.head == shared.state().head;
-    shared.set_state(recorded);
-    if same {
+    if !moved_on(shared).await? {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::Io,
         "a commit that reported an error had taken place; what follows it is worked out anew",
     ))
+}
+
+/// The same for callers who build upon nothing yet: tells whether such a commit had taken place.
+pub(crate) async fn moved_on(shared: &Shared) -> Result<bool> {
+    if !shared.in_doubt.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    let recorded = load_state(&shared.catalog).await?;
+    shared.in_doubt.store(false, Ordering::Relaxed);
+    let moved = recorded.head != shared.state().head;
+    shared.set_state(recorded);
+    Ok(moved)
 }
 
 /// The epoch as it was committed, if this one was.
@@ -381,5 +386,19 @@ mod tests {
         // Where nothing had taken place, the commit goes on.
         lake.shared.in_doubt.store(true, Ordering::Relaxed);
         assert_eq!(lake.commit_epoch(nothing(record(3, 1_003, 5))).await.unwrap().epoch, 3);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_asks_before_the_next_commit_finds_it_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = crate::Lake::open(folder.path()).await.unwrap();
+        let lost = crate::Lake::open(folder.path()).await.unwrap();
+        let first = lost.commit_epoch(nothing(record(1, 1_000, 5))).await.unwrap();
+        lake.settle().await.unwrap();
+        assert_eq!(lake.head(), None, "nothing is in doubt");
+        lake.shared.in_doubt.store(true, Ordering::Relaxed);
+        lake.settle().await.unwrap();
+        assert_eq!(lake.head(), Some(first));
+        lake.commit_epoch(nothing(record(2, 1_002, 5))).await.unwrap();
     }
 }

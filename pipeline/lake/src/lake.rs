@@ -374,6 +374,12 @@ impl Lake {
         to_the_end(async move { commit::run(&shared, commit).await }).await
     }
 
+    /// Finds out whether a commit took place of which that is not known. From then on the head is what is recorded.
+    pub async fn settle(&self) -> Result<()> {
+        let _changing = self.shared.changing.lock().await;
+        commit::moved_on(&self.shared).await.map(drop)
+    }
+
     /// What was committed, per dataset, by id.
     pub async fn counts(&self) -> Result<Vec<StoredCounts>> {
         self.shared.catalog.counts().await

@@ -3,10 +3,13 @@
 // A test's assumption that does not hold is a failed test.
 #![allow(clippy::unwrap_used)]
 
+mod grid;
 mod imports;
+mod lake;
 mod memory;
 mod oracle;
 mod rescaling;
 mod retractions;
 mod running;
+mod simulation;
 mod world;

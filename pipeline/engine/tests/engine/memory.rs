@@ -26,7 +26,7 @@ pub const DATASET: u32 = 1;
 /// What happened, in order.
 pub type Log = Arc<Mutex<Vec<String>>>;
 
-/// Time that goes on by one microsecond whenever it is asked for.
+/// Time that goes on by one microsecond whenever it is asked for, and by as much as somebody sleeps.
 #[derive(Default)]
 pub struct Ticks(AtomicI64);
 
@@ -34,36 +34,79 @@ impl Clock for Ticks {
     fn now(&self) -> Instant {
         Instant(1_000_000_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
     }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_micros(self.0.fetch_add(1, Ordering::Relaxed) as u64)
+    }
+
+    fn sleep(&self, pause: Duration) {
+        self.0.fetch_add(pause.as_micros() as i64, Ordering::Relaxed);
+    }
 }
 
-/// A request: its lines, and whether it seals the import.
-#[derive(Clone, Default)]
+/// A record of a request.
+#[derive(Debug, Clone)]
+pub struct Line {
+    pub dataset_id: u32,
+    pub partition: u16,
+    pub text: String,
+}
+
+/// A request: its lines, when it was acknowledged, and the imports it seals. One with neither lines nor seals takes up
+/// a position and nothing else.
+#[derive(Debug, Clone)]
 pub struct Request {
-    pub lines: Vec<String>,
-    pub seal: bool,
+    pub lines: Vec<Line>,
+    pub seals: Vec<u32>,
+    pub arrival: Instant,
 }
 
-/// Requests of one dataset in one partition; a position is a request's place, counting from 1.
-#[derive(Default)]
+impl Request {
+    fn has_content(&self) -> bool {
+        !self.lines.is_empty() || !self.seals.is_empty()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.lines.iter().map(|line| line.text.len() as u64).sum()
+    }
+}
+
+/// Requests; a position is a request's place, counting from 1.
 pub struct Requests {
+    pub partitions: u16,
     pub requests: Mutex<Vec<Request>>,
     pub released: AtomicU64,
-    pub quarantine: Mutex<BTreeMap<(u64, u32), Quarantined>>,
+    /// By position, line and dataset.
+    pub quarantine: Mutex<BTreeMap<(u64, u32, u32), Quarantined>>,
 }
 
 impl Requests {
+    pub fn new(partitions: u16) -> Requests {
+        let (requests, released, quarantine) = (Mutex::default(), AtomicU64::new(0), Mutex::default());
+        Requests { partitions, requests, released, quarantine }
+    }
+
     pub fn append(&self, request: Request) {
         self.requests.lock().unwrap().push(request);
     }
 
+    /// Of the last request with content; 0 when there is none.
     pub fn last_position(&self) -> u64 {
-        self.requests.lock().unwrap().len() as u64
+        let requests = self.requests.lock().unwrap();
+        requests.iter().rposition(Request::has_content).map_or(0, |index| index as u64 + 1)
+    }
+
+    fn within(&self, range: Range) -> Vec<(u64, Request)> {
+        assert!(range.after >= self.released.load(Ordering::Relaxed), "what was let go of is asked for again");
+        let requests = self.requests.lock().unwrap();
+        let inside = requests[range.after as usize..range.up_to as usize].iter().cloned();
+        (range.after + 1..).zip(inside).collect()
     }
 }
 
 impl Source for Requests {
     fn partitions(&self) -> u16 {
-        1
+        self.partitions
     }
 
     fn wait(&self, after: u64, timeout: Duration) -> bool {
@@ -76,35 +119,39 @@ impl Source for Requests {
 
     fn cut(&self, after: u64, limits: &EpochLimits) -> Result<Option<Cut>> {
         let requests = self.requests.lock().unwrap();
-        let mut cut = Cut { position: after, records: 0, latest_arrival: Instant(i64::MIN), full: false };
-        for request in &requests[after as usize..] {
-            let records = cut.records + request.lines.len() as u64;
-            if cut.position > after && records > limits.max_records {
-                cut.full = true;
+        let mut cut: Option<Cut> = None;
+        let mut bytes = 0;
+        let behind = (after + 1..).zip(&requests[after as usize..]);
+        for (position, request) in behind.filter(|(_, request)| request.has_content()) {
+            let (so_far, arrival) = cut.map_or((0, request.arrival), |cut| (cut.records, cut.latest_arrival));
+            let records = so_far + request.lines.len() as u64;
+            bytes += request.bytes();
+            if cut.is_some() && (records > limits.max_records || bytes > limits.max_bytes) {
+                cut.iter_mut().for_each(|cut| cut.full = true);
                 break;
             }
-            cut = Cut { position: cut.position + 1, records, ..cut };
+            let (latest_arrival, full) = (arrival.max(request.arrival), !request.seals.is_empty());
+            cut = Some(Cut { position, records, latest_arrival, full });
+            if full {
+                break;
+            }
         }
-        Ok((cut.position > after).then_some(cut))
+        Ok(cut)
     }
 
-    fn read(&self, _: u16, range: Range, visit: &mut VisitRecord<'_>) -> Result<()> {
-        assert!(range.after >= self.released.load(Ordering::Relaxed), "what was let go of is asked for again");
-        let requests = self.requests.lock().unwrap();
-        for position in range.after + 1..=range.up_to {
-            for (index, line) in requests[position as usize - 1].lines.iter().enumerate() {
-                let (line_number, arrival) = (index as u32 + 1, Instant(0));
-                let bytes = line.as_bytes();
-                visit(SourceRecord { dataset_id: DATASET, position, line: line_number, arrival, bytes })?;
+    fn read(&self, partition: u16, range: Range, visit: &mut VisitRecord<'_>) -> Result<()> {
+        for (position, Request { lines, arrival, .. }) in self.within(range) {
+            for (line, Line { dataset_id, text, .. }) in
+                (1..).zip(&lines).filter(|(_, line)| line.partition == partition)
+            {
+                visit(SourceRecord { dataset_id: *dataset_id, position, line, arrival, bytes: text.as_bytes() })?;
             }
         }
         Ok(())
     }
 
     fn seals(&self, range: Range) -> Result<Vec<u32>> {
-        let requests = self.requests.lock().unwrap();
-        let seals = requests[range.after as usize..range.up_to as usize].iter().any(|request| request.seal);
-        Ok(seals.then_some(DATASET).into_iter().collect())
+        Ok(self.within(range).into_iter().flat_map(|(_, request)| request.seals).collect())
     }
 
     fn release(&self, up_to: u64) -> Result<()> {
@@ -119,13 +166,14 @@ impl Source for Requests {
 
     fn quarantine(&self, entries: &[Quarantined]) -> Result<()> {
         let mut quarantine = self.quarantine.lock().unwrap();
-        quarantine.extend(entries.iter().map(|entry| ((entry.position, entry.line), entry.clone())));
+        let place = |entry: &Quarantined| (entry.position, entry.line, entry.dataset_id);
+        quarantine.extend(entries.iter().map(|entry| (place(entry), entry.clone())));
         Ok(())
     }
 }
 
 /// What the state holds; a clone of it is what a crash leaves.
-#[derive(Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Contents {
     pub entries: BTreeMap<Vec<u8>, Vec<u8>>,
     pub applied: Vec<u64>,
@@ -221,26 +269,39 @@ impl StateStore for State {
     }
 }
 
-/// A row of the dataset: key `k`, value `v`, perhaps a sequence number `s`.
+/// A row of a dataset: key `k`, value `v`, perhaps a sequence number `s`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
+    pub dataset_id: u32,
+    /// The epoch that brought it.
+    pub epoch: u64,
     pub key: String,
     pub value: Option<i64>,
     pub sequence: Option<i64>,
     pub from: i64,
     pub to: i64,
     pub system_from: i64,
+    /// Where upkeep has written it down; else [`OPEN`].
+    pub system_to: i64,
     pub put: bool,
+}
+
+impl Row {
+    /// Whether it covers a place in both times. Of several that do, the one with the latest system time says what holds.
+    pub fn covers(&self, instant: i64, system_time: i64) -> bool {
+        let known = self.system_from <= system_time && (self.system_to == OPEN || system_time < self.system_to);
+        known && self.from <= instant && instant < self.to
+    }
 }
 
 /// Rows in a list.
 pub struct Rows {
-    pub definition: Arc<DatasetDefinition>,
+    pub definitions: BTreeMap<u32, Arc<DatasetDefinition>>,
     pub rows: Mutex<Vec<Row>>,
     pub epochs: Mutex<Vec<EpochRecord>>,
-    pub sealed_epoch: Mutex<Option<u64>>,
-    /// Records committed, unchanged, quarantined.
-    pub counts: Mutex<[u64; 3]>,
+    pub sealed: Mutex<BTreeMap<u32, u64>>,
+    /// Records committed, unchanged, quarantined, by epoch and dataset.
+    pub counts: Mutex<BTreeMap<(u64, u32), [u64; 3]>>,
     /// Keys and instants asked for, call by call.
     pub asked: Mutex<Vec<Vec<(String, i64)>>>,
     pub panic_at_commit: AtomicBool,
@@ -248,12 +309,12 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub fn new(definition: DatasetDefinition, log: Log) -> Rows {
+    pub fn new(definitions: BTreeMap<u32, Arc<DatasetDefinition>>, log: Log) -> Rows {
         Rows {
-            definition: Arc::new(definition),
+            definitions,
             rows: Mutex::default(),
             epochs: Mutex::default(),
-            sealed_epoch: Mutex::default(),
+            sealed: Mutex::default(),
             counts: Mutex::default(),
             asked: Mutex::default(),
             panic_at_commit: AtomicBool::new(false),
@@ -261,15 +322,40 @@ impl Rows {
         }
     }
 
-    /// The row that holds, by the rule of the lake.
-    pub fn holding(&self, key: &str, instant: i64, system_time: i64) -> Option<Row> {
+    /// The row that holds, by the rule of the lake, with what was committed up to an epoch.
+    pub fn holding(&self, dataset_id: u32, key: &str, instant: i64, system_time: i64, up_to_epoch: u64) -> Option<Row> {
         let rows = self.rows.lock().unwrap();
-        let covers = |row: &&Row| row.key == key && row.from <= instant && instant < row.to;
-        let known = rows.iter().filter(covers).filter(|row| row.system_from <= system_time);
-        known.max_by_key(|row| row.system_from).filter(|row| row.put).cloned()
+        let asked = |row: &&Row| row.dataset_id == dataset_id && row.key == key && row.epoch <= up_to_epoch;
+        let covering = rows.iter().filter(asked).filter(|row| row.covers(instant, system_time));
+        covering.max_by_key(|row| row.system_from).filter(|row| row.put).cloned()
     }
 
-    fn take(&self, batch: &RecordBatch) {
+    /// [`Sink::values_at`] with what was committed up to an epoch.
+    pub fn values_as_of(
+        &self,
+        dataset_id: u32,
+        keys: &[ArrayRef],
+        instants: &[i64],
+        up_to_epoch: u64,
+    ) -> Result<Vec<ArrayRef>> {
+        let names = keys[0].as_string::<i32>();
+        assert_eq!(names.len(), instants.len());
+        let asked: Vec<(String, i64)> = (0..names.len()).map(|i| (names.value(i).to_owned(), instants[i])).collect();
+        let mut found = Vec::new();
+        for (key, instant) in &asked {
+            let nothing = || Error::new(ErrorKind::Mismatch, "nothing holds").with("key", key).with("instant", instant);
+            found.push(self.holding(dataset_id, key, *instant, i64::MAX, up_to_epoch).ok_or_else(nothing)?);
+        }
+        self.asked.lock().unwrap().push(asked);
+        let column =
+            |pick: fn(&Row) -> Option<i64>| Arc::new(found.iter().map(pick).collect::<Int64Array>()) as ArrayRef;
+        let mut columns = vec![column(|row| row.value)];
+        let sequenced = self.definitions[&dataset_id].sequence.is_some();
+        columns.extend(sequenced.then(|| column(|row| row.sequence)));
+        Ok(columns)
+    }
+
+    fn take(&self, dataset_id: u32, epoch: u64, batch: &RecordBatch) {
         let integers = |name: &str| batch.column_by_name(name).map(|column| column.as_primitive::<Int64Type>().clone());
         let times = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<TimestampMicrosecondType>().clone();
         let (values, sequences) = (integers("v").unwrap(), integers("s"));
@@ -278,12 +364,15 @@ impl Rows {
         let present = |column: &Int64Array, row: usize| column.is_valid(row).then(|| column.value(row));
         for row in 0..batch.num_rows() {
             self.rows.lock().unwrap().push(Row {
+                dataset_id,
+                epoch,
                 key: batch.column_by_name("k").unwrap().as_string::<i32>().value(row).to_owned(),
                 value: present(&values, row),
                 sequence: sequences.as_ref().and_then(|column| present(column, row)),
                 from: from.value(row),
                 to: if to.is_null(row) { OPEN } else { to.value(row) },
                 system_from: system_from.value(row),
+                system_to: OPEN,
                 put: words.value(row) == "put",
             });
         }
@@ -292,9 +381,10 @@ impl Rows {
 
 impl Sink for Rows {
     fn dataset(&self, dataset_id: u32, _: u64) -> Option<DatasetInfo> {
-        let (definition, sealed_epoch) = (Arc::clone(&self.definition), *self.sealed_epoch.lock().unwrap());
-        let (name, columns) = ("facts".to_owned(), Arc::new(StoredColumns::of(&definition)));
-        (dataset_id == DATASET).then_some(DatasetInfo { name, definition, version: 1, columns, sealed_epoch })
+        let definition = Arc::clone(self.definitions.get(&dataset_id)?);
+        let sealed_epoch = self.sealed.lock().unwrap().get(&dataset_id).copied();
+        let (name, columns) = (format!("facts-{dataset_id}"), Arc::new(StoredColumns::of(&definition)));
+        Some(DatasetInfo { name, definition, version: 1, columns, sealed_epoch })
     }
 
     fn head(&self) -> Option<EpochRecord> {
@@ -305,21 +395,8 @@ impl Sink for Rows {
         Ok(self.epochs.lock().unwrap().iter().filter(|record| record.epoch > epoch).cloned().collect())
     }
 
-    fn values_at(&self, _: u32, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
-        let names = keys[0].as_string::<i32>();
-        assert_eq!(names.len(), instants.len());
-        let asked: Vec<(String, i64)> = (0..names.len()).map(|i| (names.value(i).to_owned(), instants[i])).collect();
-        let mut found = Vec::new();
-        for (key, instant) in &asked {
-            let nothing = || Error::new(ErrorKind::Mismatch, "nothing holds").with("key", key).with("instant", instant);
-            found.push(self.holding(key, *instant, i64::MAX).ok_or_else(nothing)?);
-        }
-        self.asked.lock().unwrap().push(asked);
-        let column =
-            |pick: fn(&Row) -> Option<i64>| Arc::new(found.iter().map(pick).collect::<Int64Array>()) as ArrayRef;
-        let mut columns = vec![column(|row| row.value)];
-        columns.extend(self.definition.sequence.is_some().then(|| column(|row| row.sequence)));
-        Ok(columns)
+    fn values_at(&self, dataset_id: u32, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
+        self.values_as_of(dataset_id, keys, instants, u64::MAX)
     }
 
     fn writer(&self, _: u32, _: u32) -> Result<Box<dyn RowWriter>> {
@@ -328,18 +405,28 @@ impl Sink for Rows {
 
     fn commit(&self, commit: EpochCommit) -> Result<()> {
         assert!(!self.panic_at_commit.load(Ordering::Relaxed), "made to panic");
-        let epoch = commit.record.epoch;
-        assert_eq!(epoch, self.head().map_or(1, |head| head.epoch + 1));
+        let EpochRecord { epoch, system_time, position, .. } = commit.record;
+        let committed = self.epochs.lock().unwrap().iter().find(|record| record.epoch == epoch).cloned();
+        if committed.is_some_and(|record| (record.system_time, record.position) == (system_time, position)) {
+            return Ok(());
+        }
+        let head = self.head().map_or((0, Instant(i64::MIN), 0), |head| (head.epoch, head.system_time, head.position));
+        if epoch != head.0 + 1 || system_time <= head.1 || position < head.2 {
+            return Err(Error::new(ErrorKind::Conflict, "an epoch has to follow the last one").with("epoch", epoch));
+        }
         for dataset in commit.datasets {
+            let id = dataset.dataset_id;
             for file in dataset.files {
-                file.handle.downcast::<Vec<RecordBatch>>().unwrap().iter().for_each(|batch| self.take(batch));
+                file.handle
+                    .downcast::<Vec<RecordBatch>>()
+                    .unwrap()
+                    .iter()
+                    .for_each(|batch| self.take(id, epoch, batch));
             }
-            let mut counts = self.counts.lock().unwrap();
-            counts[0] += dataset.committed;
-            counts[1] += dataset.unchanged;
-            counts[2] += dataset.quarantined;
+            let counts = [dataset.committed, dataset.unchanged, dataset.quarantined];
+            self.counts.lock().unwrap().insert((epoch, id), counts);
             if dataset.seal {
-                *self.sealed_epoch.lock().unwrap() = Some(epoch);
+                self.sealed.lock().unwrap().entry(id).or_insert(epoch);
             }
         }
         self.epochs.lock().unwrap().push(commit.record);

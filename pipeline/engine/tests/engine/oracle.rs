@@ -9,15 +9,16 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use engine::model::{Instant, Mode};
+use engine::model::Mode;
 use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed},
 };
 
 use crate::{
-    memory::{Contents, Row},
-    world::{Kind, World, known, line, numbered, with},
+    grid::{Draft, Grid},
+    memory::{Contents, DATASET, Row},
+    world::{Kind, World},
 };
 
 /// Valid instants 0..CELLS, enough for timelines of several pages; the last stands for all that follow.
@@ -33,23 +34,18 @@ fn config() -> Config {
 }
 
 #[derive(Debug, Clone)]
-struct Draft {
-    key: usize,
-    /// `None` withdraws; a value of 0 stands for nothing.
-    value: Option<i64>,
-    from: usize,
-    to: usize,
-    sequence: i64,
+struct Sent {
+    draft: Draft,
     /// How much later than the event before it was known, in an import.
     later: i64,
 }
 
-fn requests() -> impl Strategy<Value = Vec<Vec<Draft>>> {
+fn requests() -> impl Strategy<Value = Vec<Vec<Sent>>> {
     let value = prop_oneof![1 => Just(Some(0)), 7 => (1..5_i64).prop_map(Some), 4 => Just(None)];
     let one = (0..KEYS.len(), value, 0..CELLS, prop::option::of(1..30_usize), 0..400_i64, 0..3_i64);
     let draft = one.prop_map(|(key, value, from, length, sequence, later)| {
         let to = length.map_or(CELLS, |length| (from + length).min(CELLS));
-        Draft { key, value, from, to, sequence, later }
+        Sent { draft: Draft { key, value, from, to, sequence }, later }
     });
     prop::collection::vec(prop::collection::vec(draft, 1..40), 1..14)
 }
@@ -57,58 +53,6 @@ fn requests() -> impl Strategy<Value = Vec<Vec<Draft>>> {
 fn kinds() -> impl Strategy<Value = Kind> {
     let modes = prop_oneof![1 => Just(Mode::Interval), 3 => Just(Mode::UntilChanged)];
     (modes, any::<bool>(), any::<bool>()).prop_map(|(mode, sequenced, import)| Kind { mode, sequenced, import })
-}
-
-/// What holds of a key in each cell.
-#[derive(Clone)]
-struct Grid {
-    kind: Kind,
-    /// In interval mode what was said of each cell, else of each instant: `None` where nothing was or it was withdrawn,
-    /// with the sequence number.
-    said: Vec<(i64, Option<i64>)>,
-}
-
-impl Grid {
-    fn take(&mut self, draft: &Draft) {
-        let sequence = if self.kind.sequenced { draft.sequence } else { 0 };
-        let same = self.cells()[draft.from] == draft.value.unwrap_or(0);
-        let interval = self.kind.mode == Mode::Interval;
-        if !interval && !self.kind.sequenced && draft.value.is_some() && same {
-            return;
-        }
-        let to = if interval { draft.to } else { draft.from + 1 };
-        // There is nothing to withdraw in interval mode; the line says a delete.
-        let value = if interval { Some(draft.value.unwrap_or(0)) } else { draft.value };
-        for said in self.said[draft.from..to].iter_mut().filter(|said| said.0 <= sequence) {
-            *said = (sequence, value);
-        }
-    }
-
-    fn cells(&self) -> Vec<i64> {
-        let mut held = 0;
-        let mut cells = Vec::with_capacity(CELLS);
-        for (_, value) in &self.said {
-            held = value.unwrap_or(if self.kind.mode == Mode::Interval { 0 } else { held });
-            cells.push(held);
-        }
-        cells
-    }
-}
-
-fn text(draft: &Draft, kind: Kind, system_time: i64) -> String {
-    let word = match draft.value {
-        None if kind.mode == Mode::UntilChanged => "retract",
-        None | Some(0) => "delete",
-        Some(_) => "put",
-    };
-    let mut text = line(KEYS[draft.key], word, draft.from as i64, draft.value.unwrap_or(0));
-    if kind.mode == Mode::Interval && draft.to < CELLS {
-        text = with(&text, "b", &format!("\"{}\"", Instant(draft.to as i64)));
-    }
-    if kind.sequenced {
-        text = numbered(draft.sequence, &text);
-    }
-    if kind.import { known(system_time, &text) } else { text }
 }
 
 type Grids = Vec<Vec<i64>>;
@@ -120,16 +64,16 @@ struct Expected {
     as_carried: BTreeMap<i64, Grids>,
 }
 
-fn expect(requests: &[Vec<Draft>], kind: Kind) -> Expected {
-    let mut grids = vec![Grid { kind, said: vec![(i64::MIN, None); CELLS] }; KEYS.len()];
+fn expect(requests: &[Vec<Sent>], kind: Kind) -> Expected {
+    let mut grids = vec![Grid::new(kind, CELLS); KEYS.len()];
     let mut expected = Expected { lines: Vec::new(), after_request: Vec::new(), as_carried: BTreeMap::new() };
     let mut system_time = 1_000;
-    for drafts in requests {
+    for sent in requests {
         let mut lines = Vec::new();
-        for draft in drafts {
-            system_time += draft.later;
+        for Sent { draft, later } in sent {
+            system_time += later;
             grids[draft.key].take(draft);
-            lines.push(text(draft, kind, system_time));
+            lines.push(draft.text(KEYS[draft.key], kind, CELLS, system_time));
             expected.as_carried.insert(system_time, grids.iter().map(Grid::cells).collect());
         }
         expected.lines.push(lines);
@@ -158,7 +102,8 @@ fn crashed(older: &Contents, newer: &Contents, key_groups: u64) -> Contents {
 fn check(world: &World, system_time: i64, expected: &Grids) -> Result<(), TestCaseError> {
     for (key, cells) in KEYS.iter().zip(expected) {
         let held = |cell: usize| {
-            world.sink.holding(key, cell as i64, system_time).map_or(0, |row| row.value.unwrap_or_default())
+            let row = world.sink.holding(DATASET, key, cell as i64, system_time, u64::MAX);
+            row.map_or(0, |row| row.value.unwrap_or_default())
         };
         prop_assert_eq!(&(0..CELLS).map(held).collect::<Vec<_>>(), cells, "key {} as of {}", key, system_time);
     }

@@ -4,7 +4,10 @@ use std::sync::atomic::Ordering;
 
 use engine::{model::KEY_GROUPS, rescale::Refusal};
 
-use crate::world::{CHANGES, World, ask, line, logged};
+use crate::{
+    memory::DATASET,
+    world::{CHANGES, World, ask, line, logged},
+};
 
 /// Lines of so many keys, over all key groups.
 fn lines(keys: i64, value: i64) -> Vec<String> {
@@ -15,7 +18,7 @@ fn lines(keys: i64, value: i64) -> Vec<String> {
 fn check(world: &World, keys: i64, values: i64) {
     for key in 0..keys {
         for value in 1..=values {
-            let held = world.sink.holding(&format!("key {key}"), value, i64::MAX);
+            let held = world.sink.holding(DATASET, &format!("key {key}"), value, i64::MAX, u64::MAX);
             assert_eq!(held.and_then(|row| row.value), Some(value), "key {key} at {value}");
         }
     }

@@ -171,7 +171,7 @@ fn a_retraction_in_interval_mode_is_quarantined_with_its_reason() {
     let world = World::new(crate::world::Kind { mode: engine::model::Mode::Interval, ..CHANGES });
     world.commit(&[line("k", "put", 0, 1), line("k", "retract", 0, 0)]);
     let quarantine = world.source.quarantine.lock().unwrap();
-    let entry = &quarantine[&(1, 2)];
+    let entry = &quarantine[&(1, 2, DATASET)];
     assert_eq!(entry.dataset_id, DATASET);
     assert_eq!(
         entry.reason,

@@ -1,10 +1,21 @@
 //! How the pipeline announces, stops and fails.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use engine::ports::StateStore;
+use arrow::array::ArrayRef;
+use engine::{
+    Error, ErrorKind, Result,
+    model::EpochRecord,
+    ports::{DatasetInfo, EpochCommit, RowWriter, Sink, StateStore},
+};
 
-use crate::world::{CHANGES, World, line, logged};
+use crate::{
+    lake::Lake,
+    world::{CHANGES, World, line, logged},
+};
 
 fn lines(from: i64) -> Vec<String> {
     vec![line("k", "put", from, from)]
@@ -67,5 +78,65 @@ fn a_stop_while_catching_up_keeps_what_was_caught_up_and_lets_go_of_nothing() {
     assert_eq!(world.sink.rows.lock().unwrap().len(), 5);
     assert_eq!(world.released(), 5);
     assert!(world.state.contents().entries != caught_up.entries);
+    world.check_counts();
+}
+
+/// A lake whose first commit happens and reports an error. Unless the pipeline finds out, somebody else does while the
+/// next one is worked out.
+struct Doubtful {
+    lake: Lake,
+    committed: AtomicBool,
+}
+
+impl Sink for Doubtful {
+    fn dataset(&self, dataset_id: u32, epoch: u64) -> Option<DatasetInfo> {
+        self.lake.dataset(dataset_id, epoch)
+    }
+
+    fn head(&self) -> Option<EpochRecord> {
+        self.lake.head()
+    }
+
+    fn settle(&self) -> Result<()> {
+        self.lake.settle()
+    }
+
+    fn epochs_after(&self, epoch: u64) -> Result<Vec<EpochRecord>> {
+        self.lake.epochs_after(epoch)
+    }
+
+    fn values_at(&self, dataset_id: u32, version: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
+        self.lake.values_at(dataset_id, version, keys, instants)
+    }
+
+    fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>> {
+        self.lake.settle()?;
+        self.lake.writer(dataset_id, version)
+    }
+
+    fn commit(&self, commit: EpochCommit) -> Result<()> {
+        self.lake.commit(commit)?;
+        if self.committed.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.lake.doubt(0);
+        Err(Error::new(ErrorKind::Io, "nobody knows whether it took place"))
+    }
+}
+
+#[test]
+fn a_commit_that_reports_an_error_though_it_happened_is_built_upon() {
+    let mut world = World::new(CHANGES);
+    world.options.limits.max_records = 1;
+    world.send(&lines(1));
+    world.send(&lines(2));
+    let (mut pipeline, stop) = world.pipeline();
+    pipeline.sink = Arc::new(Doubtful { lake: Lake::new(world.sink.clone()), committed: AtomicBool::new(false) });
+    pipeline.run(&stop).unwrap();
+    let epochs: Vec<(u64, u64)> = world.sink.epochs.lock().unwrap().iter().map(|e| (e.epoch, e.position)).collect();
+    assert_eq!(epochs, [(1, 1), (2, 2)]);
+    assert_eq!(world.last_rows(), [(2, engine::model::OPEN, Some(2))]);
+    assert_eq!(world.sink.rows.lock().unwrap().len(), 2, "nothing twice");
+    assert_eq!(world.released(), 2);
     world.check_counts();
 }

@@ -15,7 +15,7 @@ use engine::{
     rescale::{Refusal, RescaleRequest},
 };
 
-use crate::memory::{Log, Request, Requests, Row, Rows, State, Ticks};
+use crate::memory::{DATASET, Line, Log, Request, Requests, Row, Rows, State, Ticks};
 
 /// What the dataset is like.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub const CHANGES: Kind = Kind { mode: Mode::UntilChanged, sequenced: false, imp
 pub const NUMBERED: Kind = Kind { sequenced: true, ..CHANGES };
 pub const IMPORT: Kind = Kind { import: true, ..CHANGES };
 
-fn definition(kind: Kind) -> DatasetDefinition {
+pub fn definition(kind: Kind) -> DatasetDefinition {
     let mut columns = vec![("k", "string"), ("v", "int64"), ("a", "timestamp"), ("op", "string")];
     let mut roles = vec![("valid_from", "a"), ("operation", "op")];
     if kind.mode == Mode::Interval {
@@ -89,9 +89,9 @@ impl World {
     pub fn new(kind: Kind) -> World {
         let log = Log::default();
         World {
-            source: Arc::new(Requests::default()),
+            source: Arc::new(Requests::new(1)),
             state: Arc::new(State::new(log.clone())),
-            sink: Arc::new(Rows::new(definition(kind), log.clone())),
+            sink: Arc::new(Rows::new([(DATASET, Arc::new(definition(kind)))].into(), log.clone())),
             progress: Arc::new(Progress::default()),
             options: PipelineOptions {
                 // Every slot has work, however little there is.
@@ -110,11 +110,13 @@ impl World {
     }
 
     pub fn send(&self, lines: &[String]) {
-        self.source.append(Request { lines: lines.to_vec(), seal: false });
+        let line = |text: &String| Line { dataset_id: DATASET, partition: 0, text: text.clone() };
+        let lines = lines.iter().map(line).collect();
+        self.source.append(Request { lines, seals: Vec::new(), arrival: Instant(0) });
     }
 
     pub fn seal(&self) {
-        self.source.append(Request { lines: Vec::new(), seal: true });
+        self.source.append(Request { lines: Vec::new(), seals: vec![DATASET], arrival: Instant(0) });
     }
 
     /// A pipeline that is told to stop once everything sent is committed.
@@ -177,7 +179,7 @@ impl World {
     /// Everything sent is accounted for.
     pub fn check_counts(&self) {
         let sent: usize = self.source.requests.lock().unwrap().iter().map(|request| request.lines.len()).sum();
-        assert_eq!(self.sink.counts.lock().unwrap().iter().sum::<u64>(), sent as u64);
+        assert_eq!(self.sink.counts.lock().unwrap().values().flatten().sum::<u64>(), sent as u64);
     }
 
     pub fn released(&self) -> u64 {
