@@ -40,6 +40,9 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> Resul
     gauge("tidemark_epoch", "Last committed epoch.", epoch as f64);
     let running = state.progress.running.load(Ordering::Relaxed);
     gauge("tidemark_pipeline_running", "1 while epochs are being closed.", f64::from(u8::from(running)));
+    let evicted = state.progress.evicted_segments.load(Ordering::Relaxed);
+    let help = "Segments of timelines that went from the state since the start, because they ended long ago.";
+    gauge("tidemark_state_evicted_segments", help, evicted as f64);
     if let Some(sample) = state.live.samples().last() {
         gauge("tidemark_records_per_second", "Records committed in the last second.", sample.records_per_second);
         gauge("tidemark_lag_records", "Records acknowledged and not yet committed.", sample.lag_records as f64);

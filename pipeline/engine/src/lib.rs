@@ -10,6 +10,8 @@ pub mod decode;
 pub mod epoch;
 pub mod error;
 pub mod event_batch;
+pub mod eviction;
+pub mod fetch_back;
 pub mod import;
 pub mod json_leaf;
 mod parallel;
@@ -18,6 +20,7 @@ pub mod ports;
 pub mod recovery;
 pub mod staging;
 pub mod state_value;
+pub mod timeline_pages;
 
 pub use decode::{Decoder, Rejection};
 pub use epoch::{EpochOutcome, EpochTimings};

@@ -14,6 +14,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     Error, ErrorKind, Result,
     epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, commit_epoch},
+    eviction::Sweep,
     import::ImportTails,
     ports::{Clock, EpochLimits, Sink, Source, StateStore},
     recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
@@ -30,6 +31,9 @@ pub struct PipelineOptions {
     pub limits: EpochLimits,
     /// Time between checkpoints: the state is made durable and the source may let go. Default 30 s.
     pub checkpoint_interval: Duration,
+    /// How long before the last epoch's system time something has to have ended to go from the state; a late event has it
+    /// fetched back from the lake. Default: nothing goes.
+    pub state_ttl: Option<Duration>,
 }
 
 impl Default for PipelineOptions {
@@ -39,6 +43,7 @@ impl Default for PipelineOptions {
             epoch_interval: Duration::from_secs(1),
             limits: EpochLimits { max_records: 262_144, max_bytes: 256 << 20 },
             checkpoint_interval: Duration::from_secs(30),
+            state_ttl: None,
         }
     }
 }
@@ -50,6 +55,8 @@ pub struct Progress {
     pub records: AtomicU64,
     /// Duration of the last epoch, from its close to its commit.
     pub epoch_duration_micros: AtomicU64,
+    /// Segments of timelines that went from the state since the start, because they ended longer ago than its time to live.
+    pub evicted_segments: AtomicU64,
     /// Set once recovery is over and epochs are being closed.
     pub running: AtomicBool,
     /// Set when the pipeline had to give up; the log says why.
@@ -134,11 +141,14 @@ impl Pipeline {
         let mut last_close = Stopwatch::now().checked_sub(self.options.epoch_interval).unwrap_or_else(Stopwatch::now);
         let mut last_checkpoint = Stopwatch::now();
         let mut has_notes = self.state.note(u64::MAX)?.is_some();
+        let mut sweep = Sweep::new(self.options.state_ttl);
         while !stop.load(Ordering::Relaxed) {
             if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
                 has_notes |= outcome.tails != tails;
                 tails = outcome.tails;
             }
+            let swept = sweep.step(self.state.as_ref(), self.sink.as_ref())?;
+            self.progress.evicted_segments.fetch_add(swept.segments, Ordering::Relaxed);
             if last_checkpoint.elapsed() >= self.options.checkpoint_interval {
                 self.checkpoint(has_notes.then_some(&tails))?;
                 has_notes = false;
