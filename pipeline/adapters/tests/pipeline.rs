@@ -42,6 +42,8 @@ mod eviction;
 mod evolution;
 #[path = "pipeline/retention.rs"]
 mod retention;
+#[path = "pipeline/state_memory.rs"]
+mod state_memory;
 
 /// Valid time is 1970-01-01 and the days after; the last stands for all that follow.
 const DAYS: usize = 40;

@@ -191,9 +191,7 @@ impl<'a> SlotPass<'a> {
         let window = Window::load(self.state, head_address, head, earliest)?;
         let (mode, sequenced) = (self.definition.mode, self.definition.sequence.is_some());
         let before: Cow<'_, [Segment]> = match fetched {
-            Some(FetchedBack { stretch, found, .. }) => {
-                fill(mode, sequenced, &window.segments, found, *stretch).into()
-            }
+            Some(FetchedBack { stretch, found, .. }) => fill(mode, sequenced, &window.segments, found, *stretch).into(),
             None => window.segments.as_slice().into(),
         };
         let mut timeline = Timeline::new(mode, sequenced, before.to_vec());

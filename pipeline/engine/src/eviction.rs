@@ -146,13 +146,11 @@ impl<'a> Step<'a> {
         while place.groups_left > 0 {
             let group = place.address.first().copied().unwrap_or_default();
             let mut stop = Stop::GroupEnds;
-            state.scan(&place.address, &mut |address, value| {
-                match self.visit(group, address, value)? {
-                    None => Ok(true),
-                    Some(reason) => {
-                        stop = reason;
-                        Ok(false)
-                    }
+            state.scan(&place.address, &mut |address, value| match self.visit(group, address, value)? {
+                None => Ok(true),
+                Some(reason) => {
+                    stop = reason;
+                    Ok(false)
                 }
             })?;
             self.close_key()?;

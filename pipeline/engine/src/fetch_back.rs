@@ -114,7 +114,12 @@ fn stretch<'a>(mode: Mode, events: impl Iterator<Item = &'a TimelineEvent> + Clo
 }
 
 /// By key group until when the dataset's timelines are evicted, of the groups of the rows.
-fn evicted_before(state: &dyn StateStore, dataset_id: u32, batches: &[EventBatch], rows: &[RowRef]) -> Result<Vec<i64>> {
+fn evicted_before(
+    state: &dyn StateStore,
+    dataset_id: u32,
+    batches: &[EventBatch],
+    rows: &[RowRef],
+) -> Result<Vec<i64>> {
     let mut met = [false; KEY_GROUPS as usize];
     for row in rows {
         met[usize::from(key_group(batches[row.batch as usize].hashes[row.row as usize]))] = true;

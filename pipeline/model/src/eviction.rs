@@ -23,10 +23,7 @@
 //! the timeline knows them with: of such a dataset in `until_changed` mode, as of an import that is not sealed, nothing
 //! may be evicted. That is for the caller to know.
 
-use crate::{
-    Change, Fingerprint, Mode, OPEN, Segment, Timeline,
-    steps::step,
-};
+use crate::{Change, Fingerprint, Mode, OPEN, Segment, Timeline, steps::step};
 
 /// What remains of a whole timeline, or in `interval` mode of any part of one, when all goes that may and that ended by an
 /// instant. Later events that act at or behind the instant do on what remains what they would do on all of it.
@@ -44,7 +41,10 @@ pub fn evict(mode: Mode, sequenced: bool, segments: &[Segment], before: i64) -> 
 /// Whether a key was deleted by an instant, and held something just before.
 fn ends_with_nothing(segments: &[Segment], before: i64) -> bool {
     let [.., held, nothing] = segments else { return false };
-    nothing.fingerprint == Fingerprint::NOTHING && nothing.to == OPEN && nothing.from <= before && held.to == nothing.from
+    nothing.fingerprint == Fingerprint::NOTHING
+        && nothing.to == OPEN
+        && nothing.from <= before
+        && held.to == nothing.from
 }
 
 /// For each segment whether it goes; `last_goes` says it of one that never ends.
@@ -65,8 +65,10 @@ fn evictable(mode: Mode, sequenced: bool, segments: &[Segment], before: i64, las
             Mode::UntilChanged => {
                 let differs = next.is_some_and(|next| next.fingerprint != segment.fingerprint);
                 let before = index.checked_sub(1).map(|before| &segments[before]);
-                let held_before = before.is_some_and(|held| held.to == segment.from && held.fingerprint != Fingerprint::NOTHING);
-                let with_next = next.is_some_and(|next| next.fingerprint != Fingerprint::NOTHING) || goes.get(index + 1) == Some(&true);
+                let held_before =
+                    before.is_some_and(|held| held.to == segment.from && held.fingerprint != Fingerprint::NOTHING);
+                let with_next = next.is_some_and(|next| next.fingerprint != Fingerprint::NOTHING)
+                    || goes.get(index + 1) == Some(&true);
                 differs && if nothing { held_before } else { with_next }
             }
         };
@@ -99,7 +101,13 @@ pub fn fill(
             step();
             let (start, end) = (piece.from.max(gap_from), piece.to.min(gap_until).min(until));
             if start < end {
-                push(&mut filled, first_of_gap, mode, sequenced, Segment { from: start, to: end, recorded: sequenced, ..*piece });
+                push(
+                    &mut filled,
+                    first_of_gap,
+                    mode,
+                    sequenced,
+                    Segment { from: start, to: end, recorded: sequenced, ..*piece },
+                );
             }
             if piece.to > gap_until {
                 break;
@@ -218,7 +226,10 @@ mod tests {
     fn a_change_to_what_held_anyway_is_remembered() {
         let segments = [segment(0, 10, 1), segment(10, 20, 1), segment(20, OPEN, 2)];
         assert_eq!(evicted(CHANGES, &segments, 50), segments[1..2]);
-        assert_eq!(fill(Mode::UntilChanged, false, &[segments[0], segments[2]], &[segment(0, 20, 1)], (i64::MIN, 50)), segments);
+        assert_eq!(
+            fill(Mode::UntilChanged, false, &[segments[0], segments[2]], &[segment(0, 20, 1)], (i64::MIN, 50)),
+            segments
+        );
     }
 
     #[test]
@@ -244,7 +255,8 @@ mod tests {
 
     #[test]
     fn a_number_that_no_row_has_stays() {
-        let mut segments = [numbered(0, 10, 1, 5), numbered(10, 20, 1, 6), numbered(20, 30, 2, 6), numbered(30, OPEN, 3, 9)];
+        let mut segments =
+            [numbered(0, 10, 1, 5), numbered(10, 20, 1, 6), numbered(20, 30, 2, 6), numbered(30, OPEN, 3, 9)];
         for mode in [Mode::Interval, Mode::UntilChanged] {
             assert_eq!(evicted((mode, true), &segments, 30), segments[..3]);
         }

@@ -16,8 +16,8 @@ use engine::{
     Error, ErrorKind, Result,
     model::{Assertion, DatasetDefinition, EpochRecord, Instant, KEY_GROUPS, OPEN, StoredColumns, resolve},
     ports::{
-        Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, HeldRows, Quarantined, Range, Retained, RowWriter, Sink, Source,
-        SourceRecord, StagedFile, StateStore, StateWrites, VisitEntry, VisitRecord, VisitValue,
+        Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, HeldRows, Quarantined, Range, Retained, RowWriter, Sink,
+        Source, SourceRecord, StagedFile, StateStore, StateWrites, VisitEntry, VisitRecord, VisitValue,
     },
 };
 
@@ -355,7 +355,8 @@ impl Sink for Rows {
         let rows = self.rows.lock().unwrap();
         let (mut held, mut values, mut sequences) = (HeldRows::default(), Vec::new(), Vec::new());
         for (index, (key, (from, until))) in asked.iter().enumerate() {
-            let met = |row: &&Row| row.key == *key && row.system_from < known_before && row.from < *until && *from < row.to;
+            let met =
+                |row: &&Row| row.key == *key && row.system_from < known_before && row.from < *until && *from < row.to;
             let met: Vec<&Row> = rows.iter().filter(met).collect();
             let assertion =
                 |row: &&Row| Assertion { from: row.from, to: row.to, system_from: row.system_from, put: row.put };
