@@ -18,6 +18,7 @@ mod reduce;
 mod schema_evolution;
 mod source;
 mod sql_writes;
+mod state_ttl;
 mod support;
 mod types;
 mod upkeep;

@@ -64,9 +64,12 @@ pub(crate) fn fingerprint_of<'v, V: std::borrow::Borrow<Value<'v>>>(
     values: impl Iterator<Item = (i32, V)>,
 ) -> Fingerprint {
     let mut scratch = Vec::with_capacity(64);
-    for (field_id, value) in values.filter(|(_, value)| *value.borrow() != Value::Null) {
-        scratch.extend_from_slice(&field_id.to_le_bytes());
-        encode_value(value.borrow(), &mut scratch);
+    for (field_id, value) in values {
+        let value: &Value<'v> = value.borrow();
+        if *value != Value::Null {
+            scratch.extend_from_slice(&field_id.to_le_bytes());
+            encode_value(value, &mut scratch);
+        }
     }
     // Zero means that nothing holds, so no value may have it.
     Fingerprint(xxh3_128(&scratch).max(1))
