@@ -13,7 +13,7 @@ use arrow::{
         DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
     },
 };
-use model::{Fingerprint, KEY_GROUPS, Mode, OPEN, Segment, TimelineEvent};
+use model::{KEY_GROUPS, Mode, Segment, TimelineEvent};
 
 use crate::{
     Error, ErrorKind, Result,
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use model::Operation;
+    use model::{Fingerprint, OPEN, Operation};
 
     use super::*;
 
