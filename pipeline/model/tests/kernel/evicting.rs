@@ -41,8 +41,13 @@ impl Rows {
     }
 }
 
-/// Lets the events of an epoch act; gives what each did and what is written.
-fn act(timeline: &mut Timeline, events: &[TimelineEvent], sequenced: bool) -> (Vec<Effect>, Vec<Change>) {
+/// Lets the events of an epoch act; gives what each did and what is written. In interval mode an event of the epoch says
+/// each change, so that it is of no interest since where.
+fn act(
+    timeline: &mut Timeline,
+    events: &[TimelineEvent],
+    (mode, sequenced): (Mode, bool),
+) -> (Vec<Effect>, Vec<Change>) {
     let reaches = events.iter().map(|event| timeline.reach(event));
     let (from, until) = reaches.fold((OPEN, i64::MIN), |all, reach| (all.0.min(reach.0), all.1.max(reach.1)));
     let before = timeline.part(from, until).to_vec();
@@ -51,7 +56,8 @@ fn act(timeline: &mut Timeline, events: &[TimelineEvent], sequenced: bool) -> (V
     if sequenced {
         timeline.mark_recorded((from, until), &before, &changes);
     }
-    (effects, changes)
+    let said_at = |change: &Change| if mode == Mode::Interval { change.from } else { change.said_at };
+    (effects, changes.iter().map(|change| Change { said_at: said_at(change), ..*change }).collect())
 }
 
 fn reaches_back_to(event: &TimelineEvent) -> i64 {
@@ -95,7 +101,7 @@ impl Evicting {
             false => self.retained.clone(),
         };
         let mut timeline = Timeline::new(mode, sequenced, segments);
-        let did = act(&mut timeline, events, sequenced);
+        let did = act(&mut timeline, events, (mode, sequenced));
         self.retained = timeline.into_segments();
         if fetches {
             self.evict(before);
@@ -119,7 +125,7 @@ fn check(epochs: &[(Vec<Draft>, Option<usize>)], mode: Mode, sequenced: bool) ->
             .map(|draft| TimelineEvent { exact: draft.exact && mode == Mode::UntilChanged, ..event(draft, sequenced) })
             .collect();
         let did = evicting.act(&events, &rows);
-        prop_assert_eq!(&did, &act(&mut whole, &events, sequenced));
+        prop_assert_eq!(&did, &act(&mut whole, &events, (mode, sequenced)));
         rows.append(&did.1);
         if let Some(cutoff) = cutoff {
             evicting.evict(*cutoff as i64);
