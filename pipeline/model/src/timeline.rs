@@ -291,7 +291,8 @@ impl Timeline {
         let starts: Vec<i64> = pieces.iter().skip(1).map(|piece| piece.from).chain([after]).collect();
         pieces.iter_mut().zip(starts).for_each(|(piece, to)| piece.to = to);
         if let (Some(before), Some(first)) = (range.start.checked_sub(1), pieces.first()) {
-            self.segments[before].to = first.from;
+            // Shorter, never longer: what ended before may have been evicted up to the first piece.
+            self.segments[before].to = self.segments[before].to.min(first.from);
         }
         self.segments.splice(range, pieces);
     }
