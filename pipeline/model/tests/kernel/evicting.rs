@@ -148,3 +148,18 @@ proptest! {
         check(&epochs, mode, sequenced)?;
     }
 }
+
+#[test]
+fn what_is_left_before_an_exact_event_is_not_lengthened() {
+    let draft = |operation: Operation, from: usize, sequence: i64, exact: bool| {
+        vec![Draft { operation, from, to: None, value: 1, sequence, exact }]
+    };
+    let epochs = [
+        (draft(Operation::Put, 9, 2, false), None),
+        (draft(Operation::Delete, 0, 0, false), Some(9)),
+        // Goes again at once, from between a delete that stays and the first change.
+        (draft(Operation::Put, 1, 0, false), None),
+        (draft(Operation::Put, 9, 0, true), None),
+    ];
+    check(&epochs, Mode::UntilChanged, true).unwrap();
+}
