@@ -106,6 +106,15 @@ pub struct Load {
     pub every_key: bool,
 }
 
+/// Lets what runs beside a measurement end with it, however it ends.
+struct StopAtEnd(Arc<AtomicBool>);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The most memory that the state took so far, by kind.
 #[derive(Default)]
 struct PeakOfState(Mutex<StateMemory>);
@@ -148,6 +157,7 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
     let watch = Stopwatch::now();
     let pipeline = parts.pipeline(&settings, tokio::runtime::Handle::current());
     let stop = Arc::new(AtomicBool::new(false));
+    let _stop_at_end = StopAtEnd(Arc::clone(&stop));
     let stopping = Arc::clone(&stop);
     let mut running = tokio::task::spawn_blocking(move || pipeline.run(&stopping));
     let peak = Arc::new(PeakOfState::default());
