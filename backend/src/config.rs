@@ -25,6 +25,10 @@ const UPKEEP_INTERVAL_SECS: u64 = 10;
 const UPKEEP_INTERVAL_SECS_MAX: u64 = 86_400;
 /// A hundred years.
 const ARCHIVE_AFTER_DAYS_MAX: u32 = 36_525;
+const STATE_TTL_DAYS_MAX: u32 = 36_525;
+/// Below these RocksDB gains nothing and works without end.
+const STATE_BLOCK_CACHE_BYTES_MIN: usize = 1 << 20;
+const STATE_WRITE_BUFFER_BYTES_MIN: usize = 4 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Arguments of `tidemark serve`.
@@ -61,6 +65,10 @@ pub struct ServeArguments {
     /// Days after which they are moved there.
     #[arg(long, env = "TIDEMARK_ARCHIVE_AFTER_DAYS")]
     pub archive_after_days: Option<u32>,
+    /// Days after which what ended in valid time goes from the timeline state; a late event has it fetched back from the
+    /// lake. Default: nothing goes.
+    #[arg(long, env = "TIDEMARK_STATE_TTL_DAYS")]
+    pub state_ttl_days: Option<u32>,
     /// Run the demo feed: a simulated market with a history of corrections, then live.
     #[arg(long)]
     pub demo: bool,
@@ -93,6 +101,7 @@ struct SettingsFile {
     stream_kept_bytes: Option<u64>,
     state_block_cache_bytes: Option<usize>,
     state_write_buffer_bytes: Option<usize>,
+    state_ttl_days: Option<u32>,
     query_memory_bytes: Option<usize>,
     upkeep: Option<bool>,
     upkeep_interval_secs: Option<u64>,
@@ -155,7 +164,6 @@ impl Settings {
             None => SettingsFile::default(),
         };
         let defaults = PipelineOptions::default();
-        let state_defaults = adapters::StateOptions::default();
         let listen = arguments.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
         if !listen.ip().is_loopback() {
             let message = format!(
@@ -173,6 +181,8 @@ impl Settings {
             return Err(Error::new(ErrorKind::BadRequest, message));
         }
         let upkeep_interval = upkeep_interval(&arguments, &file)?;
+        let state_ttl = state_ttl(arguments.state_ttl_days.or(file.state_ttl_days))?;
+        let state = state_options(&file)?;
         let data = arguments.data.clone().or(file.data.clone()).unwrap_or_else(|| PathBuf::from(".tidemark"));
         let archive = archive(
             arguments.archive.clone().or(file.archive.clone()),
@@ -202,12 +212,10 @@ impl Settings {
                 checkpoint_interval: file
                     .checkpoint_interval_secs
                     .map_or(defaults.checkpoint_interval, Duration::from_secs),
+                state_ttl,
                 ..defaults
             },
-            state: adapters::StateOptions {
-                block_cache_bytes: file.state_block_cache_bytes.unwrap_or(state_defaults.block_cache_bytes),
-                write_buffer_bytes: file.state_write_buffer_bytes.unwrap_or(state_defaults.write_buffer_bytes),
-            },
+            state,
             query_memory_bytes: file.query_memory_bytes.unwrap_or(QUERY_MEMORY_BYTES),
             upkeep_interval,
             stream_kept_bytes: file.stream_kept_bytes.unwrap_or(STREAM_KEPT_BYTES),
@@ -227,6 +235,36 @@ fn upkeep_interval(arguments: &ServeArguments, file: &SettingsFile) -> Result<Op
     }
     let wanted = !arguments.no_upkeep && file.upkeep.unwrap_or(true);
     Ok(wanted.then_some(Duration::from_secs(seconds)))
+}
+
+fn state_ttl(days: Option<u32>) -> Result<Option<Duration>> {
+    match days {
+        Some(days) if !(1..=STATE_TTL_DAYS_MAX).contains(&days) => {
+            let message = format!(
+                "state_ttl_days = {days} cannot be; it is 1 to {STATE_TTL_DAYS_MAX}, and without it nothing goes from the state"
+            );
+            Err(Error::new(ErrorKind::BadRequest, message))
+        }
+        days => Ok(days.map(|days| DAY * days)),
+    }
+}
+
+fn state_options(file: &SettingsFile) -> Result<adapters::StateOptions> {
+    let defaults = adapters::StateOptions::default();
+    let options = adapters::StateOptions {
+        block_cache_bytes: file.state_block_cache_bytes.unwrap_or(defaults.block_cache_bytes),
+        write_buffer_bytes: file.state_write_buffer_bytes.unwrap_or(defaults.write_buffer_bytes),
+    };
+    for (name, bytes, least) in [
+        ("state_block_cache_bytes", options.block_cache_bytes, STATE_BLOCK_CACHE_BYTES_MIN),
+        ("state_write_buffer_bytes", options.write_buffer_bytes, STATE_WRITE_BUFFER_BYTES_MIN),
+    ] {
+        if bytes < least {
+            let message = format!("{name} = {bytes} is too little; it is at least {least}");
+            return Err(Error::new(ErrorKind::BadRequest, message));
+        }
+    }
+    Ok(options)
 }
 
 fn archive(folder: Option<PathBuf>, after_days: Option<u32>, data: &Path) -> Result<Option<ArchiveOptions>> {

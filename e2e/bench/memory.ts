@@ -36,9 +36,8 @@ async function lastPrices(): Promise<Price[]> {
       body: JSON.stringify({ sql }),
     });
   let answer = await ask();
-  // Until the demo has created the dataset and imported its history, it cannot be asked.
-  for (const deadline = Date.now() + 60_000; !answer.ok && Date.now() < deadline; answer = await ask())
-    await new Promise((wake) => setTimeout(wake, 200));
+  // While the demo's history is imported it cannot be asked.
+  for (; answer.status === 409; answer = await ask()) await new Promise((wake) => setTimeout(wake, 200));
   if (!answer.ok) throw new Error(await answer.text());
   return (await answer.json()) as Price[];
 }

@@ -79,7 +79,7 @@ async fn write_lag_and_state(text: &mut Exposition, state: &ApiState) -> Result<
     let position = state.lake.head().map_or(0, |head| head.position);
     let (stream, timelines) = (state.stream.clone(), state.state.clone());
     let measured = tokio::task::spawn_blocking(move || -> engine::Result<_> {
-        Ok((stream.lag_after(position)?, timelines.size_bytes(), timelines.key_group_bytes()))
+        Ok((stream.lag_after(position)?, timelines.size_bytes(), timelines.key_group_bytes()?))
     });
     let measured = measured.await.map_err(|e| Error::new(ErrorKind::Internal, "the lag was not counted").because(e))?;
     let (lag, state_bytes, key_group_bytes) = measured?;
@@ -89,6 +89,9 @@ async fn write_lag_and_state(text: &mut Exposition, state: &ApiState) -> Result<
     let waited = lag.since.map_or(0, |since| SystemClock.now().micros() - since.micros());
     gauge("tidemark_lag_seconds", "For how long the oldest of them has waited.", waited.max(0) as f64 / 1e6);
     gauge("tidemark_state_bytes", "Bytes of timeline state, in files and in write buffers.", state_bytes as f64);
+    let evicted = state.progress.evicted_segments.load(Ordering::Relaxed);
+    let help = "Segments of timelines that went from the state since the start, because they ended long ago.";
+    text.single("tidemark_state_evicted_segments_total", Kind::Counter, help, evicted as f64);
     let help = "Records acknowledged and not yet committed, by partition of the stream.";
     let mut partitions = text.family("tidemark_partition_lag_records", Kind::Gauge, help);
     for (partition, records) in lag.by_partition.iter().enumerate() {

@@ -6,18 +6,19 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant as Stopwatch,
+    time::{Duration, Instant as Stopwatch},
 };
 
-use adapters::Request;
+use adapters::{Request, RocksDbState, StateMemory};
 use arrow::array::AsArray;
 use clap::Args;
 use engine::{
     Decoder,
     event_batch::{EventBatch, Place},
+    ports::StateStore,
 };
 use futures::TryStreamExt;
 use model::{DatasetDefinition, Instant};
@@ -60,9 +61,82 @@ pub struct BurstArguments {
     /// Records in an epoch at most. Default: as `serve`.
     #[arg(long)]
     epoch_max_records: Option<u64>,
+    /// Begin with one event of each key, so that all of them are in the state.
+    #[arg(long)]
+    every_key: bool,
+    /// Memory for reading timelines, in bytes. Default: as `serve`.
+    #[arg(long)]
+    state_block_cache_bytes: Option<usize>,
+    /// Memory for writing timelines, in bytes. Default: as `serve`.
+    #[arg(long)]
+    state_write_buffer_bytes: Option<usize>,
+    /// Days after which what ended goes from the state. Default: nothing goes.
+    #[arg(long)]
+    state_ttl_days: Option<u32>,
     /// Leave the folder for a look.
     #[arg(long)]
     keep: bool,
+}
+
+impl BurstArguments {
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::for_folder(self.data.clone());
+        let Settings { pipeline, state, .. } = &mut settings;
+        pipeline.slots = self.slots;
+        pipeline.limits.max_records = self.epoch_max_records.unwrap_or(pipeline.limits.max_records);
+        pipeline.state_ttl = self.state_ttl_days.map(|days| Duration::from_secs(86_400) * days);
+        state.block_cache_bytes = self.state_block_cache_bytes.unwrap_or(state.block_cache_bytes);
+        state.write_buffer_bytes = self.state_write_buffer_bytes.unwrap_or(state.write_buffer_bytes);
+        settings
+    }
+
+    fn load(&self) -> Load {
+        Load { records: self.records, keys: self.keys, every_key: self.every_key }
+    }
+}
+
+/// What is filled in.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Events.
+    pub records: u64,
+    /// Different keys.
+    pub keys: u64,
+    /// Whether the first events are one of each key.
+    pub every_key: bool,
+}
+
+/// Lets what runs beside a measurement end with it, however it ends.
+struct StopAtEnd(Arc<AtomicBool>);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The most memory that the state took so far, by kind.
+#[derive(Default)]
+struct PeakOfState(Mutex<StateMemory>);
+
+impl PeakOfState {
+    /// Looks again and again until told to stop.
+    fn watch(&self, state: &RocksDbState, stop: &AtomicBool) {
+        const EVERY: Duration = Duration::from_millis(50);
+        while !stop.load(Ordering::Relaxed) {
+            let now = state.memory();
+            let mut peak = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            peak.block_cache_bytes = peak.block_cache_bytes.max(now.block_cache_bytes);
+            peak.write_buffer_bytes = peak.write_buffer_bytes.max(now.write_buffer_bytes);
+            peak.open_files_bytes = peak.open_files_bytes.max(now.open_files_bytes);
+            drop(peak);
+            std::thread::sleep(EVERY);
+        }
+    }
+
+    fn get(&self) -> StateMemory {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Runs it.
@@ -71,14 +145,10 @@ pub fn run(arguments: BurstArguments) -> Result<()> {
 }
 
 async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
-    let mut settings = Settings::for_folder(arguments.data.clone());
-    settings.pipeline.slots = arguments.slots;
-    if let Some(max_records) = arguments.epoch_max_records {
-        settings.pipeline.limits.max_records = max_records;
-    }
+    let settings = arguments.settings();
     let parts = Parts::open(&settings).await?;
     eprintln!("filling the stream with {} events of {} keys", arguments.records, arguments.keys);
-    let event_bytes = fill(arguments.records, arguments.keys, &parts).await?;
+    let event_bytes = fill(arguments.load(), &parts).await?;
     let last_position = parts.stream.last_position();
 
     eprintln!("draining with {} slots", arguments.slots);
@@ -87,8 +157,12 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
     let watch = Stopwatch::now();
     let pipeline = parts.pipeline(&settings, tokio::runtime::Handle::current());
     let stop = Arc::new(AtomicBool::new(false));
+    let _stop_at_end = StopAtEnd(Arc::clone(&stop));
     let stopping = Arc::clone(&stop);
     let mut running = tokio::task::spawn_blocking(move || pipeline.run(&stopping));
+    let peak = Arc::new(PeakOfState::default());
+    let (watched, state, watching) = (Arc::clone(&peak), Arc::clone(&parts.state), Arc::clone(&stop));
+    let watcher = tokio::task::spawn_blocking(move || watched.watch(&state, &watching));
     let mut heads = parts.lake.subscribe();
     tokio::select! {
         drained = heads.wait_for(|head| head.as_ref().is_some_and(|head| head.position >= last_position)) => {
@@ -105,6 +179,9 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
     let written_bytes = process::written_bytes() - written_before;
     stop.store(true, Ordering::Relaxed);
     running.await.map_err(panicked)??;
+    watcher.await.map_err(panicked)?;
+    let peak_of_state = peak.get();
+    let group_bytes = parts.state.key_group_bytes()?;
     let counts = parts.lake.counts().await?;
     let (committed, unchanged, rows) = counts.first().map_or((0, 0, 0), |c| (c.committed, c.unchanged, c.rows));
     if committed + unchanged != arguments.records {
@@ -123,7 +200,14 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
         "cpu_seconds_per_million_records": cpu_seconds / (arguments.records as f64 / 1e6),
         "peak_memory_bytes": peak_memory_bytes,
         "written_bytes": written_bytes,
-        "state_bytes": engine::ports::StateStore::size_bytes(parts.state.as_ref()),
+        "state_bytes": parts.state.size_bytes(),
+        "state_bytes_of_largest_key_group": group_bytes.iter().max(),
+        "state_block_cache_bytes": settings.state.block_cache_bytes,
+        "state_write_buffer_bytes": settings.state.write_buffer_bytes,
+        "peak_block_cache_bytes": peak_of_state.block_cache_bytes,
+        "peak_write_buffer_bytes": peak_of_state.write_buffer_bytes,
+        "peak_open_files_bytes": peak_of_state.open_files_bytes,
+        "evicted_segments": parts.progress.evicted_segments.load(Ordering::Relaxed),
         "epochs": parts.lake.head().map_or(0, |head| head.epoch),
         "committed": committed,
         "unchanged": unchanged,
@@ -137,8 +221,9 @@ pub fn panicked(error: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Internal, "the pipeline panicked").because(error)
 }
 
-/// Defines `positions` and appends so many events of so many keys to the stream; returns their bytes.
-pub async fn fill(records: u64, keys: u64, parts: &Parts) -> Result<u64> {
+/// Defines `positions` and appends a load to the stream; returns its bytes.
+pub async fn fill(load: Load, parts: &Parts) -> Result<u64> {
+    let records = load.records;
     let definition: DatasetDefinition = serde_json::from_value(json!({
         "columns": [
             {"name": "account", "type": "string"}, {"name": "valid_from", "type": "timestamp"},
@@ -155,7 +240,7 @@ pub async fn fill(records: u64, keys: u64, parts: &Parts) -> Result<u64> {
         let mut request = Request::default();
         let mut scratch = EventBatch::new(decoder.definition());
         for (line, index) in (start..records.min(start + EVENTS_PER_REQUEST)).enumerate() {
-            let event = event(index, keys);
+            let event = event(index, load);
             let place = Place { position: 0, line: line as u32 + 1 };
             decoder
                 .decode(event.as_bytes(), place, false, &mut scratch)
@@ -169,9 +254,9 @@ pub async fn fill(records: u64, keys: u64, parts: &Parts) -> Result<u64> {
 }
 
 /// The same load as the stream engine it is compared with: keys at random, one event in twenty an hour late.
-fn event(index: u64, keys: u64) -> String {
+fn event(index: u64, Load { keys, every_key, .. }: Load) -> String {
     let random = mix(index + 1);
-    let key = (random >> 1) % keys;
+    let key = if every_key && index < keys { index } else { (random >> 1) % keys };
     let late = if random & 0xff < 13 { LATE_MICROS } else { 0 };
     let valid_from = Instant(FIRST_VALID_MICROS + index as i64 * STEP_MICROS - late);
     let cents = (random >> 20) % 10_000_000;

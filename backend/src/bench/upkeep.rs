@@ -101,7 +101,8 @@ async fn pass(arguments: &UpkeepArguments, name: &str, compacting: bool) -> Resu
     prices::write(&parts.lake, COMPACTED, &identifiers, history).await?;
     prices::write(&parts.lake, ASKED, &identifiers, History { first_day: arguments.versions, rounds: 1 }).await?;
     eprintln!("filling the stream with {} events", arguments.records);
-    burst::fill(arguments.records, arguments.record_keys, &parts).await?;
+    let load = burst::Load { records: arguments.records, keys: arguments.record_keys, every_key: false };
+    burst::fill(load, &parts).await?;
 
     let engine = Arc::new(parts.query_engine(&settings)?);
     let stop = Arc::new(AtomicBool::new(false));

@@ -21,6 +21,7 @@ mod rescale;
 mod schema_evolution;
 mod source;
 mod sql_writes;
+mod state_ttl;
 mod support;
 mod types;
 mod upkeep;

@@ -11,7 +11,7 @@ pub mod system_clock;
 
 pub use embedded_stream::{Appended, EmbeddedStream, Lag, QuarantinedRecord, StreamCounts};
 pub use lake_sink::LakeSink;
-pub use rocksdb_state::{RocksDbState, StateOptions};
+pub use rocksdb_state::{RocksDbState, StateMemory, StateOptions};
 pub use s3::S3Objects;
 pub use stream_request::Request;
 pub use system_clock::SystemClock;

@@ -9,11 +9,11 @@ use std::{ops::Range, path::Path};
 use engine::{
     Error, ErrorKind, Result,
     model::KEY_GROUPS,
-    ports::{StateStore, StateWrites, VisitValue},
+    ports::{StateStore, StateWrites, VisitEntry, VisitValue},
 };
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IteratorMode, Options, Range as DbRange, ReadOptions,
-    WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IteratorMode, Options,
+    ReadOptions, WriteBatch, WriteOptions,
 };
 
 use crate::rocks::{self, io};
@@ -23,13 +23,32 @@ const MARK: u8 = 0xff;
 /// First byte of a note.
 const NOTE: u8 = 0xfe;
 
-/// How much memory the state may take.
+/// Files kept open, which bounds what is kept of each beside its blocks: some ten kilobytes.
+const OPEN_FILES_MAX: i32 = 512;
+/// Size of a piece of an index or of a filter. Only the list of the pieces of a file stays in memory for good.
+const METADATA_BLOCK_BYTES: usize = 16 << 10;
+/// Read ahead by a compaction, and by a sweep over the state, from each file it reads.
+const READ_AHEAD_BYTES: usize = 1 << 20;
+
+/// How much memory the state may take, whatever the number of keys. Beside these two there are the tables of open files and
+/// the buffers of compactions, some tens of megabytes.
 #[derive(Debug, Clone, Copy)]
 pub struct StateOptions {
-    /// Blocks kept in memory. Default 512 MiB.
+    /// Blocks kept in memory: of timelines, of indices and of filters. Default 512 MiB.
     pub block_cache_bytes: usize,
-    /// Writes kept in memory before they are written out, in all. Default 256 MiB.
+    /// Writes kept in memory before they are written out, in all; when it is full writing waits. Default 256 MiB.
     pub write_buffer_bytes: usize,
+}
+
+/// Memory that the state takes now, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StateMemory {
+    /// Blocks in the cache.
+    pub block_cache_bytes: u64,
+    /// Writes that are not written out yet.
+    pub write_buffer_bytes: u64,
+    /// What is kept of open files beside blocks.
+    pub open_files_bytes: u64,
 }
 
 impl Default for StateOptions {
@@ -41,45 +60,47 @@ impl Default for StateOptions {
 /// State in one RocksDB database.
 pub struct RocksDbState {
     db: DB,
+    block_cache: Cache,
 }
 
 impl RocksDbState {
     /// Opens or creates the state in a folder. Only one process can have it open.
     pub fn open(folder: &Path, options: StateOptions) -> Result<RocksDbState> {
+        let block_cache = Cache::new_lru_cache(options.block_cache_bytes);
         let mut db_options = Options::default();
         db_options.create_if_missing(true);
         db_options.set_write_buffer_size(options.write_buffer_bytes / 4);
         db_options.set_max_write_buffer_number(4);
+        // Where all four are full, because the disk cannot follow, writing waits: memory does not grow.
         db_options.set_db_write_buffer_size(options.write_buffer_bytes);
         db_options.set_max_background_jobs(2);
+        db_options.set_max_open_files(OPEN_FILES_MAX);
+        db_options.set_compaction_readahead_size(READ_AHEAD_BYTES);
+        // Where much was evicted, what is left of it must not be in the way of the next sweep: such files are rewritten first.
+        db_options.add_compact_on_deletion_collector_factory(4_096, 2_048, 0.5);
         // Most of an entry is fingerprints, which do not compress.
         db_options.set_compression_type(DBCompressionType::None);
         db_options.set_level_compaction_dynamic_level_bytes(true);
-        let mut blocks = BlockBasedOptions::default();
-        blocks.set_block_cache(&Cache::new_lru_cache(options.block_cache_bytes));
-        blocks.set_bloom_filter(10.0, false);
-        blocks.set_cache_index_and_filter_blocks(true);
-        blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
-        db_options.set_block_based_table_factory(&blocks);
+        db_options.set_block_based_table_factory(&tables(&block_cache));
         let families = [(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, db_options.clone())];
         let db = DB::open_cf_with_opts(&db_options, folder, families)
             .map_err(|e| io("the timeline state cannot be opened", e))?;
-        Ok(RocksDbState { db })
+        Ok(RocksDbState { db, block_cache })
+    }
+
+    /// What it takes of memory now.
+    pub fn memory(&self) -> StateMemory {
+        StateMemory {
+            block_cache_bytes: self.block_cache.get_usage() as u64,
+            write_buffer_bytes: self.property("rocksdb.cur-size-all-mem-tables"),
+            open_files_bytes: self.property("rocksdb.estimate-table-readers-mem"),
+        }
     }
 
     /// Keeps the state as it is now in a new folder, which can be opened as a state of its own. What was applied before is
     /// in it, and of what is applied meanwhile a beginning.
     pub fn checkpoint(&self, folder: &Path) -> Result<()> {
         rocks::checkpoint(&self.db, folder)
-    }
-
-    /// Bytes of each key group in files, by estimate of their indexes. What is in write buffers only is not among it.
-    pub fn key_group_bytes(&self) -> Vec<u64> {
-        let bounds: Vec<[u8; 2]> = (0..=KEY_GROUPS).map(u16::to_be_bytes).collect();
-        // Addresses begin with one byte of key group, and there are no more than half as many groups as bytes.
-        let ranges: Vec<DbRange<'_>> =
-            bounds.windows(2).map(|bounds| DbRange::new(&bounds[0][1..], &bounds[1][1..])).collect();
-        self.db.get_approximate_sizes(&ranges)
     }
 
     fn number(&self, key: &[u8]) -> Result<u64> {
@@ -101,6 +122,20 @@ impl RocksDbState {
         options.disable_wal(true);
         self.db.write_opt(batch, &options).map_err(|e| io("the timeline state cannot be written", e))
     }
+}
+
+/// Tables of which everything but a list of pieces is in blocks of the cache: of 50 million keys filters alone would be larger
+/// than a small cache.
+fn tables(block_cache: &Cache) -> BlockBasedOptions {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(block_cache);
+    blocks.set_bloom_filter(10.0, false);
+    blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    blocks.set_partition_filters(true);
+    blocks.set_metadata_block_size(METADATA_BLOCK_BYTES);
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_pin_top_level_index_and_filter(true);
+    blocks
 }
 
 fn mark(key_group: u16) -> [u8; 3] {
@@ -150,6 +185,22 @@ impl StateStore for RocksDbState {
         Ok(found)
     }
 
+    fn scan(&self, from: &[u8], visit: &mut VisitEntry<'_>) -> Result<()> {
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        // What is read once must not drive out what is read all the time.
+        options.fill_cache(false);
+        options.set_readahead_size(READ_AHEAD_BYTES);
+        options.set_iterate_upper_bound([NOTE]);
+        for entry in self.db.iterator_opt(IteratorMode::From(from, Direction::Forward), options) {
+            let (address, value) = entry.map_err(|e| io("the timeline state cannot be read", e))?;
+            if !visit(&address, &value)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn apply(&self, epoch: u64, key_groups: Range<u16>, writes: &StateWrites) -> Result<()> {
         let mut batch = WriteBatch::default();
         for (key, value) in writes.iter() {
@@ -184,5 +235,12 @@ impl StateStore for RocksDbState {
 
     fn size_bytes(&self) -> u64 {
         self.property("rocksdb.total-sst-files-size") + self.property("rocksdb.cur-size-all-mem-tables")
+    }
+
+    fn key_group_bytes(&self) -> Result<Vec<u64>> {
+        let bounds: Vec<[u8; 1]> = (0..=KEY_GROUPS).map(|group| [group as u8]).collect();
+        let ranges: Vec<rocksdb::Range<'_>> =
+            bounds.windows(2).map(|pair| rocksdb::Range::new(&pair[0], &pair[1])).collect();
+        Ok(self.db.get_approximate_sizes(&ranges))
     }
 }

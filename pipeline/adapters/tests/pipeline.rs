@@ -37,10 +37,14 @@ use proptest::{
     test_runner::{Config, RngSeed},
 };
 
+#[path = "pipeline/eviction.rs"]
+mod eviction;
 #[path = "pipeline/evolution.rs"]
 mod evolution;
 #[path = "pipeline/retention.rs"]
 mod retention;
+#[path = "pipeline/state_memory.rs"]
+mod state_memory;
 
 /// Valid time is 1970-01-01 and the days after; the last stands for all that follow.
 const DAYS: usize = 40;
@@ -168,6 +172,7 @@ struct Opened {
     dataset_id: u32,
     slots: u16,
     max_records: u64,
+    state_ttl: Option<Duration>,
 }
 
 impl Opened {
@@ -181,7 +186,7 @@ impl Opened {
         };
         let decoder = Decoder::new(Arc::new(dataset.definition.clone()), &dataset.columns);
         let (stream, state) = (Arc::new(stream), Arc::new(state));
-        Opened { stream, state, lake, decoder, dataset_id: dataset.id, slots, max_records }
+        Opened { stream, state, lake, decoder, dataset_id: dataset.id, slots, max_records, state_ttl: None }
     }
 
     /// Sends by another definition from now on.
@@ -230,6 +235,7 @@ impl Opened {
                 small_epoch_records: 0,
                 epoch_interval: Duration::ZERO,
                 limits: EpochLimits { max_records: self.max_records, max_bytes: 1 << 20 },
+                state_ttl: self.state_ttl,
                 ..PipelineOptions::default()
             },
             scaling: scaling.clone(),
@@ -292,9 +298,15 @@ async fn run(
 
 /// What is committed and known to this day, resolved day by day.
 async fn committed(lake: &Lake) -> Vec<Vec<Option<i64>>> {
+    committed_by(lake, i64::MAX - 1).await
+}
+
+/// What was committed and known by a system time, resolved day by day.
+async fn committed_by(lake: &Lake, system_time: i64) -> Vec<Vec<Option<i64>>> {
     let table = lake.snapshot(None).await.unwrap().table("facts").unwrap();
     let columns = ["k", "v", "valid_from", "valid_to", "system_from", "operation"].map(str::to_owned).to_vec();
-    let request = ScanRequest { columns, system_to_after: Some(i64::MAX - 1), ..ScanRequest::default() };
+    let (system_from_at_most, system_to_after) = (system_time, Some(system_time));
+    let request = ScanRequest { columns, system_from_at_most, system_to_after, ..ScanRequest::default() };
     let batches: Vec<_> = table.scan(request).unwrap().try_collect().await.unwrap();
     let mut rows: BTreeMap<String, Vec<(Assertion, i64)>> = BTreeMap::new();
     for batch in &batches {

@@ -1,20 +1,24 @@
 //! One slot's part of an epoch: events of its key groups, key by key, against the state.
 //!
 //! In: decoded batches and the rows that belong to the slot. Out: the rows to append and the writes to the state.
-//! Reads the state and writes nothing.
+//! Reads the state, and the lake where events reach into what was evicted, and writes nothing.
 
-use std::{cell::OnceCell, cmp::Ordering, collections::HashMap, ops::Range};
+use std::{borrow::Cow, cell::OnceCell, cmp::Ordering, collections::HashMap, ops::Range};
 
 use model::{
     Change, DatasetDefinition, Effect, Fingerprint, OPEN, Operation, Segment, Timeline, TimelineEvent,
+    eviction::{evict, fill},
     net_effect_within,
 };
 
 use crate::{
     Error, ErrorKind, Result,
     event_batch::EventBatch,
+    eviction::may_evict,
+    fetch_back::{FetchedBack, History},
     ports::{StateStore, StateWrites},
-    state_value::{PAGE_SEGMENTS_MAX, Page, key_group, page_address, page_start, write_head_address},
+    state_value::{Page, key_group, write_head_address},
+    timeline_pages::Window,
 };
 
 /// Keys looked up in the state at a time.
@@ -65,6 +69,8 @@ pub struct Applied {
     pub committed: u64,
     /// Events that did not.
     pub unchanged: u64,
+    /// Keys of which the lake was asked for what had been evicted.
+    pub fetched_back: u64,
 }
 
 /// The rows of all batches whose key lies in these key groups and that `active` lets through, ordered by key and,
@@ -101,17 +107,19 @@ fn compare_in_hash(batches: &[EventBatch], a: RowRef, b: RowRef) -> Ordering {
 /// Rows become known at `system_time`; in an open history import at the system time each event carries, events of one
 /// such time acting together.
 pub fn apply_rows(
-    dataset_id: u32,
-    definition: &DatasetDefinition,
     batches: &[EventBatch],
     rows: &[RowRef],
     timing: Timing,
+    history: History<'_>,
     state: &dyn StateStore,
     writes: &mut StateWrites,
 ) -> Result<Applied> {
     let keys = ranges_of_keys(batches, rows);
-    let mut slot =
-        SlotPass { definition, batches, timing, state, writes, applied: Applied::default(), buffer: Vec::new() };
+    let History { dataset_id, info, .. } = history;
+    let fetched = history.fetch(state, batches, rows, keys.iter())?;
+    let applied = Applied { fetched_back: fetched.len() as u64, ..Applied::default() };
+    let (definition, evicts, buffer) = (info.definition.as_ref(), may_evict(info), Vec::new());
+    let mut slot = SlotPass { definition, evicts, batches, timing, state, writes, applied, buffer };
     let mut addresses: Vec<u8> = Vec::new();
     let mut ends: Vec<usize> = Vec::new();
     let mut address = Vec::new();
@@ -130,7 +138,8 @@ pub fn apply_rows(
             ends.iter().enumerate().map(|(i, &end)| &addresses[if i == 0 { 0 } else { ends[i - 1] }..end]).collect();
         state.load(&slices, &mut |index, value| {
             let head = value.map(Page::decode).transpose()?.unwrap_or_default();
-            slot.apply_key(slices[index], head, &rows[chunk[index].clone()])
+            let range = chunk[index].clone();
+            slot.apply_key(slices[index], head, fetched.get(&range.start), &rows[range])
         })?;
     }
     Ok(slot.applied)
@@ -159,6 +168,8 @@ fn ranges_of_keys(batches: &[EventBatch], rows: &[RowRef]) -> Vec<Range<usize>> 
 
 struct SlotPass<'a> {
     definition: &'a DatasetDefinition,
+    /// Whether old segments may go from the state again.
+    evicts: bool,
     batches: &'a [EventBatch],
     timing: Timing,
     state: &'a dyn StateStore,
@@ -168,39 +179,43 @@ struct SlotPass<'a> {
 }
 
 impl<'a> SlotPass<'a> {
-    fn apply_key(&mut self, head_address: &[u8], head: Page, rows: &[RowRef]) -> Result<()> {
+    fn apply_key(
+        &mut self,
+        head_address: &[u8],
+        head: Page,
+        fetched: Option<&FetchedBack>,
+        rows: &[RowRef],
+    ) -> Result<()> {
         let earliest = rows.iter().map(|&row| reaches_back_to(self.event(row))).min().unwrap_or(OPEN);
-        let older = match head.covers_from {
-            Some(covers_from) if earliest < covers_from => self.load_older(head_address, earliest)?,
-            _ => Vec::new(),
+        let earliest = fetched.map_or(earliest, |fetched| fetched.stretch.0);
+        let window = Window::load(self.state, head_address, head, earliest)?;
+        let (mode, sequenced) = (self.definition.mode, self.definition.sequence.is_some());
+        let before: Cow<'_, [Segment]> = match fetched {
+            Some(FetchedBack { stretch, found, .. }) => fill(mode, sequenced, &window.segments, found, *stretch).into(),
+            None => window.segments.as_slice().into(),
         };
-        let window_start = older.first().map(|(start, _)| *start).or(head.covers_from);
-        let older_starts: Vec<i64> = older.iter().map(|(start, _)| *start).collect();
-        let mut segments: Vec<Segment> = older.into_iter().flat_map(|(_, page)| page.segments).collect();
-        segments.extend(head.segments);
-        let before = segments.clone();
-        let mut timeline = Timeline::new(self.definition.mode, self.definition.sequence.is_some(), segments);
+        let mut timeline = Timeline::new(mode, sequenced, before.to_vec());
         match self.timing {
             Timing::Epoch(system_time) => {
                 self.apply_together(&mut timeline, rows, system_time, &KeySpeakers::new(rows, &before))?;
             }
             Timing::Carried => self.apply_by_carried_time(&mut timeline, rows, &before)?,
         }
-        let after = timeline.into_segments();
-        if after != before {
-            self.store(head_address, window_start, &older_starts, after);
+        let mut after = timeline.into_segments();
+        if after == *before {
+            return Ok(());
+        }
+        if let Some(fetched) = fetched.filter(|_| self.evicts) {
+            after = evict(mode, sequenced, &after, fetched.evicted_before);
+        }
+        if after != window.segments {
+            window.store(head_address, &after, self.writes, &mut self.buffer);
         }
         Ok(())
     }
 
     fn event(&self, row: RowRef) -> &'a TimelineEvent {
         &self.batches[row.batch as usize].events[row.row as usize]
-    }
-
-    fn load_older(&self, head_address: &[u8], earliest: i64) -> Result<Vec<(i64, Page)>> {
-        let entries = self.state.scan_from_predecessor(head_address, &page_address(head_address, earliest))?;
-        let pages = entries.into_iter().filter(|(address, _)| address.len() > head_address.len());
-        pages.map(|(address, value)| Ok((page_start(head_address, &address)?, Page::decode(&value)?))).collect()
     }
 
     fn apply_by_carried_time(&mut self, timeline: &mut Timeline, rows: &[RowRef], before: &[Segment]) -> Result<()> {
@@ -238,8 +253,15 @@ impl<'a> SlotPass<'a> {
                 Effect::Unchanged => self.applied.unchanged += 1,
             }
         }
-        let Some(key) = rows.last().copied().filter(|_| changed) else { return Ok(()) };
-        for change in net_effect_within(&before, timeline.part(from, until), from, until) {
+        let changes = match changed {
+            true => net_effect_within(&before, timeline.part(from, until), from, until),
+            false => Vec::new(),
+        };
+        if self.definition.sequence.is_some() {
+            timeline.mark_recorded((from, until), &before, &changes);
+        }
+        let Some(key) = rows.last().copied() else { return Ok(()) };
+        for change in changes {
             let put = change.fingerprint != Fingerprint::NOTHING;
             let source = if put { self.values_of(&change, key, speakers)? } else { key };
             let Change { from, to, .. } = change;
@@ -258,35 +280,10 @@ impl<'a> SlotPass<'a> {
         self.applied.held.push(Held { key, instant: speakers.held_at(change)? });
         Ok(RowRef { batch: self.batches.len() as u32, row })
     }
-
-    /// Writes the timeline back, older half first when the head has grown too long.
-    fn store(&mut self, head_address: &[u8], window_start: Option<i64>, older_starts: &[i64], segments: Vec<Segment>) {
-        let head_from = if segments.len() > PAGE_SEGMENTS_MAX { segments.len() - PAGE_SEGMENTS_MAX / 2 } else { 0 };
-        let (older, head) = segments.split_at(head_from);
-        let whole = window_start.unwrap_or(i64::MIN);
-        let mut written = Vec::new();
-        for (index, chunk) in older.chunks(PAGE_SEGMENTS_MAX).enumerate() {
-            let starts_at = if index == 0 { whole } else { chunk[0].from };
-            Page { covers_from: None, segments: chunk.to_vec() }.encode(&mut self.buffer);
-            self.writes.put(&page_address(head_address, starts_at), &self.buffer);
-            written.push(starts_at);
-        }
-        for start in older_starts.iter().filter(|start| !written.contains(start)) {
-            self.writes.delete(&page_address(head_address, *start));
-        }
-        let covers_from =
-            if older.is_empty() { window_start.filter(|&start| start != i64::MIN) } else { Some(head[0].from) };
-        if head.is_empty() && covers_from.is_none() {
-            self.writes.delete(head_address);
-            return;
-        }
-        Page { covers_from, segments: head.to_vec() }.encode(&mut self.buffer);
-        self.writes.put(head_address, &self.buffer);
-    }
 }
 
 /// How far back the timeline has to be known for an event. A retraction has to know what held before it.
-fn reaches_back_to(event: &TimelineEvent) -> i64 {
+pub(crate) fn reaches_back_to(event: &TimelineEvent) -> i64 {
     match event.operation {
         Operation::Put | Operation::Delete => event.from,
         Operation::Retract => event.from.saturating_sub(1),

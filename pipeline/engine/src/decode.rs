@@ -57,6 +57,24 @@ struct Roles {
     system_time: Option<usize>,
 }
 
+/// What tells whether an event says what holds already: of its values, without key and sequence, in the order of their field
+/// ids. A column that is null says nothing and others say which they are, so that the same is said before and after a column
+/// was added, renamed or widened.
+pub(crate) fn fingerprint_of<'v, V: std::borrow::Borrow<Value<'v>>>(
+    values: impl Iterator<Item = (i32, V)>,
+) -> Fingerprint {
+    let mut scratch = Vec::with_capacity(64);
+    for (field_id, value) in values {
+        let value: &Value<'v> = value.borrow();
+        if *value != Value::Null {
+            scratch.extend_from_slice(&field_id.to_le_bytes());
+            encode_value(value, &mut scratch);
+        }
+    }
+    // Zero means that nothing holds, so no value may have it.
+    Fingerprint(xxh3_128(&scratch).max(1))
+}
+
 /// The members of a JSON object that matter.
 #[derive(Debug, Default)]
 struct Node {
@@ -214,18 +232,10 @@ impl Decoder {
         })
     }
 
-    /// What tells whether an event says what holds already. A column that is null says nothing and others say which they
-    /// are, so that the same is said before and after a column was added, renamed or widened.
     fn fingerprint(&self, values: &[Value<'_>]) -> Fingerprint {
-        let mut scratch = Vec::with_capacity(64);
-        for (position, value) in values.iter().enumerate().skip(self.key_count) {
-            if self.roles.sequence != Some(self.stored[position]) && *value != Value::Null {
-                scratch.extend_from_slice(&self.field_ids[position].to_le_bytes());
-                encode_value(value, &mut scratch);
-            }
-        }
-        // Zero means that nothing holds, so no value may have it.
-        Fingerprint(xxh3_128(&scratch).max(1))
+        let stored = values.iter().zip(self.field_ids.iter().zip(&self.stored)).skip(self.key_count);
+        let said = stored.filter(|(_, (_, column))| self.roles.sequence != Some(**column));
+        fingerprint_of(said.map(|(value, (field_id, _))| (*field_id, value)))
     }
 
     fn operation(&self, raw: &[Option<&str>]) -> Result<Operation, Rejection> {

@@ -1,8 +1,9 @@
 //! One epoch, from a range of the source to a commit and an updated state.
 //!
 //! The same functions serve the first time and a replay after a crash: given the same range, epoch, system time and
-//! state they do the same, except that a replay commits nothing, asks the lake nothing and leaves key groups alone that
-//! have the epoch.
+//! state they do the same, except that a replay commits nothing, asks the lake for nothing that only rows need and leaves
+//! key groups alone that have the epoch. What was evicted of the state is fetched back from the lake as it was known before
+//! the epoch, in a replay too, so that it does not matter what has been evicted until then.
 
 use std::{
     collections::BTreeMap,
@@ -13,12 +14,14 @@ use std::{
 
 use arrow::array::ArrayRef;
 use model::{EpochRecord, Instant, KEY_GROUPS};
+use tracing::debug;
 
 use crate::{
     Result,
     apply::{Applied, Timing, apply_rows, rows_of_slot},
     decode::Decoder,
     event_batch::{EventBatch, Place},
+    fetch_back::History,
     import::{HeldLine, ImportTail, ImportTails, Selection, select},
     parallel::in_parallel,
     ports::{
@@ -480,9 +483,17 @@ fn run_slot(
         let ours = |group: u16| groups.contains(&group) && !pass.has(plan.epoch, group);
         let rows = rows_of_slot(&work.batches, &ours, |row| work.selection.acts(row));
         let timing = if work.importing { Timing::Carried } else { Timing::Epoch(plan.system_time.micros()) };
-        let definition = &work.info.definition;
-        let applied =
-            apply_rows(work.dataset_id, definition, &work.batches, &rows, timing, context.state, &mut slot.writes)?;
+        let history = History {
+            sink: context.sink,
+            dataset_id: work.dataset_id,
+            info: &work.info,
+            columns: &work.columns,
+            known_before: plan.system_time.micros(),
+        };
+        let applied = apply_rows(&work.batches, &rows, timing, history, context.state, &mut slot.writes)?;
+        if applied.fetched_back > 0 {
+            debug!(epoch = plan.epoch, dataset = work.info.name, keys = applied.fetched_back, "history fetched back");
+        }
         slot.work.records += rows.len() as u64;
         slot.work.apply_micros += lap(&mut watch);
         let files = match pass {

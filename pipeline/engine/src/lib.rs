@@ -10,6 +10,8 @@ pub mod decode;
 pub mod epoch;
 pub mod error;
 pub mod event_batch;
+pub mod eviction;
+pub mod fetch_back;
 pub mod import;
 pub mod json_leaf;
 pub mod meters;
@@ -21,6 +23,7 @@ pub mod rescale;
 pub mod scaling;
 pub mod staging;
 pub mod state_value;
+pub mod timeline_pages;
 
 pub use decode::{Decoder, Rejection};
 pub use epoch::{EpochOutcome, EpochTimings, SlotWork};

@@ -14,6 +14,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     Error, ErrorKind, Result,
     epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, commit_epoch},
+    eviction::Sweep,
     import::ImportTails,
     meters::{Doing, Meters},
     parallel::Threads,
@@ -38,6 +39,9 @@ pub struct PipelineOptions {
     pub checkpoint_interval: Duration,
     /// Who runs what can run together. Default [`Threads`].
     pub workers: Arc<dyn Workers>,
+    /// How long before the last epoch's system time something has to have ended to go from the state; a late event has it
+    /// fetched back from the lake. Default: nothing goes.
+    pub state_ttl: Option<Duration>,
 }
 
 impl Default for PipelineOptions {
@@ -49,6 +53,7 @@ impl Default for PipelineOptions {
             limits: EpochLimits { max_records: 262_144, max_bytes: 256 << 20 },
             checkpoint_interval: Duration::from_secs(30),
             workers: Arc::new(Threads),
+            state_ttl: None,
         }
     }
 }
@@ -62,6 +67,8 @@ pub struct Progress {
     pub epoch_duration_micros: AtomicU64,
     /// What was measured since the start.
     pub meters: Meters,
+    /// Segments of timelines that went from the state since the start, because they ended longer ago than its time to live.
+    pub evicted_segments: AtomicU64,
     /// Set once recovery is over and epochs are being closed.
     pub running: AtomicBool,
     /// Set when the pipeline had to give up; the log says why.
@@ -154,12 +161,15 @@ impl Pipeline {
         let mut last_close = None;
         let mut last_checkpoint = self.clock.monotonic();
         let mut has_notes = self.state.note(u64::MAX)?.is_some();
+        let mut sweep = Sweep::new(self.options.state_ttl);
         while !stop.load(Ordering::Relaxed) {
             self.timed(Doing::Rescale, || self.scaling.at_boundary(|| self.boundary(), || self.clock.now()))?;
             if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
                 has_notes |= outcome.tails != tails;
                 tails = outcome.tails;
             }
+            let swept = sweep.step(self.state.as_ref(), self.sink.as_ref())?;
+            self.progress.evicted_segments.fetch_add(swept.segments, Ordering::Relaxed);
             if self.since(last_checkpoint) >= self.options.checkpoint_interval {
                 self.checkpoint(has_notes.then_some(&tails))?;
                 has_notes = false;

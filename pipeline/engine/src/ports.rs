@@ -13,6 +13,9 @@ pub type VisitRecord<'a> = dyn FnMut(SourceRecord<'_>) -> Result<()> + 'a;
 /// Takes the value of the key with that index, if there is one.
 pub type VisitValue<'a> = dyn FnMut(usize, Option<&[u8]>) -> Result<()> + 'a;
 
+/// Takes an address and its value; says whether to go on.
+pub type VisitEntry<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool> + 'a;
+
 /// A partitioned, durable, replayable stream of records.
 ///
 /// Positions are whole numbers that grow by request: all records of one request share one position, so a cut between
@@ -134,6 +137,9 @@ pub trait StateStore: Send + Sync {
     /// same prefix and everything behind it.
     fn scan_from_predecessor(&self, prefix: &[u8], from: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
 
+    /// Hands over entries of key groups in order, from an address on, until `visit` says false or there are no more.
+    fn scan(&self, from: &[u8], visit: &mut VisitEntry<'_>) -> Result<()>;
+
     /// Applies the writes of one slot for one epoch and marks the key groups as having it.
     fn apply(&self, epoch: u64, key_groups: std::ops::Range<u16>, writes: &StateWrites) -> Result<()>;
 
@@ -148,6 +154,9 @@ pub trait StateStore: Send + Sync {
 
     /// Bytes held, on disk and in write buffers.
     fn size_bytes(&self) -> u64;
+
+    /// For each key group, about how many bytes of it are on disk; what is in write buffers alone is not counted.
+    fn key_group_bytes(&self) -> Result<Vec<u64>>;
 }
 
 /// Writes to the state, in order, in one arena.
@@ -221,6 +230,18 @@ pub trait Sink: Send + Sync {
     /// [`crate::ErrorKind::Mismatch`] where nothing holds.
     fn values_at(&self, dataset_id: u32, version: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>>;
 
+    /// What held for some keys over a stretch of valid time each, as it was known just before a system time, whatever was
+    /// committed since; of a dataset that is no history import or is a sealed one. `keys` are the key columns in key order,
+    /// by that version of the definition, row `i` of them goes with `within[i]`. The same key may be asked for once only.
+    fn held_within(
+        &self,
+        dataset_id: u32,
+        version: u32,
+        known_before: i64,
+        keys: &[ArrayRef],
+        within: &[(i64, i64)],
+    ) -> Result<HeldRows>;
+
     /// Begins a file of assertion rows for a dataset, by a version of its definition. Nothing of it is visible before the
     /// commit.
     fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>>;
@@ -229,6 +250,21 @@ pub trait Sink: Send + Sync {
     /// Fails with an error that may pass where a dataset was worked out by another version of its definition than holds for
     /// the epoch: it has to be worked out anew.
     fn commit(&self, commit: EpochCommit) -> Result<()>;
+}
+
+/// What [`Sink::held_within`] gives: of each key rows in the order of valid time, disjoint and clipped to the stretch; where
+/// nothing held there is none. All members but `columns` have an entry for each row.
+#[derive(Debug, Default)]
+pub struct HeldRows {
+    /// Index of the key as asked for.
+    pub asked: Vec<u32>,
+    /// First valid instant.
+    pub from: Vec<i64>,
+    /// First valid instant after; [`model::OPEN`] when unbounded.
+    pub to: Vec<i64>,
+    /// All value columns the dataset ever had, those that were dropped too, in the order of their field ids, which come with
+    /// them. A value that was written before its column was widened may have the wider type.
+    pub columns: Vec<(i32, ArrayRef)>,
 }
 
 /// What the engine has to know of a dataset.

@@ -42,6 +42,19 @@ pub fn stage(
     writer.finish()
 }
 
+/// The keys of some events, by batch and row.
+pub(crate) fn key_columns(
+    columns: &[Vec<ArrayRef>],
+    rows: &[(usize, usize)],
+    key_count: usize,
+) -> Result<Vec<ArrayRef>> {
+    let key = |key: usize| {
+        let of_batches: Vec<&dyn Array> = columns.iter().map(|columns| columns[key].as_ref()).collect();
+        Ok(interleave(&of_batches, rows)?)
+    };
+    (0..key_count).map(key).collect()
+}
+
 /// The columns of one more batch, whose rows are what the lake holds.
 fn held_columns(
     sink: &dyn Sink,
@@ -53,11 +66,7 @@ fn held_columns(
     let definition = info.definition.as_ref();
     let rows: Vec<(usize, usize)> = held.iter().map(|held| (held.key.batch as usize, held.key.row as usize)).collect();
     let instants: Vec<i64> = held.iter().map(|held| held.instant).collect();
-    let mut found = Vec::with_capacity(definition.columns.len());
-    for key in 0..definition.key.len() {
-        let of_batches: Vec<&dyn Array> = columns.iter().map(|columns| columns[key].as_ref()).collect();
-        found.push(interleave(&of_batches, &rows)?);
-    }
+    let mut found = key_columns(columns, &rows, definition.key.len())?;
     let values = sink.values_at(dataset_id, info.version, &found, &instants)?;
     if values.len() != definition.value_columns().count() || values.iter().any(|column| column.len() != held.len()) {
         return Err(Error::new(ErrorKind::Internal, "the sink did not give the values it was asked for")

@@ -32,6 +32,44 @@ pub fn write_head_address(out: &mut Vec<u8>, dataset_id: u32, hash: u64, encoded
     out.extend_from_slice(encoded_key);
 }
 
+/// Where it is kept until which instant the timelines of a dataset are evicted in a key group. It is the beginning of the
+/// addresses of all of them, and so the first entry of the dataset in the group.
+pub fn eviction_address(key_group: u8, dataset_id: u32) -> [u8; 5] {
+    let [a, b, c, d] = dataset_id.to_be_bytes();
+    [key_group, a, b, c, d]
+}
+
+/// What an address is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// See [`eviction_address`].
+    Eviction,
+    /// The head of a timeline.
+    Head,
+    /// An older page of the timeline whose head's address is this long.
+    OlderPage {
+        /// Bytes of the head's address.
+        head_bytes: usize,
+    },
+}
+
+/// What the address of a key group's entry is of, and of which dataset.
+pub fn entry_of(address: &[u8]) -> Result<(u32, Entry)> {
+    let mut rest = address.get(1..).ok_or_else(corrupt)?;
+    let dataset_id = u32::from_be_bytes(take::<4>(&mut rest)?);
+    if rest.is_empty() {
+        return Ok((dataset_id, Entry::Eviction));
+    }
+    take::<8>(&mut rest)?;
+    let key_bytes = u32::from_be_bytes(take::<4>(&mut rest)?) as usize;
+    let head_bytes = address.len() - rest.len() + key_bytes;
+    match rest.len().checked_sub(key_bytes) {
+        Some(0) => Ok((dataset_id, Entry::Head)),
+        Some(8) => Ok((dataset_id, Entry::OlderPage { head_bytes })),
+        _ => Err(corrupt()),
+    }
+}
+
 /// The address of an older page: the head's, then the first instant the page covers, in an order-keeping form.
 pub fn page_address(head_address: &[u8], starts_at: i64) -> Vec<u8> {
     let mut address = head_address.to_vec();
@@ -56,8 +94,12 @@ pub struct Page {
 
 const HAS_OLDER_PAGES: u8 = 1;
 const SEQUENCED: u8 = 2;
-/// Each segment ends with a byte that says whether it is a retraction. Pages without any have no such byte.
-const RETRACTIONS: u8 = 4;
+/// Each segment ends with a byte of marks. Pages of which no segment has one have no such byte.
+const MARKS: u8 = 4;
+/// Mark of a retraction.
+const RETRACTED: u8 = 1;
+/// Mark of what the lake is known to have.
+const RECORDED: u8 = 2;
 
 impl Page {
     /// Writes the page. Instants are differences from their predecessor; a segment that ends where the next begins, or
@@ -65,10 +107,11 @@ impl Page {
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.clear();
         let sequenced = self.segments.iter().any(|segment| segment.sequence != 0);
-        let retractions = self.segments.iter().any(|segment| segment.retracted);
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        let marks = |segment: &Segment| flag(segment.retracted, RETRACTED) | flag(segment.recorded, RECORDED);
+        let marked = self.segments.iter().any(|segment| marks(segment) != 0);
         let has_older = flag(self.covers_from.is_some(), HAS_OLDER_PAGES);
-        out.push(has_older | flag(sequenced, SEQUENCED) | flag(retractions, RETRACTIONS));
+        out.push(has_older | flag(sequenced, SEQUENCED) | flag(marked, MARKS));
         if let Some(from) = self.covers_from {
             out.extend_from_slice(&from.to_be_bytes());
         }
@@ -81,8 +124,8 @@ impl Page {
             if sequenced {
                 write_varint(out, zigzag(segment.sequence));
             }
-            if retractions {
-                out.push(u8::from(segment.retracted));
+            if marked {
+                out.push(marks(segment));
             }
             at = if segment.to == model::OPEN { segment.from } else { segment.to };
         }
@@ -92,7 +135,7 @@ impl Page {
     pub fn decode(mut bytes: &[u8]) -> Result<Page> {
         let input = &mut bytes;
         let flags = take::<1>(input)?[0];
-        if flags & !(HAS_OLDER_PAGES | SEQUENCED | RETRACTIONS) != 0 {
+        if flags & !(HAS_OLDER_PAGES | SEQUENCED | MARKS) != 0 {
             return Err(corrupt());
         }
         let covers_from = if flags & HAS_OLDER_PAGES != 0 { Some(i64::from_be_bytes(take::<8>(input)?)) } else { None };
@@ -104,8 +147,12 @@ impl Page {
             let to = if length == 0 { model::OPEN } else { from.wrapping_add(length as i64) };
             let fingerprint = Fingerprint(u128::from_le_bytes(take::<16>(input)?));
             let sequence = if flags & SEQUENCED != 0 { unzigzag(read_varint(input)?) } else { 0 };
-            let retracted = flags & RETRACTIONS != 0 && take::<1>(input)? != [0];
-            segments.push(Segment { from, to, sequence, fingerprint, retracted });
+            let marks = if flags & MARKS != 0 { take::<1>(input)?[0] } else { 0 };
+            if marks & !(RETRACTED | RECORDED) != 0 {
+                return Err(corrupt());
+            }
+            let (retracted, recorded) = (marks & RETRACTED != 0, marks & RECORDED != 0);
+            segments.push(Segment { from, to, sequence, fingerprint, retracted, recorded });
             at = if length == 0 { from } else { to };
         }
         Ok(Page { covers_from, segments })
@@ -150,16 +197,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn segments() -> impl Strategy<Value = Vec<Segment>> {
-        let part = (any::<u32>(), 1..u32::MAX, any::<i64>(), any::<u128>(), any::<bool>());
-        (prop::collection::vec(part, 0..20), any::<bool>()).prop_map(|(parts, retractions)| {
+        let part = (any::<u32>(), 1..u32::MAX, any::<i64>(), any::<u128>(), (any::<bool>(), any::<bool>()));
+        (prop::collection::vec(part, 0..20), any::<bool>()).prop_map(|(parts, marked)| {
             let mut at = -1_000_000_000_000_i64;
             let mut segments: Vec<Segment> = parts
                 .into_iter()
-                .map(|(gap, length, sequence, fingerprint, retracted)| {
+                .map(|(gap, length, sequence, fingerprint, (retracted, recorded))| {
                     let from = at + i64::from(gap);
                     at = from + i64::from(length);
-                    let (fingerprint, retracted) = (Fingerprint(fingerprint), retracted && retractions);
-                    Segment { from, to: at, sequence, fingerprint, retracted }
+                    let (retracted, recorded) = (retracted && marked, recorded && marked);
+                    Segment { from, to: at, sequence, fingerprint: Fingerprint(fingerprint), retracted, recorded }
                 })
                 .collect();
             if let Some(last) = segments.last_mut() {
@@ -192,9 +239,9 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_retractions_has_no_byte_for_them() {
+    fn a_page_without_marks_has_no_byte_for_them() {
         let segment =
-            |from, to, sequence| Segment { from, to, sequence, fingerprint: Fingerprint(7), retracted: false };
+            |from, to, sequence| Segment { sequence, fingerprint: Fingerprint(7), ..Segment::nothing(from, to) };
         let page = Page { covers_from: None, segments: vec![segment(1, 3, 4), segment(3, model::OPEN, 5)] };
         let mut fingerprint = [0; 16];
         fingerprint[0] = 7;
@@ -203,6 +250,21 @@ mod tests {
         page.encode(&mut bytes);
         assert_eq!(bytes, written);
         assert_eq!(Page::decode(&written).unwrap(), page);
+    }
+
+    #[test]
+    fn an_address_says_what_it_is_of() {
+        let mut head = Vec::new();
+        write_head_address(&mut head, 7, 9 << 57, b"key");
+        assert_eq!(entry_of(&head).unwrap(), (7, Entry::Head));
+        let page = page_address(&head, -5);
+        assert_eq!(entry_of(&page).unwrap(), (7, Entry::OlderPage { head_bytes: head.len() }));
+        let eviction = eviction_address(9, 7);
+        assert_eq!(entry_of(&eviction).unwrap(), (7, Entry::Eviction));
+        assert!(head.starts_with(&eviction) && eviction[..] < head[..]);
+        for length in [0, 3, 6, head.len() - 1, head.len() + 1] {
+            assert!(entry_of(&page[..length]).is_err(), "{length}");
+        }
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct ScanRequest {
     pub valid_overlap: Option<(i64, i64)>,
     /// Keep rows for which all of these hold.
     pub key_filters: Vec<KeyFilter>,
+    /// Instead of these columns all that the table ever had, in the order of their field ids and with their names in files:
+    /// the key columns first, then values, times and operation, and what was added later.
+    pub every_column: bool,
     /// Leaves out further rows while they are read. Rows it does not want may come all the same.
     pub chooser: Option<Arc<dyn RowChooser>>,
 }
@@ -87,6 +90,7 @@ impl Default for ScanRequest {
             changed_between: None,
             valid_overlap: None,
             key_filters: Vec::new(),
+            every_column: false,
             chooser: None,
         }
     }
@@ -192,11 +196,7 @@ fn read_in_order(
 
 /// Checks a request against its table; `None` when it asks for no valid instant.
 pub(crate) fn checked(read: Read, request: &ScanRequest) -> Result<Option<Arc<Query>>> {
-    let all = assertion_schema(&read.dataset.definition);
-    let stored = request.columns.iter().map(|column| read.stored(column)).collect::<Result<Vec<_>>>()?;
-    let stored: Vec<String> = stored.into_iter().map(|column| column.name.clone()).collect();
-    let fields = request.columns.iter().map(|column| Ok(all.field_with_name(column)?.clone()));
-    let fields = fields.collect::<Result<Vec<_>>>()?;
+    let (stored, output) = columns_of(&read, request)?;
     // Keys come first: they leave the fewest rows whose other columns have to be looked at.
     let mut filter = Filter::default();
     for key_filter in &request.key_filters {
@@ -217,7 +217,20 @@ pub(crate) fn checked(read: Read, request: &ScanRequest) -> Result<Option<Arc<Qu
         }
         filter = filter.valid_within(from, to);
     }
-    let (part, chooser, output) = (request.part, request.chooser.clone(), Arc::new(Schema::new(fields)));
+    let (part, chooser) = (request.part, request.chooser.clone());
     let field_ids = read.table.dataset.columns.field_ids();
     Ok(Some(Arc::new(Query { read, part, filter, chooser, output, stored, field_ids })))
+}
+
+/// What files call the columns asked for, and the schema of the answer.
+fn columns_of(read: &Read, request: &ScanRequest) -> Result<(Vec<String>, SchemaRef)> {
+    if request.every_column {
+        let columns = &read.table.dataset.columns;
+        return Ok((columns.all().iter().map(|column| column.name.clone()).collect(), columns.schema()));
+    }
+    let all = assertion_schema(&read.dataset.definition);
+    let stored = request.columns.iter().map(|column| Ok(read.stored(column)?.name.clone()));
+    let fields = request.columns.iter().map(|column| Ok(all.field_with_name(column)?.clone()));
+    let (stored, fields) = (stored.collect::<Result<_>>()?, fields.collect::<Result<Vec<_>>>()?);
+    Ok((stored, Arc::new(Schema::new(fields))))
 }

@@ -10,6 +10,7 @@ pub mod column_type;
 pub mod decimal;
 pub mod definition;
 pub mod difference;
+pub mod eviction;
 pub mod evolution;
 pub mod instant;
 pub mod key_encoding;

@@ -54,6 +54,7 @@ mod tests {
             sequence: i64::from(sequenced),
             fingerprint: if retracted(i) { fingerprint(0) } else { fingerprint(i) },
             retracted: retracted(i),
+            recorded: false,
         };
         Timeline::new(mode, sequenced, (0..n).map(segment).collect())
     }

@@ -40,6 +40,16 @@ pub struct Segment {
     /// sequence number may still arrive. What holds is what held before, and is repeated here, so that each part of a
     /// timeline can be read alone.
     pub retracted: bool,
+    /// Whether the lake is known to say all of this, the sequence number too; see [`crate::eviction`]. The kernel makes
+    /// what it knows of it no larger, [`Timeline::mark_recorded`] does.
+    pub recorded: bool,
+}
+
+impl Segment {
+    /// Nothing holds, and no number says so.
+    pub const fn nothing(from: i64, to: i64) -> Segment {
+        Segment { from, to, sequence: 0, fingerprint: Fingerprint::NOTHING, retracted: false, recorded: false }
+    }
 }
 
 /// One event as the kernel sees it.
@@ -151,9 +161,16 @@ impl Timeline {
         &self.segments[start..end]
     }
 
+    /// The segments that meet a stretch of valid time.
+    pub(crate) fn meeting_mut(&mut self, from: i64, to: i64) -> &mut [Segment] {
+        let start = self.count_while(0, |segment| segment.to <= from);
+        let end = self.count_while(start, |segment| segment.from < to);
+        &mut self.segments[start..end]
+    }
+
     fn apply_interval(&mut self, event: &TimelineEvent) -> Effect {
         debug_assert!(event.from < event.to);
-        let said = said_by(event);
+        let (said, spoken) = (said_by(event), spoken_by(event));
         let start = self.count_while(0, |segment| segment.to <= event.from);
         let end = self.count_while(start, |segment| segment.from < event.to);
         let mut pieces = Pieces { keep_deletes: self.sequenced, pieces: Vec::with_capacity(end - start + 3) };
@@ -163,7 +180,7 @@ impl Timeline {
             if held != said {
                 effect = Effect::Changed;
             }
-            pieces.push(Segment { from, to, sequence: event.sequence, fingerprint: said, retracted: false });
+            pieces.push(Segment { from, to, ..spoken });
         };
         for segment in &self.segments[start..end] {
             step();
@@ -220,11 +237,9 @@ impl Timeline {
     /// where it ends begins a change to what held there.
     fn apply_exact(&mut self, event: &TimelineEvent) -> Effect {
         debug_assert!(event.from < event.to);
-        let said = said_by(event);
+        let (said, spoken) = (said_by(event), spoken_by(event));
         let start = self.count_while(0, |segment| segment.from < event.from);
         let end = self.count_while(start, |segment| segment.from < event.to);
-        let spoken =
-            Segment { from: event.from, to: event.to, sequence: event.sequence, fingerprint: said, retracted: false };
         let (mut pieces, mut effect, mut speaking): (Vec<Segment>, _, _) = (Vec::new(), Effect::Unchanged, false);
         if self.segments.get(start).is_none_or(|first| first.from > event.from) {
             (pieces, speaking) = (vec![spoken], true);
@@ -264,9 +279,7 @@ impl Timeline {
             // What it repeats is no longer what holds before it.
             Some(next) => next.retracted = false,
             None => {
-                let nothing =
-                    Segment { from: to, to, sequence: i64::MIN, fingerprint: Fingerprint::NOTHING, retracted: false };
-                let held = held.unwrap_or(nothing);
+                let held = held.unwrap_or(Segment { sequence: i64::MIN, ..Segment::nothing(to, to) });
                 pieces.push(Segment { from: to, retracted: false, ..held });
             }
         }
@@ -278,7 +291,8 @@ impl Timeline {
         let starts: Vec<i64> = pieces.iter().skip(1).map(|piece| piece.from).chain([after]).collect();
         pieces.iter_mut().zip(starts).for_each(|(piece, to)| piece.to = to);
         if let (Some(before), Some(first)) = (range.start.checked_sub(1), pieces.first()) {
-            self.segments[before].to = first.from;
+            // Shorter, never longer: what ended before may have been evicted up to the first piece.
+            self.segments[before].to = self.segments[before].to.min(first.from);
         }
         self.segments.splice(range, pieces);
     }
@@ -293,7 +307,7 @@ impl Timeline {
     fn say(&mut self, here: Option<usize>, after: usize, event: &TimelineEvent, said: Fingerprint) -> usize {
         let to = self.segments.get(after).map_or(OPEN, |next| next.from);
         let retracted = event.operation == Operation::Retract;
-        let segment = Segment { from: event.from, to, sequence: event.sequence, fingerprint: said, retracted };
+        let segment = Segment { to, fingerprint: said, retracted, ..spoken_by(event) };
         if let Some(index) = here {
             self.segments[index] = segment;
             return index;
@@ -339,6 +353,12 @@ fn said_by(event: &TimelineEvent) -> Fingerprint {
     }
 }
 
+/// What an event says, over its interval.
+fn spoken_by(event: &TimelineEvent) -> Segment {
+    let TimelineEvent { from, to, sequence, .. } = *event;
+    Segment { sequence, fingerprint: said_by(event), ..Segment::nothing(from, to) }
+}
+
 /// Collects segments in order, joining neighbours that say the same.
 struct Pieces {
     keep_deletes: bool,
@@ -357,6 +377,7 @@ impl Pieces {
                     && last.sequence == segment.sequence =>
             {
                 last.to = segment.to;
+                last.recorded &= segment.recorded;
             }
             _ => self.pieces.push(segment),
         }

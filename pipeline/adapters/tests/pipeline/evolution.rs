@@ -4,21 +4,21 @@ use super::*;
 
 use engine::model::DefinitionChange;
 
-fn changes(text: &str) -> Vec<DefinitionChange> {
+pub fn changes(text: &str) -> Vec<DefinitionChange> {
     serde_json::from_str(text).unwrap()
 }
 
 /// The definition with narrow values, which the first changes widen.
-fn narrow(kind: Kind) -> DatasetDefinition {
+pub fn narrow(kind: Kind) -> DatasetDefinition {
     let text = serde_json::to_string(&definition(kind)).unwrap();
     serde_json::from_str(&text.replace(r#""v","type":"int64""#, r#""v","type":"int32""#)).unwrap()
 }
 
-fn widening() -> Vec<DefinitionChange> {
+pub fn widening() -> Vec<DefinitionChange> {
     changes(r#"[{"widen":{"column":"v","type":"int64"}},{"add":{"name":"x","type":"string"}}]"#)
 }
 
-fn renaming() -> Vec<DefinitionChange> {
+pub fn renaming() -> Vec<DefinitionChange> {
     changes(r#"[{"drop":{"column":"x"}},{"rename":{"from":"a","to":"starts"}},{"rename":{"from":"op","to":"what"}}]"#)
 }
 

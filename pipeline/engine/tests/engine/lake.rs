@@ -10,7 +10,7 @@ use arrow::array::ArrayRef;
 use engine::{
     Error, ErrorKind, Result,
     model::{Assertion, EpochRecord, StoredAssertion, rectangles},
-    ports::{DatasetInfo, EpochCommit, RowWriter, Sink},
+    ports::{DatasetInfo, EpochCommit, HeldRows, RowWriter, Sink},
 };
 
 use crate::memory::{Row, Rows};
@@ -126,6 +126,17 @@ impl Sink for Lake {
 
     fn values_at(&self, dataset_id: u32, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
         self.rows.values_as_of(dataset_id, keys, instants, self.shown_epoch())
+    }
+
+    fn held_within(
+        &self,
+        dataset_id: u32,
+        version: u32,
+        known_before: i64,
+        keys: &[ArrayRef],
+        within: &[(i64, i64)],
+    ) -> Result<HeldRows> {
+        self.rows.held_within(dataset_id, version, known_before, keys, within)
     }
 
     fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>> {

@@ -3,6 +3,7 @@
 // A test's assumption that does not hold is a failed test.
 #![allow(clippy::unwrap_used)]
 
+mod eviction;
 mod grid;
 mod imports;
 mod lake;

@@ -14,10 +14,10 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use engine::{
     Error, ErrorKind, Result,
-    model::{DatasetDefinition, EpochRecord, Instant, KEY_GROUPS, OPEN, StoredColumns},
+    model::{Assertion, DatasetDefinition, EpochRecord, Instant, KEY_GROUPS, OPEN, StoredColumns, resolve},
     ports::{
-        Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, Quarantined, Range, Retained, RowWriter, Sink, Source,
-        SourceRecord, StagedFile, StateStore, StateWrites, VisitRecord, VisitValue,
+        Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, HeldRows, Quarantined, Range, Retained, RowWriter, Sink,
+        Source, SourceRecord, StagedFile, StateStore, StateWrites, VisitEntry, VisitRecord, VisitValue,
     },
 };
 
@@ -229,6 +229,15 @@ impl StateStore for State {
         Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
+    fn scan(&self, from: &[u8], visit: &mut VisitEntry<'_>) -> Result<()> {
+        for (address, value) in self.contents().entries.range(from.to_vec()..) {
+            if !visit(address, value)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn apply(&self, epoch: u64, key_groups: Groups<u16>, writes: &StateWrites) -> Result<()> {
         if let Some(stop) = self.stop_at_write.lock().unwrap().take() {
             stop.store(true, Ordering::Relaxed);
@@ -265,7 +274,15 @@ impl StateStore for State {
     }
 
     fn size_bytes(&self) -> u64 {
-        0
+        self.key_group_bytes().map_or(0, |groups| groups.iter().sum())
+    }
+
+    fn key_group_bytes(&self) -> Result<Vec<u64>> {
+        let mut bytes = vec![0; usize::from(KEY_GROUPS)];
+        for (address, value) in self.contents().entries {
+            bytes[usize::from(address[0])] += (address.len() + value.len()) as u64;
+        }
+        Ok(bytes)
     }
 }
 
@@ -304,6 +321,8 @@ pub struct Rows {
     pub counts: Mutex<BTreeMap<(u64, u32), [u64; 3]>>,
     /// Keys and instants asked for, call by call.
     pub asked: Mutex<Vec<Vec<(String, i64)>>>,
+    /// Keys and stretches that were asked for, call by call.
+    pub fetched_back: Mutex<Vec<Vec<(String, (i64, i64))>>>,
     pub panic_at_commit: AtomicBool,
     log: Log,
 }
@@ -317,6 +336,7 @@ impl Rows {
             sealed: Mutex::default(),
             counts: Mutex::default(),
             asked: Mutex::default(),
+            fetched_back: Mutex::default(),
             panic_at_commit: AtomicBool::new(false),
             log,
         }
@@ -353,6 +373,44 @@ impl Rows {
         let sequenced = self.definitions[&dataset_id].sequence.is_some();
         columns.extend(sequenced.then(|| column(|row| row.sequence)));
         Ok(columns)
+    }
+
+    /// [`Sink::held_within`]. What is asked for was known before an epoch that is being worked out, so nobody doubts it.
+    pub fn held_as_of(
+        &self,
+        dataset_id: u32,
+        known_before: i64,
+        keys: &[ArrayRef],
+        within: &[(i64, i64)],
+    ) -> HeldRows {
+        let names = keys[0].as_string::<i32>();
+        let asked: Vec<_> = (0..names.len()).map(|i| (names.value(i).to_owned(), within[i])).collect();
+        let rows = self.rows.lock().unwrap();
+        let (mut held, mut values, mut sequences) = (HeldRows::default(), Vec::new(), Vec::new());
+        for (index, (key, (from, until))) in asked.iter().enumerate() {
+            let known = |row: &Row| row.system_from < known_before && known_before <= row.system_to;
+            let meets = |row: &Row| row.from < *until && *from < row.to;
+            let ours = |row: &&Row| row.dataset_id == dataset_id && row.key == *key && known(row) && meets(row);
+            let met: Vec<&Row> = rows.iter().filter(ours).collect();
+            let assertion =
+                |row: &&Row| Assertion { from: row.from, to: row.to, system_from: row.system_from, put: row.put };
+            for piece in resolve(&met.iter().map(assertion).collect::<Vec<_>>(), |_, _| false) {
+                held.asked.push(index as u32);
+                held.from.push(piece.from.max(*from));
+                held.to.push(piece.to.min(*until));
+                values.push(met[piece.assertion].value);
+                sequences.push(met[piece.assertion].sequence);
+            }
+        }
+        let definition = &self.definitions[&dataset_id];
+        let columns = StoredColumns::of(definition);
+        let column = |name: &str, values: Vec<Option<i64>>| {
+            (columns.field_id(name).unwrap(), Arc::new(Int64Array::from(values)) as ArrayRef)
+        };
+        held.columns.push(column("v", values));
+        held.columns.extend(definition.sequence.is_some().then(|| column("s", sequences)));
+        self.fetched_back.lock().unwrap().push(asked);
+        held
     }
 
     fn take(&self, dataset_id: u32, epoch: u64, batch: &RecordBatch) {
@@ -397,6 +455,17 @@ impl Sink for Rows {
 
     fn values_at(&self, dataset_id: u32, _: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
         self.values_as_of(dataset_id, keys, instants, u64::MAX)
+    }
+
+    fn held_within(
+        &self,
+        dataset_id: u32,
+        _: u32,
+        known_before: i64,
+        keys: &[ArrayRef],
+        within: &[(i64, i64)],
+    ) -> Result<HeldRows> {
+        Ok(self.held_as_of(dataset_id, known_before, keys, within))
     }
 
     fn writer(&self, _: u32, _: u32) -> Result<Box<dyn RowWriter>> {

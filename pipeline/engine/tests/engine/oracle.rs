@@ -23,9 +23,9 @@ use crate::{
 
 /// Valid instants 0..CELLS, enough for timelines of several pages; the last stands for all that follow.
 const CELLS: usize = 90;
-const KEYS: [&str; 2] = ["one", "two"];
+pub const KEYS: [&str; 2] = ["one", "two"];
 
-fn config() -> Config {
+pub fn config() -> Config {
     let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let cases = given("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(64);
     let seed = given("PROPTEST_RNG_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
@@ -34,13 +34,13 @@ fn config() -> Config {
 }
 
 #[derive(Debug, Clone)]
-struct Sent {
+pub struct Sent {
     draft: Draft,
     /// How much later than the event before it was known, in an import.
     later: i64,
 }
 
-fn requests() -> impl Strategy<Value = Vec<Vec<Sent>>> {
+pub fn requests() -> impl Strategy<Value = Vec<Vec<Sent>>> {
     let value = prop_oneof![1 => Just(Some(0)), 7 => (1..5_i64).prop_map(Some), 4 => Just(None)];
     let one = (0..KEYS.len(), value, 0..CELLS, prop::option::of(1..30_usize), 0..400_i64, 0..3_i64);
     let draft = one.prop_map(|(key, value, from, length, sequence, later)| {
@@ -50,21 +50,21 @@ fn requests() -> impl Strategy<Value = Vec<Vec<Sent>>> {
     prop::collection::vec(prop::collection::vec(draft, 1..40), 1..14)
 }
 
-fn kinds() -> impl Strategy<Value = Kind> {
+pub fn kinds() -> impl Strategy<Value = Kind> {
     let modes = prop_oneof![1 => Just(Mode::Interval), 3 => Just(Mode::UntilChanged)];
     (modes, any::<bool>(), any::<bool>()).prop_map(|(mode, sequenced, import)| Kind { mode, sequenced, import })
 }
 
-type Grids = Vec<Vec<i64>>;
+pub type Grids = Vec<Vec<i64>>;
 
 /// What the events said, by request and by carried system time.
-struct Expected {
-    lines: Vec<Vec<String>>,
-    after_request: Vec<Grids>,
-    as_carried: BTreeMap<i64, Grids>,
+pub struct Expected {
+    pub lines: Vec<Vec<String>>,
+    pub after_request: Vec<Grids>,
+    pub as_carried: BTreeMap<i64, Grids>,
 }
 
-fn expect(requests: &[Vec<Sent>], kind: Kind) -> Expected {
+pub fn expect(requests: &[Vec<Sent>], kind: Kind) -> Expected {
     let mut grids = vec![Grid::new(kind, CELLS); KEYS.len()];
     let mut expected = Expected { lines: Vec::new(), after_request: Vec::new(), as_carried: BTreeMap::new() };
     let mut system_time = 1_000;
@@ -83,7 +83,7 @@ fn expect(requests: &[Vec<Sent>], kind: Kind) -> Expected {
 }
 
 /// State of which some key groups are as they were earlier.
-fn crashed(older: &Contents, newer: &Contents, key_groups: u64) -> Contents {
+pub fn crashed(older: &Contents, newer: &Contents, key_groups: u64) -> Contents {
     let is_older = |group: usize| key_groups >> (group % 64) & 1 == 1;
     let of = |contents: &Contents, older: bool| {
         let entries = contents.entries.clone().into_iter();
@@ -99,7 +99,7 @@ fn crashed(older: &Contents, newer: &Contents, key_groups: u64) -> Contents {
     }
 }
 
-fn check(world: &World, system_time: i64, expected: &Grids) -> Result<(), TestCaseError> {
+pub fn check(world: &World, system_time: i64, expected: &Grids) -> Result<(), TestCaseError> {
     for (key, cells) in KEYS.iter().zip(expected) {
         let held = |cell: usize| {
             let row = world.sink.holding(DATASET, key, cell as i64, system_time, u64::MAX);
@@ -111,7 +111,7 @@ fn check(world: &World, system_time: i64, expected: &Grids) -> Result<(), TestCa
 }
 
 /// Rows of one key that became known together share no instant.
-fn check_disjoint(world: &World) -> Result<(), TestCaseError> {
+pub fn check_disjoint(world: &World) -> Result<(), TestCaseError> {
     let mut rows = world.sink.rows.lock().unwrap().clone();
     rows.sort_by(|a, b| (&a.key, a.system_from, a.from).cmp(&(&b.key, b.system_from, b.from)));
     let together = |a: &Row, b: &Row| (&a.key, a.system_from) == (&b.key, b.system_from);

@@ -9,7 +9,7 @@ use arrow::array::ArrayRef;
 use engine::{
     Error, ErrorKind, Result,
     model::EpochRecord,
-    ports::{DatasetInfo, EpochCommit, RowWriter, Sink, StateStore},
+    ports::{DatasetInfo, EpochCommit, HeldRows, RowWriter, Sink, StateStore},
 };
 
 use crate::{
@@ -107,6 +107,17 @@ impl Sink for Doubtful {
 
     fn values_at(&self, dataset_id: u32, version: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
         self.lake.values_at(dataset_id, version, keys, instants)
+    }
+
+    fn held_within(
+        &self,
+        dataset_id: u32,
+        version: u32,
+        known_before: i64,
+        keys: &[ArrayRef],
+        within: &[(i64, i64)],
+    ) -> Result<HeldRows> {
+        self.lake.held_within(dataset_id, version, known_before, keys, within)
     }
 
     fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>> {

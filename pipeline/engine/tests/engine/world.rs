@@ -176,6 +176,13 @@ impl World {
         self.sink.asked.lock().unwrap().len()
     }
 
+    /// Records committed, unchanged, quarantined, of all epochs.
+    pub fn counts(&self) -> [u64; 3] {
+        let counts = self.sink.counts.lock().unwrap();
+        let of = |fate: usize| counts.values().map(|counts| counts[fate]).sum();
+        [of(0), of(1), of(2)]
+    }
+
     /// Everything sent is accounted for.
     pub fn check_counts(&self) {
         let sent: usize = self.source.requests.lock().unwrap().iter().map(|request| request.lines.len()).sum();

@@ -4,6 +4,7 @@
 //! `PROPTEST_RNG_SEED=<seed>` with the same number of cases plays it again. What a seed once found stands in `cases`.
 
 mod cases;
+mod evicting;
 mod evolution;
 mod grid;
 mod history;

@@ -12,8 +12,8 @@ use engine::{
     Error, ErrorKind, Result,
     model::{EpochRecord, Instant},
     ports::{
-        Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, Quarantined, Range, Retained, RowWriter, Sink, Source,
-        StagedFile, StateStore, StateWrites, VisitRecord, VisitValue, Workers,
+        Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, HeldRows, Quarantined, Range, Retained, RowWriter, Sink, Source,
+        StagedFile, StateStore, StateWrites, VisitEntry, VisitRecord, VisitValue, Workers,
     },
 };
 
@@ -124,6 +124,10 @@ impl StateStore for ScheduledState {
         self.schedule.call(Call::Scan, || self.state.scan_from_predecessor(prefix, from))
     }
 
+    fn scan(&self, from: &[u8], visit: &mut VisitEntry<'_>) -> Result<()> {
+        self.schedule.call(Call::Scan, || self.state.scan(from, visit))
+    }
+
     fn apply(&self, epoch: u64, key_groups: Groups<u16>, writes: &StateWrites) -> Result<()> {
         let mut kept = StateWrites::default();
         let count = if self.broken == Some(Break::LosesStateWrites) { writes.len() / 2 } else { writes.len() };
@@ -155,6 +159,10 @@ impl StateStore for ScheduledState {
 
     fn size_bytes(&self) -> u64 {
         self.state.size_bytes()
+    }
+
+    fn key_group_bytes(&self) -> Result<Vec<u64>> {
+        self.state.key_group_bytes()
     }
 }
 
@@ -210,6 +218,17 @@ impl Sink for ScheduledSink {
 
     fn values_at(&self, dataset_id: u32, version: u32, keys: &[ArrayRef], instants: &[i64]) -> Result<Vec<ArrayRef>> {
         self.schedule.call(Call::ValuesAt, || self.lake.values_at(dataset_id, version, keys, instants))
+    }
+
+    fn held_within(
+        &self,
+        dataset_id: u32,
+        version: u32,
+        known_before: i64,
+        keys: &[ArrayRef],
+        within: &[(i64, i64)],
+    ) -> Result<HeldRows> {
+        self.schedule.call(Call::HeldWithin, || self.lake.held_within(dataset_id, version, known_before, keys, within))
     }
 
     fn writer(&self, dataset_id: u32, version: u32) -> Result<Box<dyn RowWriter>> {

@@ -49,6 +49,8 @@ struct Run {
     announced: Arc<Mutex<Vec<EpochRecord>>>,
     rescales: Arc<AtomicU64>,
     broken: Option<Break>,
+    /// Whether the state has a time to live, of nothing.
+    forgets: bool,
 }
 
 /// Runs a seed, with a port broken or all as they promise.
@@ -70,6 +72,8 @@ impl Run {
     fn new(seed: u64, broken: Option<Break>) -> Run {
         let mut random = Random::new(seed);
         let facts = facts(&mut random);
+        // Not by the seed's own numbers, which would make other lives of it.
+        let forgets = broken.is_none() && seed % 4 == 3;
         let definitions = facts.iter().map(|facts| (facts.id, Arc::new(definition(facts.kind)))).collect();
         let requests = Arc::new(Requests::new(random.between(1, 4) as u16));
         let lake = Arc::new(Lake::new(Arc::new(Rows::new(definitions, Log::default()))));
@@ -77,7 +81,7 @@ impl Run {
         let schedule = Arc::new(Schedule::new(random, bystanders.clone()));
         schedule.now(|moment| bystanders.facts.iter().for_each(|facts| moment.tell(format_args!("{facts:?}"))));
         let state = Arc::new(ScheduledState::new(Arc::new(State::new(Log::default())), schedule.clone(), broken));
-        Run { schedule, bystanders, state, announced: Arc::default(), rescales: Arc::default(), broken }
+        Run { schedule, bystanders, state, announced: Arc::default(), rescales: Arc::default(), broken, forgets }
     }
 
     fn live_and_check(&self) -> Result<(), String> {
@@ -89,7 +93,7 @@ impl Run {
         self.schedule.now(|moment| self.bystanders.seal_all(moment, &imports));
         self.live(true)?;
         let expected = check(&self.bystanders, &self.announced.lock().unwrap())?;
-        check_drained(&self.bystanders, &expected, &self.state.state)?;
+        check_drained(&self.bystanders, &expected, &self.state.state, self.forgets)?;
         self.schedule.now(|moment| {
             moment.coverage.count("epochs", self.bystanders.lake.rows.epochs.lock().unwrap().len() as u64);
             moment.coverage.count("records in quarantine", expected.quarantine.len() as u64);
@@ -169,6 +173,7 @@ impl Run {
                 small_epoch_records: random.one_of(&[0, 0, 0, 6]),
                 checkpoint_interval: millis(random, &[0, 5, 1_000, 30_000]),
                 workers: Arc::new(InTurn(schedule.clone())),
+                state_ttl: self.forgets.then_some(Duration::ZERO),
             };
             moment.tell(format_args!("{options:?}"));
             options

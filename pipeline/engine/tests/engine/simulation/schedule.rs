@@ -37,6 +37,7 @@ pub enum Call {
     Settle,
     EpochsAfter,
     ValuesAt,
+    HeldWithin,
     Writer,
     Write,
     Finish,
@@ -46,7 +47,7 @@ pub enum Call {
 }
 
 impl Call {
-    pub const ALL: [Call; 25] = [
+    pub const ALL: [Call; 26] = [
         Call::Wait,
         Call::Cut,
         Call::Read,
@@ -66,6 +67,7 @@ impl Call {
         Call::Settle,
         Call::EpochsAfter,
         Call::ValuesAt,
+        Call::HeldWithin,
         Call::Writer,
         Call::Write,
         Call::Finish,
