@@ -5,6 +5,9 @@ export const PAGES = {
   home: "/",
   "benchmark-index": "/dashboards/benchmark-index",
   market: "/dashboards/market",
+  "bond-desk": "/dashboards/bond-desk?last=1y",
+  restatements: "/dashboards/restatements?last=1y",
+  operations: "/dashboards/operations",
   diff: "/diff",
   pipeline: "/dashboards/pipeline",
   scaling: "/admin/scaling",
@@ -20,7 +23,11 @@ export const PAGES = {
   design: "/design",
 } as const;
 
-export const DASHBOARDS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/dashboards/") || path === "/diff");
+const FURTHER = ["bond-desk", "restatements", "operations"];
+const isDashboard = ([, path]: readonly [string, string]): boolean => path.startsWith("/dashboards/") || path === "/diff";
+/** Dashboards that stand in no navigation: home and the palette lead to them. */
+export const FURTHER_DASHBOARDS = Object.entries(PAGES).filter(([name]) => FURTHER.includes(name));
+export const DASHBOARDS = Object.entries(PAGES).filter((page) => isDashboard(page) && !FURTHER.includes(page[0]));
 /** The written pages of the documentation. */
 export const DOCS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/docs") && !path.includes("?"));
 export const THEMES = ["light", "dark"] as const;

@@ -1,6 +1,6 @@
 import type { Request } from "@playwright/test";
 import {
-  chooseFirst, daysAgo, expect, number, open, PAGES, pixels, settled, shows, sql, table, test, textOf, twin,
+  chooseFirst, daysAgo, expect, FURTHER_DASHBOARDS, number, open, PAGES, pixels, settled, shows, sql, table, test, textOf, twin,
 } from "./support";
 
 /** A settled past: two months, seen from noon of the day after its end. */
@@ -94,6 +94,28 @@ test("a row opens its versions, two of which are compared; Escape closes them", 
   await page.keyboard.press("Escape");
   await expect(dialog).toBeHidden();
   await expect(page).not.toHaveURL(/versions=/);
+});
+
+test("the dashboards that come along draw all their tiles", async ({ page, request }) => {
+  // Upkeep and refusals come when they come.
+  const perhapsEmpty = ["tile-upkeep", "tile-quarantine", "tile-refused"];
+  for (const [name, path] of FURTHER_DASHBOARDS) {
+    await open(page, path);
+    for (const tile of await page.locator("[data-testid^=tile-]").all()) {
+      const id = (await tile.getAttribute("data-testid")) ?? "";
+      const state = perhapsEmpty.includes(id) ? /^(ready|empty)$/ : "ready";
+      await expect(tile, `${name}, ${id}`).toHaveAttribute("data-state", state);
+    }
+  }
+  await open(page, PAGES["bond-desk"]);
+  const { rows } = await table(page.getByTestId("table-restated"));
+  const [counted] = await sql(
+    request,
+    `SELECT count(*) AS n FROM bonds AS n JOIN first_published(bonds) AS f ON f.isin = n.isin AND f.valid_from = n.valid_from
+     WHERE n.coupon_rate <> f.coupon_rate AND n.valid_from >= now() - INTERVAL '1 year' AND n.valid_from < now()`,
+  );
+  // A coupon may be corrected between the two readings, and the year begins at midnight.
+  expect(Math.abs(rows.length - Number(counted?.n))).toBeLessThanOrEqual(1);
 });
 
 test("every type of tile shows its rows, and what cannot be shown says why", async ({ page }) => {

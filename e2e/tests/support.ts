@@ -5,7 +5,7 @@ import type { APIRequestContext, Locator, Page } from "@playwright/test";
 import { settled } from "../pages";
 
 export { expect };
-export { DASHBOARDS, DENSITIES, DOCS, PAGES, settled, THEMES, VIEWPORTS } from "../pages";
+export { DASHBOARDS, DENSITIES, DOCS, FURTHER_DASHBOARDS, PAGES, settled, THEMES, VIEWPORTS } from "../pages";
 
 const base_url = (): string => {
   const url = process.env.TIDEMARK_URL;

@@ -224,8 +224,11 @@ fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
 
 /// The dashboards that come with Tidemark: file and definition.
 #[cfg(feature = "ssr")]
-pub const BUILT_IN: [(&str, &str); 2] = [
+pub const BUILT_IN: [(&str, &str); 5] = [
     ("built_in/market.json", include_str!("built_in/market.json")),
+    ("built_in/bond-desk.json", include_str!("built_in/bond-desk.json")),
+    ("built_in/restatements.json", include_str!("built_in/restatements.json")),
+    ("built_in/operations.json", include_str!("built_in/operations.json")),
     ("built_in/gallery.json", include_str!("built_in/gallery.json")),
 ];
 

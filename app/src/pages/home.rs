@@ -5,7 +5,7 @@ use model::{DatasetSummary, Mode};
 
 use crate::{
     components::{
-        chrome::{BENCHMARK_INDEX, DIFF, MARKET, PIPELINE, dataset_address},
+        chrome::{BENCHMARK_INDEX, DIFF, MARKET, PIPELINE, SCALING, dataset_address},
         icon::{self, icon},
         kpi::{Figure, Kpi},
         whole::{Whole, WholeView, changing},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A dashboard: address, title, what it answers, icon.
-const DASHBOARDS: [(&str, &str, &str, &str); 4] = [
+const DASHBOARDS: [(&str, &str, &str, &str); 8] = [
     (
         BENCHMARK_INDEX,
         "Benchmark index",
@@ -31,6 +31,18 @@ const DASHBOARDS: [(&str, &str, &str, &str); 4] = [
         icon::TILES,
     ),
     (
+        "/dashboards/bond-desk?last=1y",
+        "Bond desk",
+        "What floating-rate notes pay, which coupons were put right after they were published, and what that comes to.",
+        icon::TILES,
+    ),
+    (
+        "/dashboards/restatements?last=1y",
+        "Restatement watch",
+        "Quarterly figures that say something else now than when they were published: whose, how much, how long after.",
+        icon::TILES,
+    ),
+    (
         DIFF,
         "Diff",
         "What differs in a dataset between two known times or days: rows added, removed and changed, before and after.",
@@ -41,6 +53,18 @@ const DASHBOARDS: [(&str, &str, &str, &str); 4] = [
         "Pipeline",
         "Records per second, lag, epochs and state as they happen, and the records that could not be accepted.",
         icon::PULSE,
+    ),
+    (
+        SCALING,
+        "Scaling",
+        "How many slots the pipeline has, what another number would cost, and how long earlier changes held it up.",
+        icon::STEPS,
+    ),
+    (
+        "/dashboards/operations",
+        "Operations",
+        "What the lake itself does: records, commits, upkeep, and the records that could not be accepted.",
+        icon::TILES,
     ),
 ];
 
