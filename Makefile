@@ -24,7 +24,11 @@ use_tools := if [ -f '$(tools_env)' ]; then . '$(tools_env)'; fi;
 native := --locked --release --workspace --exclude frontend
 front := --locked --package frontend --lib --profile wasm-release --target wasm32-unknown-unknown --target-dir '$(target)/front'
 front_sources := Cargo.toml Cargo.lock $(shell find app frontend pipeline/model style -type f)
-wasm_opt_flags := -Oz,--enable-bulk-memory,--enable-nontrapping-float-to-int,--enable-reference-types,--enable-sign-ext,--enable-mutable-globals,--enable-multivalue
+wasm_features := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext --enable-mutable-globals --enable-multivalue
+comma := ,
+wasm_opt_flags := -Oz,$(subst $() ,$(comma),$(strip $(wasm_features)))
+# Once more over each file that the code was split into: there is more to leave out of a part than of the whole.
+wasm_opt_again := -Oz --coalesce-locals-learning --coalesce-locals-learning --reorder-locals $(wasm_features)
 
 LISTEN ?= 127.0.0.1:3000
 DATA ?= .tidemark
@@ -57,6 +61,7 @@ wasm: $(wasm) ## Build the pages' WebAssembly into target/site
 $(wasm): $(front_sources)
 	@$(use_tools) LEPTOS_SITE_ROOT='$(site)' LEPTOS_WASM_OPT_FEATURES='$(wasm_opt_flags)' \
 	    cargo leptos build --release --split --frontend-only --cargo-locked
+	@$(use_tools) for part in '$(site)'/pkg/*.wasm; do wasm-opt $(wasm_opt_again) "$$part" -o "$$part"; done
 	@touch '$@'
 
 fmt: ## Format the Rust sources

@@ -37,8 +37,6 @@ pub struct Live {
     pub head: RwSignal<Option<CommitAnnouncement>>,
     /// The last pipeline sample.
     pub sample: RwSignal<Option<PipelineSample>>,
-    /// What was told last of a rescale, as it was sent: the page that shows it reads it.
-    pub rescale: RwSignal<Option<String>>,
     /// Whether news arrive.
     pub connection: RwSignal<Connection>,
     /// The moment the page is seen from, in microseconds: the server's while it renders, the browser's from the first news on.
@@ -69,7 +67,6 @@ impl Live {
         let live = Live {
             head: RwSignal::new(start.head),
             sample: RwSignal::new(None),
-            rescale: RwSignal::new(None),
             connection: RwSignal::new(Connection::Connecting),
             now: RwSignal::new(start.now),
             paused: RwSignal::new(false),
@@ -107,10 +104,6 @@ impl Live {
             if let Some(sample) = parse(&event).filter(|_| !self.paused.get_untracked()) {
                 self.sample.set(Some(sample));
             }
-        });
-        on(&source, "rescale", move |event| {
-            self.hear();
-            self.rescale.set(event.data().as_string());
         });
         let lost = source.clone();
         on(&source, "error", move |_| {

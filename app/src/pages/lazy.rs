@@ -108,7 +108,7 @@ pub use code::load_code_of_page;
 
 #[cfg(feature = "hydrate")]
 mod code {
-    use std::cell::Cell;
+    use std::{cell::Cell, pin::Pin};
 
     use leptos::{
         prelude::*,
@@ -192,19 +192,21 @@ mod code {
     }
 
     async fn load(page: LazyPart) -> Result<(), SplitLoaderError> {
-        let make = match page {
-            LazyPart::BenchmarkIndex => benchmark_index().await?,
-            LazyPart::Diff => diff_page().await?,
-            LazyPart::Display => display_choices().await?,
-            LazyPart::Docs => documentation().await?,
-            LazyPart::Home => home().await?,
-            LazyPart::Keys => keys().await?,
-            LazyPart::Palette => palette().await?,
-            LazyPart::OwnTimes => own_times().await?,
-            LazyPart::Pipeline => pipeline().await?,
-            LazyPart::Scaling => scaling().await?,
-            LazyPart::Versions => versions_of_key().await?,
+        // One way to wait for all of them.
+        let code: Pin<Box<dyn Future<Output = Loaded>>> = match page {
+            LazyPart::BenchmarkIndex => Box::pin(benchmark_index()),
+            LazyPart::Diff => Box::pin(diff_page()),
+            LazyPart::Display => Box::pin(display_choices()),
+            LazyPart::Docs => Box::pin(documentation()),
+            LazyPart::Home => Box::pin(home()),
+            LazyPart::Keys => Box::pin(keys()),
+            LazyPart::Palette => Box::pin(palette()),
+            LazyPart::OwnTimes => Box::pin(own_times()),
+            LazyPart::Pipeline => Box::pin(pipeline()),
+            LazyPart::Scaling => Box::pin(scaling()),
+            LazyPart::Versions => Box::pin(versions_of_key()),
         };
+        let make = code.await?;
         let mut all = MAKE.get();
         all[page as usize] = Some(make);
         MAKE.set(all);

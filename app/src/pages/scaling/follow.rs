@@ -1,4 +1,7 @@
-//! What the page knows of the pipeline, kept up to date: read again each second, and told of every step of a rescale.
+//! What the page knows of the pipeline, kept up to date: read again each second, and ten times as often while a rescale is
+//! under way. The stream tells of rescales too; it is not listened to, because every page would carry the code for it.
+
+use std::time::Duration;
 
 use leptos::{prelude::*, task::spawn_local};
 use model::RescaleRecord;
@@ -7,6 +10,9 @@ use crate::{
     live::Live,
     queries::scaling::{self, PipelineStatus},
 };
+
+/// How soon a rescale that is under way is looked at again.
+const STEP_LASTS: Duration = Duration::from_millis(100);
 
 /// What is followed.
 #[derive(Clone, Copy)]
@@ -36,16 +42,6 @@ impl Following {
             live.connection.track();
             following.read();
         });
-        // What was told before the page was opened is old by now.
-        Effect::new(move |seen: Option<()>| {
-            let told = live.rescale.get();
-            if seen.is_some()
-                && let Some(record) = told.and_then(|told| serde_json::from_str(&told).ok())
-            {
-                following.told(record);
-                following.read();
-            }
-        });
         following
     }
 
@@ -60,7 +56,8 @@ impl Following {
 
     /// Reads how the pipeline stands, unless that is being read.
     pub(super) fn read(self) {
-        if self.reading.get_value() {
+        // The page may be gone by now.
+        if self.reading.try_get_value() != Some(false) {
             return;
         }
         self.reading.set_value(true);
@@ -78,6 +75,14 @@ impl Following {
     async fn arrived(self, status: PipelineStatus) {
         self.problem.try_set(None);
         let under_way = status.rescale.clone();
+        if under_way.is_some() {
+            set_timeout(move || self.read(), STEP_LASTS);
+        }
+        let slots = |known: &Option<PipelineStatus>| known.as_ref().map(|known| known.slots);
+        if self.status.try_with_untracked(slots).flatten().is_some_and(|slots| slots != status.slots) {
+            // Somebody else's may have begun and ended since.
+            self.changes.try_update(|changes| *changes += 1);
+        }
         if self.status.try_with_untracked(|known| known.as_ref() != Some(&status)) == Some(true) {
             self.status.try_set(Some(status));
         }
