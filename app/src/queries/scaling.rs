@@ -56,14 +56,15 @@ pub async fn status() -> Result<PipelineStatus, String> {
     fetch_json("/api/v1/pipeline").await
 }
 
-/// The rescale of that number as it is now, if it is among the last.
-pub async fn record(id: u64) -> Result<Option<RescaleRecord>, String> {
+/// The rescale of that number as it is now, if it is among the last; the last of all where none is named.
+pub async fn record(id: Option<u64>) -> Result<Option<RescaleRecord>, String> {
     #[derive(Deserialize)]
     struct History {
         rescales: Vec<RescaleRecord>,
     }
     let History { rescales } = fetch_json("/api/v1/pipeline/rescales?limit=20").await?;
-    Ok(rescales.into_iter().find(|record| record.id == id))
+    // They come newest first.
+    Ok(rescales.into_iter().find(|record| id.is_none_or(|id| record.id == id)))
 }
 
 /// `at`, `records_per_second`, `lag_records`, `epoch_duration_ms`, `state_bytes`, `epoch`, `slots` of the last quarter of an

@@ -79,25 +79,22 @@ impl Following {
             set_timeout(move || self.read(), STEP_LASTS);
         }
         let slots = |known: &Option<PipelineStatus>| known.as_ref().map(|known| known.slots);
-        if self.status.try_with_untracked(slots).flatten().is_some_and(|slots| slots != status.slots) {
-            // Somebody else's may have begun and ended since.
-            self.changes.try_update(|changes| *changes += 1);
-        }
+        let moved = self.status.try_with_untracked(slots).flatten().is_some_and(|slots| slots != status.slots);
         if self.status.try_with_untracked(|known| known.as_ref() != Some(&status)) == Some(true) {
             self.status.try_set(Some(status));
         }
         let known = self.record.try_get_untracked().flatten().filter(RescaleRecord::is_under_way);
-        match (under_way, known) {
-            (Some(record), _) => self.told(record),
-            // Its end was told while nobody listened.
-            (None, Some(known)) => {
-                if let Ok(Some(record)) = scaling::record(known.id).await
-                    && self.record.try_get_untracked().is_some()
-                {
-                    self.told(record);
-                }
-            }
-            (None, None) => {}
+        let ended = match (under_way, known) {
+            (Some(record), _) => return self.told(record),
+            (None, Some(known)) => scaling::record(Some(known.id)).await,
+            // Somebody else's, which has begun and ended since.
+            (None, None) if moved => scaling::record(None).await,
+            (None, None) => return,
+        };
+        if let Ok(Some(record)) = ended
+            && self.record.try_get_untracked().is_some()
+        {
+            self.told(record);
         }
     }
 }

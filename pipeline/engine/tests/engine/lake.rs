@@ -68,12 +68,12 @@ impl Lake {
         let rows = self.rows_of(dataset_id);
         let mut grids = vec![vec![vec![0; cells]; keys.len()]; times.len()];
         for (key_index, key) in keys.iter().enumerate() {
-            for cell in 0..cells {
-                let covers = |row: &&Row| row.key == *key && row.from <= cell as i64 && (cell as i64) < row.to;
+            for (cell, instant) in (0..cells).zip(0_i64..) {
+                let covers = |row: &&Row| row.key == *key && row.from <= instant && instant < row.to;
                 let mut covering: Vec<&Row> = rows.iter().filter(covers).collect();
                 covering.sort_by_key(|row| std::cmp::Reverse(row.system_from));
                 for (time_index, time) in times.iter().enumerate() {
-                    let mut holding = covering.iter().filter(|row| row.covers(cell as i64, *time));
+                    let mut holding = covering.iter().filter(|row| row.covers(instant, *time));
                     let Some(row) = holding.next() else { continue };
                     if holding.next().is_some_and(|other| other.system_from == row.system_from) {
                         return Err(format!("two versions of {key} hold at {cell} as of {time}: {covering:?}"));

@@ -311,6 +311,9 @@ impl Row {
     }
 }
 
+/// A key and a stretch of valid time, half-open.
+pub type Stretch = (String, (i64, i64));
+
 /// Rows in a list.
 pub struct Rows {
     pub definitions: BTreeMap<u32, Arc<DatasetDefinition>>,
@@ -322,7 +325,7 @@ pub struct Rows {
     /// Keys and instants asked for, call by call.
     pub asked: Mutex<Vec<Vec<(String, i64)>>>,
     /// Keys and stretches that were asked for, call by call.
-    pub fetched_back: Mutex<Vec<Vec<(String, (i64, i64))>>>,
+    pub fetched_back: Mutex<Vec<Vec<Stretch>>>,
     pub panic_at_commit: AtomicBool,
     log: Log,
 }
@@ -376,13 +379,7 @@ impl Rows {
     }
 
     /// [`Sink::held_within`]. What is asked for was known before an epoch that is being worked out, so nobody doubts it.
-    pub fn held_as_of(
-        &self,
-        dataset_id: u32,
-        known_before: i64,
-        keys: &[ArrayRef],
-        within: &[(i64, i64)],
-    ) -> HeldRows {
+    pub fn held_as_of(&self, dataset_id: u32, known_before: i64, keys: &[ArrayRef], within: &[(i64, i64)]) -> HeldRows {
         let names = keys[0].as_string::<i32>();
         let asked: Vec<_> = (0..names.len()).map(|i| (names.value(i).to_owned(), within[i])).collect();
         let rows = self.rows.lock().unwrap();

@@ -12,8 +12,8 @@ use engine::{
     Error, ErrorKind, Result,
     model::{EpochRecord, Instant},
     ports::{
-        Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, HeldRows, Quarantined, Range, Retained, RowWriter, Sink, Source,
-        StagedFile, StateStore, StateWrites, VisitEntry, VisitRecord, VisitValue, Workers,
+        Clock, Cut, DatasetInfo, EpochCommit, EpochLimits, HeldRows, Quarantined, Range, Retained, RowWriter, Sink,
+        Source, StagedFile, StateStore, StateWrites, VisitEntry, VisitRecord, VisitValue, Workers,
     },
 };
 
