@@ -21,6 +21,8 @@ const CATEGORY_CHARACTERS: usize = 18;
 /// height, and how many characters are worth it.
 const UPRIGHT_LABEL_WIDTH: f64 = 16.0;
 const UPRIGHT_SHARE: f64 = 0.45;
+/// What a character of a name that stands upright takes at most: codes are all capitals and digits.
+const CAPITAL_WIDTH: f64 = 7.8;
 const UPRIGHT_LEAST_CHARACTERS: usize = 5;
 /// Room for what is open, as a share of what is not.
 const OPEN_SHARE: f64 = 0.12;
@@ -94,7 +96,7 @@ impl Layout {
         let x = x_scale(data, view)?;
         let lying = Layout::with_labels(data, view, &x, None)?;
         let Scale::Band { labels } = &x else { return Some(lying) };
-        let room = (view.height * UPRIGHT_SHARE / CHARACTER_WIDTH) as usize;
+        let room = (view.height * UPRIGHT_SHARE / CAPITAL_WIDTH) as usize;
         let characters = widest(labels.iter()).min(CATEGORY_CHARACTERS).min(room);
         if lying.x_ticks.len() == labels.len() || characters < UPRIGHT_LEAST_CHARACTERS {
             return Some(lying);
@@ -104,7 +106,7 @@ impl Layout {
 
     /// With labels of the x axis that stand upright with so many characters, or lie.
     fn with_labels(data: &Data, view: &View, x: &Scale, upright: Option<usize>) -> Option<Layout> {
-        let bottom = upright.map_or(BOTTOM, |characters| characters as f64 * CHARACTER_WIDTH + 12.0);
+        let bottom = upright.map_or(BOTTOM, |characters| characters as f64 * CAPITAL_WIDTH + 12.0);
         let height = (view.height - TOP - bottom).max(1.0);
         let (y, y_ticks) = y_axis(data, view, x, height)?;
         let widest = widest(y_ticks.iter().map(|tick| &tick.label));
