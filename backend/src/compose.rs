@@ -27,6 +27,7 @@ use crate::{
     ingest::Ingest,
     live::{self, Live, Sampled},
     rescales::Rescales,
+    savepoints::{self, Savepoints},
     site,
     system_tables::Tables,
     upkeep::{self, Upkeep},
@@ -50,6 +51,8 @@ pub struct Parts {
     pub upkeep: Arc<Upkeep>,
     /// Takes backups of all this.
     pub backups: Arc<Backups>,
+    /// Takes savepoints of the timeline state.
+    pub savepoints: Arc<Savepoints>,
 }
 
 impl Parts {
@@ -61,8 +64,11 @@ impl Parts {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // RocksDB's lock comes first: it keeps a second process away from the whole folder.
         let stream = EmbeddedStream::open(&data.join(backup::STREAM), clock).map_err(|e| cannot_open(data, e))?;
-        let stream = stream.keeping(settings.stream_kept_bytes);
-        let state = RocksDbState::open(&data.join(backup::STATE), settings.state).map_err(|e| cannot_open(data, e))?;
+        let held_bytes = settings.savepoints.automatic.stream_bytes;
+        let stream = stream.keeping(settings.stream_kept_bytes).holding(held_bytes);
+        savepoints::finish_restore(data)?;
+        let state = RocksDbState::open(&data.join(backup::STATE), settings.state);
+        let state = state.map_err(|e| cannot_open_state(data, settings.savepoints.place.as_deref(), e))?;
         let objects = object_store();
         let options = LakeOptions { archive: settings.archive.clone(), objects: Some(objects.clone()) };
         let lake = Lake::open_with(&data.join(backup::LAKE), options).await.map_err(|e| cannot_open(data, e))?;
@@ -70,7 +76,16 @@ impl Parts {
         let rescales = Rescales::open(&lake, settings.pipeline.slots, live.clone()).await?;
         let upkeep = Upkeep::new(&lake).await?;
         let (stream, state) = (Arc::new(stream), Arc::new(state));
-        let backups = Backups::new(data, lake.clone(), stream.clone(), state.clone(), objects)?;
+        let backups = Backups::new(data, lake.clone(), stream.clone(), state.clone(), objects.clone())?;
+        let of = savepoints::Parts {
+            data: data.clone(),
+            lake: lake.clone(),
+            stream: stream.clone(),
+            state: state.clone(),
+            objects,
+            scaling: rescales.scaling().clone(),
+        };
+        let savepoints = Savepoints::new(of, settings.savepoints.clone())?;
         Ok(Parts {
             lake,
             stream,
@@ -80,6 +95,7 @@ impl Parts {
             live,
             upkeep: Arc::new(upkeep),
             backups: Arc::new(backups),
+            savepoints: Arc::new(savepoints),
         })
     }
 
@@ -106,6 +122,7 @@ impl Parts {
             lake: self.lake.clone(),
             upkeep: self.upkeep.clone(),
             rescales: self.rescales.clone(),
+            savepoints: self.savepoints.clone(),
         };
         let options = QueryOptions { memory_limit_bytes: settings.query_memory_bytes, ..QueryOptions::default() };
         QueryEngine::new(self.lake.clone(), options, Arc::new(tables))
@@ -148,6 +165,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         dashboards: Arc::new(Dashboards::load(settings.dashboards.as_deref())?),
         upkeep: parts.upkeep.clone(),
         backups: parts.backups.clone(),
+        savepoints: parts.savepoints.clone(),
     };
     let stop = Arc::new(AtomicBool::new(false));
     let pipeline = start_pipeline(&parts, &settings, &stop)?;
@@ -162,16 +180,20 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     if let Some(interval) = settings.upkeep_interval {
         tokio::spawn(upkeep::run(parts.upkeep.clone(), interval));
     }
+    tokio::spawn(parts.savepoints.clone().run());
+    tokio::spawn(savepoints::forget_old_state(settings.data.clone(), parts.progress.clone()));
     if let Some(options) = settings.demo.clone() {
         tokio::spawn(demo_runner::run(options, settings.data.clone(), parts.lake.clone(), ingest));
     }
     let router = site::router(&settings, address, api_state.clone()).merge(api::routes(api_state));
     eprintln!("Tidemark is at http://{address}/  (data in {}; stop with Ctrl-C)", settings.data.display());
-    let (live, upkeep, backups) = (parts.live.clone(), parts.upkeep.clone(), parts.backups.clone());
+    let (live, upkeep) = (parts.live.clone(), parts.upkeep.clone());
+    let (backups, savepoints) = (parts.backups.clone(), parts.savepoints.clone());
     let closing = async move {
         stopped().await;
         upkeep.stop();
         backups.stop();
+        savepoints.stop();
         live.close();
     };
     // An answer's last bytes must not wait until the client has acknowledged the first.
@@ -218,6 +240,19 @@ fn start_log() {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,engine=warn,engine::scaling=info"));
     // Already set in a test: fine.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// The stream is open by now, so no other process is in the way.
+fn cannot_open_state(data: &Path, savepoints: Option<&Path>, source: engine::Error) -> Error {
+    let place = savepoints.map(|place| format!(" --savepoints {}", place.display())).unwrap_or_default();
+    let options = format!("--data {}{place}", data.display());
+    let message = format!(
+        "the timeline state in {} cannot be opened; restore a savepoint ('tidemark savepoint list {options}' shows those \
+         there are, 'tidemark savepoint restore NAME {options}' restores one), or a backup; the lake and the records in \
+         the stream are as they were",
+        data.join(backup::STATE).display()
+    );
+    Error::new(ErrorKind::Io, message).because(source)
 }
 
 fn cannot_open(data: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Error {

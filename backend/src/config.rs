@@ -12,9 +12,10 @@ use lake::ArchiveOptions;
 use serde::Deserialize;
 
 use crate::{
-    backup::bucket_place,
     demo::DemoOptions,
     error::{Error, ErrorKind, Result},
+    savepoints::{SavepointOptions, Written},
+    store::bucket_place,
 };
 
 /// Memory of all queries together unless the settings say otherwise.
@@ -69,6 +70,9 @@ pub struct ServeArguments {
     /// lake. Default: nothing goes.
     #[arg(long, env = "TIDEMARK_STATE_TTL_DAYS")]
     pub state_ttl_days: Option<u32>,
+    /// Folder or s3://bucket/prefix for savepoints of the timeline state. Default: a folder in the data folder
+    #[arg(long, env = "TIDEMARK_SAVEPOINTS")]
+    pub savepoints: Option<PathBuf>,
     /// Run the demo feed: a simulated market with a history of corrections, then live.
     #[arg(long)]
     pub demo: bool,
@@ -98,6 +102,7 @@ struct SettingsFile {
     epoch_max_records: Option<u64>,
     epoch_max_bytes: Option<u64>,
     checkpoint_interval_secs: Option<u64>,
+    checkpoint_max_records: Option<u64>,
     stream_kept_bytes: Option<u64>,
     state_block_cache_bytes: Option<usize>,
     state_write_buffer_bytes: Option<usize>,
@@ -107,6 +112,11 @@ struct SettingsFile {
     upkeep_interval_secs: Option<u64>,
     archive: Option<PathBuf>,
     archive_after_days: Option<u32>,
+    savepoints: Option<PathBuf>,
+    savepoint_interval_secs: Option<u64>,
+    savepoints_kept: Option<u32>,
+    savepoints_kept_days: Option<u32>,
+    savepoint_stream_bytes: Option<u64>,
 }
 
 /// What a server runs with.
@@ -134,6 +144,8 @@ pub struct Settings {
     pub stream_kept_bytes: u64,
     /// Where files of what is known no longer go, and when. Default: they stay.
     pub archive: Option<ArchiveOptions>,
+    /// Where savepoints are and which are taken by themselves.
+    pub savepoints: SavepointOptions,
     /// The demo feed, if wanted.
     pub demo: Option<DemoOptions>,
 }
@@ -153,6 +165,7 @@ impl Settings {
             upkeep_interval: Some(Duration::from_secs(UPKEEP_INTERVAL_SECS)),
             stream_kept_bytes: STREAM_KEPT_BYTES,
             archive: None,
+            savepoints: SavepointOptions::default(),
             demo: None,
         }
     }
@@ -171,6 +184,7 @@ impl Settings {
             );
             return Err(Error::new(ErrorKind::BadRequest, message));
         }
+        let data = arguments.data.clone().or(file.data.clone()).unwrap_or_else(|| PathBuf::from(".tidemark"));
         let slots = arguments.slots.or(file.slots).unwrap_or(defaults.slots);
         if !(1..=model::KEY_GROUPS).contains(&slots) {
             let message = format!(
@@ -183,12 +197,18 @@ impl Settings {
         let upkeep_interval = upkeep_interval(&arguments, &file)?;
         let state_ttl = state_ttl(arguments.state_ttl_days.or(file.state_ttl_days))?;
         let state = state_options(&file)?;
-        let data = arguments.data.clone().or(file.data.clone()).unwrap_or_else(|| PathBuf::from(".tidemark"));
         let archive = archive(
             arguments.archive.clone().or(file.archive.clone()),
             arguments.archive_after_days.or(file.archive_after_days),
             &data,
         )?;
+        let savepoints = SavepointOptions::of(Written {
+            place: arguments.savepoints.clone().or(file.savepoints.clone()),
+            interval_secs: file.savepoint_interval_secs,
+            kept: file.savepoints_kept,
+            kept_days: file.savepoints_kept_days,
+            stream_bytes: file.savepoint_stream_bytes,
+        })?;
         let demo = arguments.demo.then_some(DemoOptions {
             seed: arguments.demo_seed,
             history_days: arguments.demo_history_days,
@@ -212,6 +232,8 @@ impl Settings {
                 checkpoint_interval: file
                     .checkpoint_interval_secs
                     .map_or(defaults.checkpoint_interval, Duration::from_secs),
+                checkpoint_max_records: checkpoint_max_records(file.checkpoint_max_records)?
+                    .unwrap_or(defaults.checkpoint_max_records),
                 state_ttl,
                 ..defaults
             },
@@ -220,8 +242,19 @@ impl Settings {
             upkeep_interval,
             stream_kept_bytes: file.stream_kept_bytes.unwrap_or(STREAM_KEPT_BYTES),
             archive,
+            savepoints,
             demo,
         })
+    }
+}
+
+fn checkpoint_max_records(given: Option<u64>) -> Result<Option<u64>> {
+    match given {
+        Some(0) => {
+            let message = "checkpoint_max_records = 0 cannot be; it is 1 or more";
+            Err(Error::new(ErrorKind::BadRequest, message))
+        }
+        given => Ok(given),
     }
 }
 

@@ -95,8 +95,8 @@ impl From<engine::Error> for Error {
     fn from(source: engine::Error) -> Error {
         let kind = if source.retryable() { ErrorKind::Unavailable } else { ErrorKind::Internal };
         let message = match kind {
-            ErrorKind::Unavailable => "the pipeline cannot take this now; try again",
-            _ => "something went wrong inside Tidemark; the log says what",
+            ErrorKind::Unavailable => format!("{}; try again", source.message()),
+            _ => "something went wrong inside Tidemark; the log says what".to_owned(),
         };
         Error::new(kind, message).because(source)
     }

@@ -17,7 +17,9 @@ mod error;
 mod ingest;
 mod live;
 mod rescales;
+mod savepoints;
 mod site;
+mod store;
 mod system_tables;
 mod upkeep;
 
@@ -47,6 +49,8 @@ enum Command {
     Restore(cli::backup::RestoreArguments),
     /// Change the number of slots of the running pipeline, and say how long the pause is.
     Rescale(cli::rescale::RescaleArguments),
+    /// Take, list, show, delete, verify and restore savepoints of the timeline state.
+    Savepoint(cli::savepoint::SavepointArguments),
     /// Measure; prints one JSON object on the last line.
     Bench(bench::BenchArguments),
 }
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Command::Backup(arguments) => cli::backup::run(arguments),
         Command::Restore(arguments) => cli::backup::restore(arguments),
         Command::Rescale(arguments) => cli::rescale::run(arguments),
+        Command::Savepoint(arguments) => cli::savepoint::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };
     match outcome {

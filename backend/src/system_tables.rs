@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use adapters::EmbeddedStream;
 use arrow::{
-    array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     error::ArrowError,
 };
 use lake::{Dataset, DefinitionVersion, Lake};
 use model::{EpochRecord, Instant, RescaleOutcome, RescaleReason, SnapshotToken};
 use query::SystemTables;
 
-use crate::{live::Live, rescales::Rescales, upkeep::Upkeep};
+use crate::{live::Live, rescales::Rescales, savepoints::Savepoints, upkeep::Upkeep};
 
 /// Most quarantined records shown.
 const QUARANTINE_SHOWN: usize = 1_000;
@@ -23,6 +23,7 @@ const EPOCHS: &str = "epochs";
 const SAMPLES: &str = "pipeline_samples";
 const QUARANTINE: &str = "quarantine";
 const RESCALES: &str = "rescales";
+const SAVEPOINTS: &str = "savepoints";
 const UPKEEP: &str = "upkeep";
 
 /// Rescales shown, the latest.
@@ -40,11 +41,13 @@ pub struct Tables {
     pub upkeep: Arc<Upkeep>,
     /// Rescales of the pipeline.
     pub rescales: Arc<Rescales>,
+    /// Savepoints.
+    pub savepoints: Arc<Savepoints>,
 }
 
 impl SystemTables for Tables {
     fn names(&self) -> Vec<String> {
-        [DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, RESCALES, UPKEEP].map(str::to_owned).to_vec()
+        [DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, RESCALES, SAVEPOINTS, UPKEEP].map(str::to_owned).to_vec()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
@@ -54,6 +57,7 @@ impl SystemTables for Tables {
             SAMPLES => self.samples(),
             QUARANTINE => self.quarantine(),
             RESCALES => self.rescales(),
+            SAVEPOINTS => self.savepoints(),
             UPKEEP => self.upkeep(),
             _ => return None,
         };
@@ -144,6 +148,25 @@ impl Tables {
             ("ended", optional_times(records.iter().map(|r| r.ended.map(Instant::micros)))),
             ("outcome", optional_texts(records.iter().map(|r| outcome(r.outcome)))),
             ("error", optional_texts(records.iter().map(|r| r.error.clone()))),
+        ])
+    }
+
+    fn savepoints(&self) -> Result<RecordBatch, ArrowError> {
+        let known = self.savepoints.known();
+        let restorable: BooleanArray = known.iter().map(|s| s.restorable).collect();
+        RecordBatch::try_from_iter([
+            ("name", texts(known.iter().map(|s| s.name.clone()))),
+            ("automatic", Arc::new(BooleanArray::from_iter(known.iter().map(|s| Some(s.automatic)))) as ArrayRef),
+            ("taken", times(known.iter().map(|s| s.taken.micros()))),
+            ("epoch", integers(known.iter().map(|s| s.epoch))),
+            ("system_time", optional_times(known.iter().map(|s| s.system_time.map(Instant::micros)))),
+            ("position", integers(known.iter().map(|s| s.position))),
+            ("slots", integers(known.iter().map(|s| u64::from(s.slots)))),
+            ("files", integers(known.iter().map(|s| s.files))),
+            ("bytes", integers(known.iter().map(|s| s.bytes))),
+            ("restorable", Arc::new(restorable)),
+            ("reason", optional_texts(known.iter().map(|s| s.reason.clone()))),
+            ("note", optional_texts(known.iter().map(|s| s.note.clone()))),
         ])
     }
 

@@ -15,7 +15,7 @@ const LISTED: usize = 12;
 pub struct Readout {
     /// What stands on the x axis.
     pub at: String,
-    /// The values, those drawn last first.
+    /// The values in the order of the legend; of what is stacked from the top down.
     pub entries: Vec<Entry>,
     /// Series with values there that are not listed.
     pub more: usize,
@@ -134,8 +134,10 @@ impl Index {
         let several = data.series.len() > 1;
         let mut head = None;
         let mut entries = Vec::new();
-        for series in (0..data.series.len()).rev().filter(|series| view.shows(*series)) {
-            let Some((at, row)) = near(series) else { continue };
+        let stacked = matches!(data.spec.mark, Mark::StackedArea | Mark::StackedBar);
+        for place in 0..data.series.len() {
+            let series = if stacked { data.series.len() - 1 - place } else { place };
+            let Some((at, row)) = near(series).filter(|_| view.shows(series)) else { continue };
             if (layout.x_pixel(at) - pixel).abs() > REACH {
                 continue;
             }

@@ -102,7 +102,7 @@ fn long_rows_become_series_with_their_own_looks() {
     let names: Vec<_> = data.series.iter().map(|series| (series.name.as_str(), series.color, series.dashed)).collect();
     assert_eq!(names, [("As known now", 2, true), ("then", 2, false)]);
     let readout = Index::default().at(&data, &View::whole(300.0, 136.0), &scene(&data).layout, DAY as f64).unwrap();
-    assert_eq!(readout.text(), "2 Jan 1970 · then 3 · As known now 4");
+    assert_eq!(readout.text(), "2 Jan 1970 · As known now 4 · then 3");
 }
 
 #[test]

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApiState, access::Action, events::whole};
 use crate::{
-    backup::{BackupRecord, BackupReport, bucket_place, open_store},
+    backup::{BackupRecord, BackupReport},
     error::{Error, ErrorKind, Result},
+    store::{BACKUPS, bucket_place, open_store},
 };
 
 /// Which folder.
@@ -86,7 +87,7 @@ pub async fn list(
 
 /// The backups in a folder or bucket, oldest first. Fails with `NotFound` where it holds none.
 pub fn summaries(folder: &Path, objects: &Arc<dyn ObjectStore>) -> Result<Vec<Summary>> {
-    let store = open_store(folder, objects)?;
+    let store = open_store(folder, BACKUPS, objects)?;
     let summary = |id: String| {
         let record = BackupRecord::read(&id, &store.record(&id)?)?;
         let (files, bytes) = (record.files.len() as u64, record.bytes());

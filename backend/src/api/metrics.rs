@@ -34,6 +34,8 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> Resul
     write_epochs(&mut text, &state.progress.meters);
     write_slots(&mut text, &state);
     write_rescales(&mut text, &state);
+    write_faults(&mut text, &state);
+    write_savepoints(&mut text, &state);
     write_upkeep(&mut text, &state);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.finish()))
 }
@@ -158,6 +160,34 @@ fn write_rescales(text: &mut Exposition, state: &ApiState) {
     let expected = state.rescales.scaling().status().expectation.pause_micros as f64 / 1e6;
     let help = "Pause to be expected of a rescale that is asked for now.";
     text.single("tidemark_rescale_expected_pause_seconds", Kind::Gauge, help, expected);
+}
+
+/// What went wrong.
+fn write_faults(text: &mut Exposition, state: &ApiState) {
+    let mut counter = |name: &str, help: &str, value: u64| text.single(name, Kind::Counter, help, value as f64);
+    let progress = &state.progress;
+    let help = "Writes of records that failed; none of these was acknowledged.";
+    counter("tidemark_stream_write_failures_total", help, state.stream.write_failures());
+    let help = "Attempts to commit that failed and were begun anew.";
+    counter("tidemark_epoch_failures_total", help, progress.failures.load(Ordering::Relaxed));
+    let help = "Epochs that took very long, as on a slow disk.";
+    counter("tidemark_slow_epochs_total", help, progress.slow_epochs.load(Ordering::Relaxed));
+    let help = "How far the machine's clock was behind the system time at the last epoch.";
+    let behind = progress.clock_behind_micros.load(Ordering::Relaxed) as f64 / 1e6;
+    text.single("tidemark_clock_behind_seconds", Kind::Gauge, help, behind);
+}
+
+/// What there is against it.
+fn write_savepoints(text: &mut Exposition, state: &ApiState) {
+    let help = "Savepoints that could not be taken.";
+    text.single("tidemark_savepoint_failures_total", Kind::Counter, help, state.savepoints.failures() as f64);
+    let known = state.savepoints.known();
+    let restorable = known.iter().filter(|savepoint| savepoint.restorable == Some(true));
+    let newest = restorable.clone().map(|savepoint| savepoint.taken.micros()).max().unwrap_or(0);
+    let help = "Savepoints that can be restored.";
+    text.single("tidemark_savepoints_restorable", Kind::Gauge, help, restorable.count() as f64);
+    let help = "When the newest of them was taken; 0 where there is none.";
+    text.single("tidemark_savepoint_newest_timestamp_seconds", Kind::Gauge, help, newest as f64 / 1e6);
 }
 
 fn write_upkeep(text: &mut Exposition, state: &ApiState) {

@@ -12,7 +12,10 @@ use engine::Progress;
 use lake::Lake;
 use query::QueryEngine;
 
-use crate::{backup::Backups, dashboards::Dashboards, ingest::Ingest, live::Live, rescales::Rescales, upkeep::Upkeep};
+use crate::{
+    backup::Backups, dashboards::Dashboards, ingest::Ingest, live::Live, rescales::Rescales, savepoints::Savepoints,
+    upkeep::Upkeep,
+};
 
 pub mod access;
 pub mod backups;
@@ -30,6 +33,7 @@ pub mod pipeline;
 pub mod problem;
 mod quarantine;
 mod reduce;
+pub mod savepoints;
 mod source;
 pub mod sql;
 mod sql_write;
@@ -69,6 +73,8 @@ pub struct ApiState {
     pub upkeep: Arc<Upkeep>,
     /// Takes backups.
     pub backups: Arc<Backups>,
+    /// Takes savepoints.
+    pub savepoints: Arc<Savepoints>,
 }
 
 /// All routes of the API.
@@ -84,6 +90,8 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets/{name}/upkeep", get(upkeep::plan).post(upkeep::carry_out))
         .route("/api/v1/upkeep", get(upkeep::past))
         .route("/api/v1/backups", get(backups::list).post(backups::take))
+        .route("/api/v1/savepoints", get(savepoints::list).post(savepoints::take))
+        .route("/api/v1/savepoints/{name}", get(savepoints::show).delete(savepoints::delete))
         .route("/api/v1/dashboards", get(dashboards::list))
         .route("/api/v1/dashboards/{name}", get(dashboards::show))
         .route("/api/v1/dashboards/{name}/tiles/{file}", get(pictures::show))

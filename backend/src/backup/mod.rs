@@ -4,34 +4,32 @@
 //! In this order the stream has every record that the state may need again, and the state is never ahead of the lake.
 //! All this is links for the most part and soon done; then commits go on, and files are copied at leisure.
 
-mod bucket;
 mod record;
 mod restore;
-mod store;
 
-pub use bucket::{bucket_place, open_store};
 pub use record::BackupRecord;
-pub use restore::{restore, restored_whole, verify};
-pub use store::Store;
+pub use restore::{restore, restored_whole};
 
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant as Stopwatch, UNIX_EPOCH},
+    time::{Duration, Instant as Stopwatch},
 };
 
 use adapters::{EmbeddedStream, RocksDbState, SystemClock};
-use bucket::{create_store, fetch};
 use engine::ports::{Clock, StateStore};
 use lake::{Lake, LakeSource, ObjectStore};
 use model::{EpochRecord, Instant};
-use record::{FORMAT, FileRecord, Object, TableRecord, id_of, is_of};
+use record::{FORMAT, TableRecord, id_of, is_of};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::{BACKUPS, Source, Store, bucket_place, create_store, files_of_database, keep_files},
+};
 
 /// Folders of the data folder, as `compose` opens them.
 pub const STREAM: &str = "stream";
@@ -81,13 +79,6 @@ pub struct BackupReport {
     pub held_ms: u64,
     /// How long it took in all, in milliseconds.
     pub duration_ms: u64,
-}
-
-/// A file to be copied.
-struct Source {
-    place: String,
-    contents: LakeSource,
-    immutable: bool,
 }
 
 /// What is known of a backup before its files are copied.
@@ -155,7 +146,7 @@ impl Backups {
         let watch = Stopwatch::now();
         // Before anything is held back: whether the folder can be written to.
         let (folder, objects) = (folder.to_path_buf(), self.objects.clone());
-        let store = blocking(move || create_store(&folder, &objects)).await?;
+        let store = blocking(move || create_store(&folder, BACKUPS, &objects)).await?;
         let lock = store.lock()?;
         let scratch = Scratch(self.data.join(SCRATCH));
         fs::create_dir_all(&scratch.0).map_err(|e| {
@@ -170,9 +161,8 @@ impl Backups {
         kept?;
         let held_ms = millis(watch);
         let draft = self.draft(&moment, &scratch).await?;
-        let fetching = Fetching { objects: self.objects.clone(), path: scratch.0.join(FETCHED) };
-        let stopping = self.stopping.clone();
-        let report = blocking(move || copy(&*store, draft, &fetching, &stopping)).await?;
+        let (objects, fetched, stopping) = (self.objects.clone(), scratch.0.join(FETCHED), self.stopping.clone());
+        let report = blocking(move || copy(&*store, draft, &*objects, &fetched, &stopping)).await?;
         // Until here: the files of the lake stay because the moment is held, the others because the scratch folder is.
         drop((moment, scratch, lock));
         let report = BackupReport { held_ms, duration_ms: millis(watch), ..report };
@@ -195,7 +185,7 @@ impl Backups {
             sources.push(Source { place, contents: file.source, immutable: file.immutable });
         }
         for store in [STREAM, STATE] {
-            sources.extend(files_of_store(store, &scratch.0.join(store))?);
+            sources.extend(files_of_database(store, &scratch.0.join(store))?);
         }
         for name in OTHER_FILES.iter().filter(|name| self.data.join(name).is_file()) {
             sources.push(Source {
@@ -247,38 +237,20 @@ impl Stores {
 }
 
 /// Copies what is new, and writes the record at last.
-fn copy(store: &dyn Store, draft: Draft, fetching: &Fetching, stopping: &CancellationToken) -> Result<BackupReport> {
+fn copy(
+    store: &dyn Store,
+    draft: Draft,
+    objects: &dyn ObjectStore,
+    fetched: &Path,
+    stopping: &CancellationToken,
+) -> Result<BackupReport> {
     let Draft { root, lake, head, tables, sources } = draft;
-    let earlier = latest_of(store, &lake)?;
-    let known = |source: &Source, bytes: u64, modified_nanos: u64| {
-        let files = earlier.as_ref().map_or(&[][..], |record| record.files.as_slice());
-        let index = files.binary_search_by(|file| file.path.as_str().cmp(&source.place)).ok()?;
-        // Another file can have come to the same name and size after a restore, but not to the same time.
-        files
-            .get(index)
-            .filter(|file| source.immutable && file.object.bytes == bytes && file.modified_nanos == modified_nanos)
-    };
-    let (mut files, mut new_files, mut new_bytes) = (Vec::with_capacity(sources.len()), 0, 0);
-    for source in &sources {
-        if stopping.is_cancelled() {
-            let message = "Tidemark is stopping, so the backup was given up; what was copied is of use to the next";
-            return Err(Error::new(ErrorKind::Unavailable, message));
-        }
-        let (bytes, modified_nanos) = size_and_time(&source.contents)?;
-        let object = match known(source, bytes, modified_nanos) {
-            Some(file) if store.has(&file.object)? => file.object.clone(),
-            _ => {
-                let (object, new) = fetching.put(store, &source.contents)?;
-                new_files += u64::from(new);
-                new_bytes += if new { object.bytes } else { 0 };
-                object
-            }
-        };
-        files.push(FileRecord { path: source.place.clone(), object, modified_nanos });
-    }
+    let earlier = latest_of(store, &lake)?.map_or(Vec::new(), |record| record.files);
+    let kept = keep_files(store, &sources, &earlier, objects, fetched, stopping)?;
     let taken = SystemClock.now();
     let (epoch, system_time) = head.map_or((0, None), |head| (head.epoch, Some(head.system_time)));
     let id = id_of(taken, &lake, epoch);
+    let files = kept.files;
     let record = BackupRecord { format: FORMAT, id, lake, epoch, system_time, taken, root, tables, files };
     let text = serde_json::to_vec(&record)
         .map_err(|e| Error::new(ErrorKind::Internal, "the record of the backup cannot be written").because(e))?;
@@ -290,8 +262,8 @@ fn copy(store: &dyn Store, draft: Draft, fetching: &Fetching, stopping: &Cancell
         system_time,
         files,
         bytes,
-        new_files,
-        new_bytes,
+        new_files: kept.new_files,
+        new_bytes: kept.new_bytes,
         held_ms: 0,
         duration_ms: 0,
     })
@@ -306,53 +278,6 @@ fn latest_of(store: &dyn Store, lake: &str) -> Result<Option<BackupRecord>> {
         }
     }
     Ok(None)
-}
-
-/// The files of a store as RocksDB keeps them: tables never change, all others may.
-fn files_of_store(store: &str, folder: &Path) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let immutable = path.extension().is_some_and(|ending| ending == "sst");
-        let name = path.file_name().map(Path::new).unwrap_or(Path::new(""));
-        let place = place_text(&Path::new(store).join(name))?;
-        sources.push(Source { place, contents: LakeSource::File(path), immutable });
-    }
-    Ok(sources)
-}
-
-/// Brings contents here that lie in a bucket.
-struct Fetching {
-    objects: Arc<dyn ObjectStore>,
-    /// Where they are kept meanwhile.
-    path: PathBuf,
-}
-
-impl Fetching {
-    /// Puts contents into a store, wherever they lie.
-    fn put(&self, store: &dyn Store, contents: &LakeSource) -> Result<(Object, bool)> {
-        match contents {
-            LakeSource::File(path) => store.put(path),
-            LakeSource::Object { location, bytes } => {
-                fetch(&*self.objects, location, *bytes, &self.path)?;
-                store.put(&self.path)
-            }
-        }
-    }
-}
-
-/// Size in bytes, and nanoseconds since 1970 at which it was last written. An object never is again, nor is its name given
-/// twice.
-fn size_and_time(contents: &LakeSource) -> Result<(u64, u64)> {
-    let path = match contents {
-        LakeSource::File(path) => path,
-        LakeSource::Object { bytes, .. } => return Ok((*bytes, 0)),
-    };
-    let metadata = fs::metadata(path).map_err(|e| {
-        Error::new(ErrorKind::Io, format!("{} cannot be read for the backup", path.display())).because(e)
-    })?;
-    let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok((metadata.len(), u64::try_from(modified.as_nanos()).unwrap_or(u64::MAX)))
 }
 
 fn place_text(path: &Path) -> Result<String> {

@@ -1,11 +1,12 @@
 //! What is written down of a backup: one JSON document, which names every file by its place, size and hash.
 
-use std::path::{Component, Path};
-
 use model::Instant;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::FileRecord,
+};
 
 /// The format this Tidemark writes, and the only one it reads.
 pub const FORMAT: u32 = 1;
@@ -42,27 +43,6 @@ pub struct TableRecord {
     pub metadata: String,
 }
 
-/// A file of a backup.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FileRecord {
-    /// Its place, from the data folder, with `/` between the parts.
-    pub path: String,
-    /// What is in it.
-    #[serde(flatten)]
-    pub object: Object,
-    /// When it was last written, in nanoseconds since 1970.
-    pub modified_nanos: u64,
-}
-
-/// Contents, by their hash.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Object {
-    /// SHA-256, 64 lowercase hexadecimal digits.
-    pub sha256: String,
-    /// How much it is.
-    pub bytes: u64,
-}
-
 impl BackupRecord {
     /// A record as it was written, under the name it was found by. Refuses what another format says, and what would
     /// reach outside the folder it is restored into.
@@ -96,14 +76,6 @@ impl BackupRecord {
     }
 }
 
-impl FileRecord {
-    fn is_sound(&self) -> bool {
-        let inside = Path::new(&self.path).components().all(|part| matches!(part, Component::Normal(_)));
-        let digits = self.object.sha256.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        inside && !self.path.is_empty() && digits && self.object.sha256.len() == 64
-    }
-}
-
 /// The name of a backup taken at an instant: it sorts by time and tells the lake.
 pub fn id_of(taken: Instant, lake: &str, epoch: u64) -> String {
     const SECOND_MICROS: i64 = 1_000_000;
@@ -121,6 +93,7 @@ pub fn is_of(id: &str, lake: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Object;
 
     fn record() -> BackupRecord {
         let object = Object { sha256: "0a".repeat(32), bytes: 5 };

@@ -73,6 +73,12 @@ pub struct BurstArguments {
     /// Days after which what ended goes from the state. Default: nothing goes.
     #[arg(long)]
     state_ttl_days: Option<u32>,
+    /// Never make the state durable on the way, to see what that costs.
+    #[arg(long)]
+    without_checkpoints: bool,
+    /// Take a savepoint so often, in seconds. Default: none.
+    #[arg(long)]
+    savepoint_every_secs: Option<u64>,
     /// Leave the folder for a look.
     #[arg(long)]
     keep: bool,
@@ -81,10 +87,16 @@ pub struct BurstArguments {
 impl BurstArguments {
     fn settings(&self) -> Settings {
         let mut settings = Settings::for_folder(self.data.clone());
-        let Settings { pipeline, state, .. } = &mut settings;
+        let Settings { pipeline, state, savepoints, .. } = &mut settings;
         pipeline.slots = self.slots;
         pipeline.limits.max_records = self.epoch_max_records.unwrap_or(pipeline.limits.max_records);
         pipeline.state_ttl = self.state_ttl_days.map(|days| Duration::from_secs(86_400) * days);
+        if self.without_checkpoints {
+            pipeline.checkpoint_interval = Duration::MAX;
+            pipeline.checkpoint_max_records = u64::MAX;
+        }
+        savepoints.by_itself = self.savepoint_every_secs.is_some();
+        savepoints.automatic.interval = Duration::from_secs(self.savepoint_every_secs.unwrap_or(1).max(1));
         state.block_cache_bytes = self.state_block_cache_bytes.unwrap_or(state.block_cache_bytes);
         state.write_buffer_bytes = self.state_write_buffer_bytes.unwrap_or(state.write_buffer_bytes);
         settings
@@ -163,6 +175,7 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
     let peak = Arc::new(PeakOfState::default());
     let (watched, state, watching) = (Arc::clone(&peak), Arc::clone(&parts.state), Arc::clone(&stop));
     let watcher = tokio::task::spawn_blocking(move || watched.watch(&state, &watching));
+    tokio::spawn(parts.savepoints.clone().run());
     let mut heads = parts.lake.subscribe();
     tokio::select! {
         drained = heads.wait_for(|head| head.as_ref().is_some_and(|head| head.position >= last_position)) => {
@@ -177,6 +190,8 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
     let cpu_seconds = process::cpu_seconds() - cpu_before;
     let peak_memory_bytes = process::peak_memory_bytes();
     let written_bytes = process::written_bytes() - written_before;
+    let savepoints = parts.savepoints.known().len();
+    parts.savepoints.stop();
     stop.store(true, Ordering::Relaxed);
     running.await.map_err(panicked)??;
     watcher.await.map_err(panicked)?;
@@ -194,6 +209,8 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
         "records": arguments.records,
         "keys": arguments.keys,
         "slots": arguments.slots,
+        "checkpoints": !arguments.without_checkpoints,
+        "savepoints_kept": savepoints,
         "event_bytes_mean": event_bytes as f64 / arguments.records as f64,
         "seconds": seconds,
         "records_per_second": (arguments.records as f64 / seconds).round(),

@@ -48,6 +48,12 @@ impl Timings {
     }
 }
 
+impl Extend<Duration> for Timings {
+    fn extend<I: IntoIterator<Item = Duration>>(&mut self, durations: I) {
+        self.0.extend(durations);
+    }
+}
+
 impl FromIterator<Duration> for Timings {
     fn from_iter<I: IntoIterator<Item = Duration>>(durations: I) -> Timings {
         Timings(durations.into_iter().collect())

@@ -12,10 +12,13 @@ mod asof;
 mod burst;
 mod days;
 mod figures;
+mod freshness;
 mod maintenance;
 mod prices;
 mod process;
+mod recovery;
 mod rescale;
+mod server;
 mod upkeep;
 
 /// Arguments of `tidemark bench`.
@@ -35,6 +38,10 @@ enum Benchmark {
     Upkeep(upkeep::UpkeepArguments),
     /// Change the number of slots under load, at one size of state and at another.
     Rescale(rescale::RescaleArguments),
+    /// Kill a server with much state and see how soon it processes records again.
+    Recovery(recovery::RecoveryArguments),
+    /// Send events at a steady rate and see how soon queries show them.
+    Freshness(freshness::FreshnessArguments),
     /// Commit once a second for days, on a simulated clock, and see what grows.
     Days(days::DaysArguments),
 }
@@ -46,6 +53,8 @@ pub fn run(arguments: BenchArguments) -> Result<()> {
         Benchmark::Asof(arguments) => asof::run(&arguments),
         Benchmark::Upkeep(arguments) => upkeep::run(&arguments),
         Benchmark::Rescale(arguments) => rescale::run(&arguments),
+        Benchmark::Recovery(arguments) => recovery::run(&arguments),
+        Benchmark::Freshness(arguments) => freshness::run(&arguments),
         Benchmark::Days(arguments) => days::run(&arguments),
     }
 }

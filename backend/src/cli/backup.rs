@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     api::backups::{Place, Summary, summaries},
-    backup::{self, BackupRecord, BackupReport, Store, bucket_place, open_store},
+    backup::{self, BackupRecord, BackupReport},
     compose::object_store,
     error::{Error, ErrorKind, Result},
+    store::{self, BACKUPS, Store, bucket_place, open_store},
 };
 
 const COLUMNS: [&str; 6] = ["backup", "lake", "epoch", "system time", "files", "bytes"];
@@ -79,7 +80,7 @@ pub fn run(arguments: BackupArguments) -> Result<()> {
 
 /// Makes a data folder of a backup.
 pub fn restore(arguments: RestoreArguments) -> Result<()> {
-    let store = open_store(&arguments.folder, &object_store())?;
+    let store = open_store(&arguments.folder, BACKUPS, &object_store())?;
     let record = record_of(&*store, arguments.backup.as_deref())?;
     let report = block_on(backup::restore(&*store, &record, &arguments.data))?;
     eprintln!("start it with: tidemark serve --data {}", arguments.data.display());
@@ -104,24 +105,19 @@ fn row(summary: &Summary) -> Vec<String> {
 }
 
 fn verify(folder: &Path, id: Option<&str>) -> Result<()> {
-    let store = open_store(folder, &object_store())?;
+    let store = open_store(folder, BACKUPS, &object_store())?;
     let record = record_of(&*store, id)?;
-    let found = backup::verify(&*store, &record)?;
+    let found = store::verify(&*store, &record.id, &record.files)?;
     print_json(&found)?;
     if found.holds() {
         return Ok(());
     }
-    let faults = |what: &str, files: &[String]| match files.first() {
-        None => String::new(),
-        Some(first) => format!("; {} {what}, first {first}", files.len()),
-    };
     let message = format!(
-        "backup {} in {} is not whole{}{}; remove what is altered from objects/, then the next backup puts both back \
+        "backup {} in {} is not whole{}; remove what is altered from objects/, then the next backup puts both back \
          where the lake still has them",
         found.id,
         store.place(),
-        faults("missing", &found.missing),
-        faults("altered", &found.altered)
+        found.faults()
     );
     Err(Error::new(ErrorKind::Unprocessable, message))
 }
@@ -138,7 +134,7 @@ fn record_of(store: &dyn Store, id: Option<&str>) -> Result<BackupRecord> {
     BackupRecord::read(&id, &store.record(&id)?)
 }
 
-fn print_json(value: &impl Serialize) -> Result<()> {
+pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value)
         .map_err(|e| Error::new(ErrorKind::Internal, "the report cannot be written").because(e))?;
     writeln!(std::io::stdout(), "{text}")?;

@@ -7,6 +7,7 @@ mod input;
 pub mod maintain;
 pub mod query;
 pub mod rescale;
+pub mod savepoint;
 
 use reqwest::Response;
 

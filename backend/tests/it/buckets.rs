@@ -1,80 +1,19 @@
 //! Backups and archives in a bucket, through the real binary, against a server that stands in for S3.
 
-use std::{
-    fs,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, sync::Arc};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    bucket::{AUTHORISATION, Bucket},
     quick,
-    support::{Client, Environment, Server, free_address, python, tidemark_in},
+    support::{Environment, Server, tidemark_in},
 };
 
-/// How long the stand-in may take to start.
-const STARTED_WITHIN: Duration = Duration::from_secs(60);
 const BACKUPS: &str = "s3://lake/kept/backups";
-/// What the stand-in takes from whoever writes; it checks no signatures.
-const AUTHORISATION: &str = "AWS name-of-a-test:signature";
 /// Larger than what is sent in one part.
 const LARGE_FILE_BYTES: usize = 40 << 20;
-
-/// A server that speaks the protocol of S3, with a bucket named `lake`. Ended when it is dropped.
-struct Bucket {
-    process: Child,
-    client: Client,
-}
-
-impl Drop for Bucket {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Bucket {
-    fn start() -> Option<Bucket> {
-        let python = python()?;
-        let address = free_address();
-        let port = address.rsplit(':').next().expect("a port").to_owned();
-        let process = Command::new(python)
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("moto starts");
-        let bucket = Bucket { process, client: Client::new(&address) };
-        let started = Instant::now();
-        while !bucket.client.answers() {
-            assert!(started.elapsed() < STARTED_WITHIN, "moto does not answer; is it in the Python that tests use?");
-            thread::sleep(Duration::from_millis(100));
-        }
-        bucket.client.put("/lake", AUTHORISATION, "").expect_status(200);
-        Some(bucket)
-    }
-
-    /// What Tidemark needs to know to reach it.
-    fn environment(&self) -> [(&str, &str); 4] {
-        [
-            ("AWS_ENDPOINT_URL", self.client.base()),
-            ("AWS_ACCESS_KEY_ID", "name-of-a-test"),
-            ("AWS_SECRET_ACCESS_KEY", "secret-of-a-test"),
-            ("AWS_REGION", "us-east-1"),
-        ]
-    }
-
-    /// The keys that begin so.
-    fn keys(&self, prefix: &str) -> Vec<String> {
-        let listed = self.client.get(&format!("/lake?list-type=2&prefix={prefix}")).expect_status(200).text();
-        listed.split("<Key>").skip(1).filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned())).collect()
-    }
-}
 
 fn prices() -> Value {
     json!({

@@ -1,6 +1,6 @@
 //! Chaos: the real binary is killed with `kill -9` at random moments, while clients send records and wait for them,
-//! epochs commit, upkeep compacts and slots change. After each kill everything that was acknowledged is there once, and
-//! the past answers as it did.
+//! epochs commit, upkeep compacts, slots change and savepoints are taken. After each kill everything that was acknowledged
+//! is there once, and the past answers as it did; after some the state is put back from the last savepoint first.
 //!
 //! `TIDEMARK_CHAOS_KILLS=200` asks for more kills than 20; the seed of what is sent and of when it is killed is printed,
 //! and `TIDEMARK_CHAOS_SEED=…` takes it again, though a process is never at the same place twice.
@@ -8,6 +8,7 @@
 mod clients;
 mod model;
 mod past;
+mod savepoints;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -28,6 +29,7 @@ use crate::support::{Client, Server};
 use clients::{BULK, Told, WRITERS, bulk, write};
 use model::{DATASETS, Model};
 use past::Past;
+use savepoints::Kept;
 
 const KILLS: u64 = 20;
 /// Of past answers so many are asked for again after each kill, and all at the end.
@@ -37,14 +39,18 @@ fn given(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
+/// After one kill in so many a savepoint takes the place of the state.
+const PUT_BACK_EVERY: u64 = 4;
+
 /// What a server is given: short epochs, frequent checkpoints, a stream that lets go at once, upkeep by itself.
 const SETTINGS: &str = "epoch_interval_ms = 40\nepoch_max_records = 6000\ncheckpoint_interval_secs = 1\n\
-                        small_epoch_records = 50\nstream_kept_bytes = 0\nstate_write_buffer_bytes = 4194304\nupkeep_interval_secs = 1\n";
+                        small_epoch_records = 50\nsavepoint_interval_secs = 1\nstream_kept_bytes = 0\nstate_write_buffer_bytes = 4194304\nupkeep_interval_secs = 1\n";
 
 struct Chaos {
     random: ChaCha8Rng,
     model: Model,
     past: Past,
+    savepoints: Mutex<Kept>,
     settings: TempDir,
 }
 
@@ -56,7 +62,8 @@ fn whenever_it_is_killed_every_acknowledged_record_is_there_once_and_the_past_is
     let settings = TempDir::new().expect("a temporary folder can be made");
     std::fs::write(settings.path().join("tidemark.toml"), SETTINGS).expect("the settings can be written");
     let random = ChaCha8Rng::seed_from_u64(seed);
-    let mut chaos = Chaos { random, model: Model::default(), past: Past::default(), settings };
+    let (model, past, savepoints) = (Model::default(), Past::default(), Mutex::default());
+    let mut chaos = Chaos { random, model, past, savepoints, settings };
     let data = Arc::new(TempDir::new().expect("a temporary folder can be made"));
     let mut server = chaos.start(data);
     for (name, definition) in model::definitions() {
@@ -64,6 +71,9 @@ fn whenever_it_is_killed_every_acknowledged_record_is_there_once_and_the_past_is
     }
     for round in 0..kills {
         let (data, told) = chaos.run_and_kill(server, round);
+        if round % PUT_BACK_EVERY == PUT_BACK_EVERY - 1 {
+            chaos.savepoints.get_mut().expect("no client panics").put_back(&data, &mut chaos.random);
+        }
         server = chaos.start(data);
         settled(&server);
         chaos.model.take_in(&server, &told, round);
@@ -80,8 +90,12 @@ fn whenever_it_is_killed_every_acknowledged_record_is_there_once_and_the_past_is
     chaos.model.check(&server);
     chaos.past.check(&server, &chaos.past.all());
     let (rescales, acknowledged) = (rescales_done(&server), chaos.model.acknowledged);
-    eprintln!("{kills} kills: {acknowledged} requests acknowledged, {rescales} rescales done under load");
-    assert!(kills < KILLS || rescales > 0, "no rescale was done");
+    let Kept { taken, restored, .. } = chaos.savepoints.into_inner().expect("no client panics");
+    eprintln!(
+        "{kills} kills: {acknowledged} requests acknowledged, {rescales} rescales done under load, {taken} savepoints \
+         taken, {restored} of them restored"
+    );
+    assert!(kills < KILLS || rescales > 0 && restored > 0, "no rescale or no restore was done");
 }
 
 impl Chaos {
@@ -102,7 +116,7 @@ impl Chaos {
         let told = Mutex::new(Told::after(&self.model));
         let stop = AtomicBool::new(false);
         let lives_for = Duration::from_millis(self.random.random_range(50..1_800));
-        let seeds: Vec<u64> = (0..=WRITERS).map(|_| self.random.random()).collect();
+        let seeds: Vec<u64> = (0..WRITERS + 2).map(|_| self.random.random()).collect();
         let client = server.client();
         let data = thread::scope(|scope| {
             for (writer, &seed) in seeds.iter().take(WRITERS).enumerate() {
@@ -115,6 +129,8 @@ impl Chaos {
             scope.spawn(move || compact(&client_too, stop_too));
             let (client_too, stop_too, seed) = (client.clone(), &stop, seeds[WRITERS]);
             scope.spawn(move || rescale(&client_too, seed, stop_too));
+            let (client_too, stop_too, seed, kept) = (client.clone(), &stop, seeds[WRITERS + 1], &self.savepoints);
+            scope.spawn(move || savepoints::take(&client_too, round, seed, kept, stop_too));
             thread::sleep(lives_for / 2);
             self.past.ask(&server);
             thread::sleep(lives_for / 2);

@@ -4,6 +4,8 @@
 mod architecture;
 mod backup;
 mod bad_input;
+mod bench;
+mod bucket;
 mod buckets;
 mod caching;
 mod chaos;
@@ -18,6 +20,7 @@ mod quick;
 mod readers;
 mod reduce;
 mod rescale;
+mod savepoints;
 mod schema_evolution;
 mod source;
 mod sql_writes;

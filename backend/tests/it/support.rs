@@ -247,6 +247,16 @@ impl Client {
         self.expect(self.http.put(self.url(path)).header("authorization", authorization).body(body))
     }
 
+    /// `DELETE` of any path.
+    pub fn delete(&self, path: &str) -> Reply {
+        self.expect(self.http.delete(self.url(path)))
+    }
+
+    /// `DELETE` of any path; `None` where the server is gone before it answers.
+    pub fn try_delete(&self, path: &str) -> Option<Reply> {
+        self.send(self.http.delete(self.url(path))).ok()
+    }
+
     /// Whether something answers, whatever it says.
     pub fn answers(&self) -> bool {
         self.send(self.http.get(self.url("/"))).is_ok()
@@ -254,10 +264,6 @@ impl Client {
 
     pub fn get(&self, path: &str) -> Reply {
         self.expect(self.http.get(self.url(path)))
-    }
-
-    pub fn delete(&self, path: &str) -> Reply {
-        self.expect(self.http.delete(self.url(path)))
     }
 
     /// `POST` of any body to any path, for what the calls above cannot say.

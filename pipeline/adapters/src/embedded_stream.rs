@@ -19,18 +19,22 @@ use std::{
 
 use engine::{
     Error, ErrorKind, Result,
-    model::{Instant, key_encoding::write_varint},
+    model::Instant,
     ports::{Clock, Cut, EpochLimits, Quarantined, Range, Retained, Source, SourceRecord, VisitRecord},
     state_value::{read_varint, take},
 };
 use rocksdb::{ColumnFamily, DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tracing::error;
+use tracing::{error, info};
 
 use crate::{
-    retention::Retention,
+    retention::{Keep, Retention},
     rocks::{self, io},
+    stream_entries::{
+        IndexEntry, Lag, QuarantinedRecord, corrupt, decode_quarantined, encode_quarantined, from_json, partition_name,
+        position_of, to_json,
+    },
     stream_request::{Refused, Request, WAITING_KIB_MAX},
 };
 
@@ -47,6 +51,7 @@ const NEXT_POSITION: &[u8] = b"next_position";
 const LAST_ARRIVAL: &[u8] = b"last_arrival";
 const RELEASED_UP_TO: &[u8] = b"released_up_to";
 const RETENTION: &[u8] = b"retention";
+const HELD_BEHIND: &[u8] = b"held_behind";
 
 /// What the stream has counted of a dataset, ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,49 +71,6 @@ pub struct Appended {
     pub arrival: Instant,
 }
 
-/// A record in quarantine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuarantinedRecord {
-    /// The dataset it was for.
-    pub dataset_id: u32,
-    /// Its request.
-    pub position: u64,
-    /// Its line in the request, counting from 1.
-    pub line: u32,
-    /// When it arrived.
-    pub arrival: Instant,
-    /// Why it was not accepted.
-    pub reason: String,
-    /// The bytes as received.
-    #[serde(skip)]
-    pub raw: Vec<u8>,
-}
-
-/// One request's entry in the index.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct IndexEntry {
-    records: u64,
-    bytes: u64,
-    arrival_micros: i64,
-    control: bool,
-    /// Of what was appended before partitions were counted there is nothing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    by_partition: Vec<u64>,
-}
-
-/// What is acknowledged and not committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lag {
-    /// Events.
-    pub records: u64,
-    /// Events by partition. Those appended by versions that did not count them are missing here.
-    pub by_partition: [u64; PARTITIONS as usize],
-    /// Bytes.
-    pub bytes: u64,
-    /// When the oldest of it arrived.
-    pub since: Option<Instant>,
-}
-
 struct Waiting {
     request: Request,
     reply: oneshot::Sender<Result<Appended>>,
@@ -125,6 +87,8 @@ pub struct EmbeddedStream {
     writer: Option<JoinHandle<()>>,
     /// About so many bytes of what is released stay, the newest.
     kept_bytes: u64,
+    /// And of what savepoints need about so many.
+    held_bytes_max: u64,
 }
 
 impl Drop for EmbeddedStream {
@@ -146,7 +110,12 @@ struct Shared {
     grown: Condvar,
     appended_records: AtomicU64,
     retention: Mutex<Retention>,
+    /// Positions behind which records are held.
+    held_behind: Mutex<Vec<u64>>,
     counts: Mutex<BTreeMap<u32, StreamCounts>>,
+    /// Why the last write failed, where it did.
+    trouble: Mutex<Option<String>>,
+    write_failures: AtomicU64,
 }
 
 impl EmbeddedStream {
@@ -172,6 +141,9 @@ impl EmbeddedStream {
             grown: Condvar::new(),
             appended_records: AtomicU64::new(0),
             retention: Mutex::default(),
+            held_behind: Mutex::default(),
+            trouble: Mutex::default(),
+            write_failures: AtomicU64::new(0),
             counts: Mutex::new(BTreeMap::new()),
         };
         shared.restore()?;
@@ -183,13 +155,63 @@ impl EmbeddedStream {
             .spawn(move || writing.write_all(&waiting))
             .map_err(|e| Error::new(ErrorKind::Io, "the stream's writer cannot be started").because(e))?;
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX as usize));
-        Ok(EmbeddedStream { shared, appends: Some(appends), room, writer: Some(writer), kept_bytes: 0 })
+        Ok(EmbeddedStream {
+            shared,
+            appends: Some(appends),
+            room,
+            writer: Some(writer),
+            kept_bytes: 0,
+            held_bytes_max: 0,
+        })
     }
 
     /// Keeps about so many bytes of what is released, the newest, so that records can be looked at after they were committed.
     pub fn keeping(mut self, kept_bytes: u64) -> EmbeddedStream {
         self.kept_bytes = kept_bytes;
         self
+    }
+
+    /// Keeps about so many bytes at most of what [`EmbeddedStream::hold_behind`] asks for.
+    pub fn holding(mut self, held_bytes_max: u64) -> EmbeddedStream {
+        self.held_bytes_max = held_bytes_max;
+        self
+    }
+
+    /// Holds what lies behind any of these positions, also after it was released, as far as there is room for it. Takes
+    /// the place of what was asked before, is durable when it returns, and outlasts a restart.
+    pub fn hold_behind(&self, mut positions: Vec<u64>) -> Result<()> {
+        positions.sort_unstable();
+        positions.dedup();
+        let mut held = lock(&self.shared.held_behind);
+        if *held == positions {
+            return Ok(());
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        let written = self.shared.db.put_cf_opt(self.shared.family(META)?, HELD_BEHIND, to_json(&positions)?, &options);
+        written.map_err(|e| io("what savepoints need cannot be written down", e))?;
+        *held = positions;
+        Ok(())
+    }
+
+    /// The positions behind which records are held.
+    pub fn held_behind(&self) -> Vec<u64> {
+        lock(&self.shared.held_behind).clone()
+    }
+
+    /// Bytes of records that were ever appended.
+    pub fn appended_bytes(&self) -> u64 {
+        lock(&self.shared.retention).appended_bytes()
+    }
+
+    /// Why nothing can be written just now, as far as the last write tells; `None` where it succeeded.
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.shared.trouble).clone()
+    }
+
+    /// Writes that failed since the stream was opened.
+    pub fn write_failures(&self) -> u64 {
+        self.shared.write_failures.load(Ordering::Relaxed)
     }
 
     /// Appends a request and returns once it is on disk. Waits when many others do.
@@ -219,12 +241,9 @@ impl EmbeddedStream {
 
     /// What lies behind a position.
     pub fn lag_after(&self, position: u64) -> Result<Lag> {
-        let mut lag = Lag { records: 0, by_partition: [0; PARTITIONS as usize], bytes: 0, since: None };
+        let mut lag = Lag::default();
         self.shared.walk_index(position, |_, entry| {
-            lag.records += entry.records;
-            lag.bytes += entry.bytes;
-            lag.by_partition.iter_mut().zip(&entry.by_partition).for_each(|(total, more)| *total += more);
-            lag.since = lag.since.or(Some(Instant(entry.arrival_micros)));
+            lag.add(&entry);
             true
         })?;
         Ok(lag)
@@ -279,6 +298,9 @@ impl Shared {
             *lock(&self.last_position) = position_of(&key)?;
         }
         self.restore_retention()?;
+        if let Some(positions) = self.meta(HELD_BEHIND)? {
+            *lock(&self.held_behind) = from_json(&positions)?;
+        }
         let prefix = b"counts/";
         let mut counts = lock(&self.counts);
         for entry in self.db.iterator_cf(self.family(META)?, IteratorMode::From(prefix, Direction::Forward)) {
@@ -318,20 +340,35 @@ impl Shared {
             let (requests, replies): (Vec<Request>, Vec<_>) = group.into_iter().map(|w| (w.request, w.reply)).unzip();
             match self.write_group(requests) {
                 Ok(appended) => {
+                    self.mended();
                     for (reply, appended) in replies.into_iter().zip(appended) {
                         // Whoever asked may have gone; the records are kept all the same.
                         let _ = reply.send(Ok(appended));
                     }
                 }
                 Err(error) => {
-                    let requests = replies.len();
-                    error!(%error, requests, "the stream takes nothing in; see that its disk has room, then start again");
                     let text = error.to_string();
+                    self.failed(&text);
                     for reply in replies {
-                        let _ = reply.send(Err(Error::new(error.kind(), text.clone())));
+                        let told = Error::new(error.kind(), error.message());
+                        let _ = reply.send(Err(told.because(text.clone())));
                     }
                 }
             }
+        }
+    }
+
+    fn failed(&self, why: &str) {
+        self.write_failures.fetch_add(1, Ordering::Relaxed);
+        let before = lock(&self.trouble).replace(why.to_owned());
+        if before.as_deref() != Some(why) {
+            error!(error = why, "records are refused until the stream can be written again; has its disk room?");
+        }
+    }
+
+    fn mended(&self) {
+        if lock(&self.trouble).take().is_some() {
+            info!("the stream can be written again");
         }
     }
 
@@ -497,13 +534,17 @@ impl Source for EmbeddedStream {
 
     fn release(&self, up_to: u64) -> Result<()> {
         let failed = |e| io("released records cannot be removed", e);
+        let gone = self.shared.released_up_to()?;
+        // What a savepoint needs and is gone in part is of no use to it.
+        let held = lock(&self.shared.held_behind);
+        let behind = held.iter().copied().find(|position| *position >= gone);
+        let keep = Keep { bytes: self.kept_bytes, behind, behind_bytes_max: self.held_bytes_max };
         let (released, remembered) = {
             let mut retention = lock(&self.shared.retention);
             let before = to_json(&*retention)?;
-            let released = retention.release(up_to, self.kept_bytes);
+            let released = retention.release(up_to, keep);
             (released, Some(to_json(&*retention)?).filter(|after| *after != before))
         };
-        let gone = self.shared.released_up_to()?;
         let released = Some(released).filter(|released| *released > gone);
         let mut mark = WriteBatch::default();
         if let Some(remembered) = &remembered {
@@ -550,44 +591,6 @@ impl Source for EmbeddedStream {
 /// Nothing that holds one of these locks can fail halfway.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn partition_name(partition: u16) -> String {
-    format!("partition-{partition}")
-}
-
-fn position_of(key: &[u8]) -> Result<u64> {
-    take::<8>(&mut &*key).map(u64::from_be_bytes)
-}
-
-/// Header as JSON with its length in front, then the raw bytes.
-fn encode_quarantined(entry: &Quarantined) -> Result<Vec<u8>> {
-    let Quarantined { dataset_id, position, line, arrival, reason, .. } = entry.clone();
-    let header = to_json(&QuarantinedRecord { dataset_id, position, line, arrival, reason, raw: Vec::new() })?;
-    let mut value = Vec::with_capacity(header.len() + entry.raw.len() + 4);
-    write_varint(&mut value, header.len() as u64);
-    value.extend_from_slice(&header);
-    value.extend_from_slice(&entry.raw);
-    Ok(value)
-}
-
-fn decode_quarantined(mut value: &[u8]) -> Result<QuarantinedRecord> {
-    let length = usize::try_from(read_varint(&mut value)?).map_err(|_| corrupt())?;
-    let (header, raw) = value.split_at_checked(length).ok_or_else(corrupt)?;
-    let record: QuarantinedRecord = from_json(header)?;
-    Ok(QuarantinedRecord { raw: raw.to_vec(), ..record })
-}
-
-fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|e| Error::new(ErrorKind::Internal, "an entry cannot be written").because(e))
-}
-
-fn from_json<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|e| corrupt().because(e))
-}
-
-fn corrupt() -> Error {
-    Error::new(ErrorKind::Corrupt, "an entry of the embedded stream is not what was written")
 }
 
 fn writer_gone() -> Error {

@@ -6,12 +6,14 @@ mod retention;
 mod rocks;
 pub mod rocksdb_state;
 pub mod s3;
+mod stream_entries;
 mod stream_request;
 pub mod system_clock;
 
-pub use embedded_stream::{Appended, EmbeddedStream, Lag, QuarantinedRecord, StreamCounts};
+pub use embedded_stream::{Appended, EmbeddedStream, StreamCounts};
 pub use lake_sink::LakeSink;
 pub use rocksdb_state::{RocksDbState, StateMemory, StateOptions};
 pub use s3::S3Objects;
+pub use stream_entries::{Lag, QuarantinedRecord};
 pub use stream_request::Request;
 pub use system_clock::SystemClock;

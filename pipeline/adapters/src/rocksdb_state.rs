@@ -4,7 +4,10 @@
 //! from them. RocksDB keeps writes in order, so what survives is always a beginning of what was written; each write
 //! of a slot carries the marks of its key groups with it.
 
-use std::{ops::Range, path::Path};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use engine::{
     Error, ErrorKind, Result,
@@ -22,6 +25,9 @@ use crate::rocks::{self, io};
 const MARK: u8 = 0xff;
 /// First byte of a note.
 const NOTE: u8 = 0xfe;
+
+const UNREADABLE: &str = "the timeline state cannot be read";
+const UNWRITABLE: &str = "the timeline state cannot be written";
 
 /// Files kept open, which bounds what is kept of each beside its blocks: some ten kilobytes.
 const OPEN_FILES_MAX: i32 = 512;
@@ -61,6 +67,31 @@ impl Default for StateOptions {
 pub struct RocksDbState {
     db: DB,
     block_cache: Cache,
+    folder: PathBuf,
+}
+
+/// An error of the state in a folder. One that is damaged cannot mend itself, and the error tells the way out.
+fn failed(folder: &Path, message: &str, source: rocksdb::Error) -> Error {
+    match source.kind() {
+        rocksdb::ErrorKind::Corruption => damaged(message).because(source).with("folder", folder.display()),
+        _ => io(message, source),
+    }
+}
+
+fn damaged(what: &str) -> Error {
+    let message = format!(
+        "{what} because a file of it is damaged; stop Tidemark and restore a savepoint ('tidemark savepoint list --data \
+         DIR' shows those there are), or a backup"
+    );
+    Error::new(ErrorKind::Corrupt, message)
+}
+
+fn number_at(db: &DB, folder: &Path, key: &[u8]) -> Result<u64> {
+    let value = db.get_pinned(key).map_err(|e| failed(folder, UNREADABLE, e))?;
+    let Some(value) = value else { return Ok(0) };
+    let bytes = value.as_ref().try_into();
+    let bytes = bytes.map_err(|_| damaged(UNREADABLE).with("folder", folder.display()))?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 impl RocksDbState {
@@ -84,8 +115,16 @@ impl RocksDbState {
         db_options.set_block_based_table_factory(&tables(&block_cache));
         let families = [(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, db_options.clone())];
         let db = DB::open_cf_with_opts(&db_options, folder, families)
-            .map_err(|e| io("the timeline state cannot be opened", e))?;
-        Ok(RocksDbState { db, block_cache })
+            .map_err(|e| failed(folder, "the timeline state cannot be opened", e))?;
+        Ok(RocksDbState { db, block_cache, folder: folder.to_path_buf() })
+    }
+
+    /// For each key group the last epoch applied to it, of a state that was kept in a folder and that nobody has open.
+    /// Changes nothing of it.
+    pub fn applied_epochs_in(folder: &Path) -> Result<Vec<u64>> {
+        let db = DB::open_for_read_only(&Options::default(), folder, false)
+            .map_err(|e| failed(folder, "the timeline state cannot be opened", e))?;
+        (0..KEY_GROUPS).map(|key_group| number_at(&db, folder, &mark(key_group))).collect()
     }
 
     /// What it takes of memory now.
@@ -103,14 +142,8 @@ impl RocksDbState {
         rocks::checkpoint(&self.db, folder)
     }
 
-    fn number(&self, key: &[u8]) -> Result<u64> {
-        let value = self.db.get_pinned(key).map_err(|e| io("the timeline state cannot be read", e))?;
-        let Some(value) = value else { return Ok(0) };
-        let bytes = value
-            .as_ref()
-            .try_into()
-            .map_err(|_| Error::new(ErrorKind::Corrupt, "a mark of the timeline state is damaged"))?;
-        Ok(u64::from_be_bytes(bytes))
+    fn unreadable(&self, source: rocksdb::Error) -> Error {
+        failed(&self.folder, UNREADABLE, source)
     }
 
     fn property(&self, name: &str) -> u64 {
@@ -120,7 +153,7 @@ impl RocksDbState {
     fn write(&self, batch: WriteBatch) -> Result<()> {
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        self.db.write_opt(batch, &options).map_err(|e| io("the timeline state cannot be written", e))
+        self.db.write_opt(batch, &options).map_err(|e| failed(&self.folder, UNWRITABLE, e))
     }
 }
 
@@ -151,23 +184,22 @@ fn note_key(epoch: u64) -> [u8; 9] {
 
 impl StateStore for RocksDbState {
     fn applied_epochs(&self) -> Result<Vec<u64>> {
-        (0..KEY_GROUPS).map(|key_group| self.number(&mark(key_group))).collect()
+        (0..KEY_GROUPS).map(|key_group| number_at(&self.db, &self.folder, &mark(key_group))).collect()
     }
 
     fn load(&self, keys: &[&[u8]], visit: &mut VisitValue<'_>) -> Result<()> {
         let family = self.db.cf_handle(rocksdb::DEFAULT_COLUMN_FAMILY_NAME);
         let family = family.ok_or_else(|| Error::new(ErrorKind::Internal, "no default column family"))?;
         for (index, found) in self.db.batched_multi_get_cf(family, keys.iter(), true).into_iter().enumerate() {
-            let value = found.map_err(|e| io("the timeline state cannot be read", e))?;
+            let value = found.map_err(|e| self.unreadable(e))?;
             visit(index, value.as_deref())?;
         }
         Ok(())
     }
 
     fn scan_from_predecessor(&self, prefix: &[u8], from: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let failed = |e| io("the timeline state cannot be read", e);
-        let before =
-            self.db.iterator(IteratorMode::From(from, Direction::Reverse)).next().transpose().map_err(failed)?;
+        let before = self.db.iterator(IteratorMode::From(from, Direction::Reverse)).next().transpose();
+        let before = before.map_err(|e| self.unreadable(e))?;
         let start = match &before {
             Some((key, _)) if key.starts_with(prefix) => key.as_ref(),
             _ => from,
@@ -176,7 +208,7 @@ impl StateStore for RocksDbState {
         options.set_total_order_seek(true);
         let mut found = Vec::new();
         for entry in self.db.iterator_opt(IteratorMode::From(start, Direction::Forward), options) {
-            let (key, value) = entry.map_err(failed)?;
+            let (key, value) = entry.map_err(|e| self.unreadable(e))?;
             if !key.starts_with(prefix) {
                 break;
             }
@@ -193,7 +225,7 @@ impl StateStore for RocksDbState {
         options.set_readahead_size(READ_AHEAD_BYTES);
         options.set_iterate_upper_bound([NOTE]);
         for entry in self.db.iterator_opt(IteratorMode::From(from, Direction::Forward), options) {
-            let (address, value) = entry.map_err(|e| io("the timeline state cannot be read", e))?;
+            let (address, value) = entry.map_err(|e| self.unreadable(e))?;
             if !visit(&address, &value)? {
                 break;
             }
@@ -225,12 +257,12 @@ impl StateStore for RocksDbState {
     fn note(&self, epoch: u64) -> Result<Option<Vec<u8>>> {
         let key = note_key(epoch);
         let entry = self.db.iterator(IteratorMode::From(&key, Direction::Reverse)).next().transpose();
-        let entry = entry.map_err(|e| io("the timeline state cannot be read", e))?;
+        let entry = entry.map_err(|e| self.unreadable(e))?;
         Ok(entry.filter(|(key, _)| key.first() == Some(&NOTE)).map(|(_, value)| value.into_vec()))
     }
 
     fn flush(&self) -> Result<()> {
-        self.db.flush().map_err(|e| io("the timeline state cannot be made durable", e))
+        self.db.flush().map_err(|e| failed(&self.folder, "the timeline state cannot be made durable", e))
     }
 
     fn size_bytes(&self) -> u64 {

@@ -2,7 +2,8 @@
 //!
 //! Set up by the environment variables that all AWS tools know: `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
 //! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` for another server.
-//! They are read at the first call, so that a lake without objects needs none of them.
+//! They are read at the first call, so that a lake without objects needs none of them. `TIDEMARK_BUCKET_TIMEOUT_SECS` says
+//! how long to wait for an answer where 30 s do not do.
 
 use std::{
     fmt,
@@ -28,8 +29,10 @@ use lake::{Error, ErrorKind, ObjectContents, ObjectFound, ObjectStore, Result};
 use tokio::runtime::Runtime;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// Until the first byte of an answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Until the first byte of an answer, unless the environment says otherwise.
+const ANSWER_WITHIN_SECS: u64 = 30;
+const ANSWER_WITHIN_SECS_MAX: u64 = 3_600;
+const ANSWER_WITHIN: &str = "TIDEMARK_BUCKET_TIMEOUT_SECS";
 const ATTEMPTS_MAX: u32 = 4;
 /// What is larger goes in parts of this size, or larger ones where they would be too many.
 const PART_BYTES: u64 = 16 << 20;
@@ -165,7 +168,8 @@ impl Connection {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER_WITHIN).build();
+        let answer_within = answer_within(set(ANSWER_WITHIN).as_deref())?;
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(answer_within).build();
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
@@ -185,6 +189,17 @@ impl Connection {
             .build()
             .map_err(|e| Error::new(ErrorKind::Io, "no thread could be started for object stores").because(e))?;
         Ok(Connection { client: Client::from_conf(config.build()), runtime: Some(runtime) })
+    }
+}
+
+fn answer_within(seconds: Option<&str>) -> Result<Duration> {
+    let Some(text) = seconds else { return Ok(Duration::from_secs(ANSWER_WITHIN_SECS)) };
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=ANSWER_WITHIN_SECS_MAX) => Ok(Duration::from_secs(seconds)),
+        _ => {
+            let message = format!("{ANSWER_WITHIN} = {text} cannot be; it is seconds, 1 to {ANSWER_WITHIN_SECS_MAX}");
+            Err(Error::new(ErrorKind::Unreachable, message))
+        }
     }
 }
 
@@ -337,6 +352,7 @@ fn failed<E: ProvideErrorMetadata>(what: &str, place: &Place, error: &SdkError<E
         (Some(code), None) => code.to_owned(),
         _ => match error {
             SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => "no answer in time".to_owned(),
             SdkError::DispatchFailure(_) => "no connection".to_owned(),
             _ => status_of(error).map_or_else(|| "no answer".to_owned(), |status| format!("status {status}")),
         },
@@ -371,6 +387,15 @@ mod tests {
         assert_eq!(part_bytes(17 << 20), PART_BYTES);
         let terabyte = 1_u64 << 40;
         assert!(terabyte.div_ceil(part_bytes(terabyte)) <= PARTS_MAX);
+    }
+
+    #[test]
+    fn how_long_to_wait_is_seconds() {
+        assert_eq!(answer_within(None).unwrap(), Duration::from_secs(ANSWER_WITHIN_SECS));
+        assert_eq!(answer_within(Some("5")).unwrap(), Duration::from_secs(5));
+        for wrong in ["0", "-1", "soon", "3601"] {
+            assert!(answer_within(Some(wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Error {
         self.kind
     }
 
+    /// What is wrong and what to do, without context and source.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Whether the same call may succeed later.
     pub fn retryable(&self) -> bool {
         matches!(self.kind, ErrorKind::Io)

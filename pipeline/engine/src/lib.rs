@@ -24,6 +24,7 @@ pub mod scaling;
 pub mod staging;
 pub mod state_value;
 pub mod timeline_pages;
+pub mod timing;
 
 pub use decode::{Decoder, Rejection};
 pub use epoch::{EpochOutcome, EpochTimings, SlotWork};

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     Error, ErrorKind, Result,
-    epoch::{EpochContext, EpochOutcome, EpochPlan, Pass, commit_epoch},
+    epoch::{EpochContext, EpochOutcome, EpochPlan, EpochTimings, Pass, commit_epoch},
     eviction::Sweep,
     import::ImportTails,
     meters::{Doing, Meters},
@@ -22,7 +22,11 @@ use crate::{
     recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
     rescale::IDLE_WAIT,
     scaling::{Boundary, Scaling},
+    timing::{checkpoint_due, due_in},
 };
+
+/// A clock that is behind by less is as good as right.
+const CLOCK_BEHIND_MICROS: u64 = 1_000_000;
 
 /// How the pipeline runs.
 #[derive(Debug, Clone)]
@@ -31,12 +35,18 @@ pub struct PipelineOptions {
     pub slots: u16,
     /// Below so many records an epoch is not worth several threads and files. Default 4,096.
     pub small_epoch_records: u64,
-    /// Shortest time between the closes of two epochs that limits have not filled. Default 1 s.
+    /// Shortest time between the closes of two epochs that limits have not filled; a quarter of it where many records
+    /// wait. Default 1 s.
     pub epoch_interval: Duration,
     /// Size of an epoch. Default 262,144 records or 256 MiB.
     pub limits: EpochLimits,
     /// Time between checkpoints: the state is made durable and the source may let go. Default 30 s.
     pub checkpoint_interval: Duration,
+    /// And it is sooner after so many records: these, and the epoch that passes them, are what a start after a crash has to
+    /// apply again at most. Default 1,000,000.
+    pub checkpoint_max_records: u64,
+    /// An epoch that takes longer is told of as slow. Default 10 s.
+    pub slow_epoch: Duration,
     /// Who runs what can run together. Default [`Threads`].
     pub workers: Arc<dyn Workers>,
     /// How long before the last epoch's system time something has to have ended to go from the state; a late event has it
@@ -52,6 +62,8 @@ impl Default for PipelineOptions {
             epoch_interval: Duration::from_secs(1),
             limits: EpochLimits { max_records: 262_144, max_bytes: 256 << 20 },
             checkpoint_interval: Duration::from_secs(30),
+            checkpoint_max_records: 1_000_000,
+            slow_epoch: Duration::from_secs(10),
             workers: Arc::new(Threads),
             state_ttl: None,
         }
@@ -71,8 +83,43 @@ pub struct Progress {
     pub evicted_segments: AtomicU64,
     /// Set once recovery is over and epochs are being closed.
     pub running: AtomicBool,
-    /// Set when the pipeline had to give up; the log says why.
+    /// Set when the pipeline had to give up; [`Progress::trouble`] says why.
     pub failed: AtomicBool,
+    /// Attempts at epochs and checkpoints that failed and were begun anew.
+    pub failures: AtomicU64,
+    /// Epochs that took longer than [`PipelineOptions::slow_epoch`].
+    pub slow_epochs: AtomicU64,
+    /// How far the clock was behind the system time at the last epoch; the system time goes on all the same.
+    pub clock_behind_micros: AtomicU64,
+    /// Why nothing is committed just now.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Progress {
+    /// Why nothing is committed just now: what the last attempt failed with, or what ended the pipeline. `None` where
+    /// nothing stands against it.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// The clock was found to be so far behind.
+    fn clock_behind(&self, micros: u64) {
+        let before = self.clock_behind_micros.swap(micros, Ordering::Relaxed);
+        let seconds = micros as f64 / 1e6;
+        match (before >= CLOCK_BEHIND_MICROS, micros >= CLOCK_BEHIND_MICROS) {
+            (false, true) => warn!(
+                seconds,
+                "the machine's clock is behind the last commit, it was set back; system time goes on by microseconds \
+                 until the clock has caught up, so set it right"
+            ),
+            (true, false) => info!("the machine's clock has caught up with the last commit"),
+            _ => {}
+        }
+    }
 }
 
 /// Called after each commit with its record and the names of the datasets in which something changed, before the state
@@ -106,9 +153,11 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         let Pipeline { progress, scaling, clock, .. } = self.0;
         if std::thread::panicking() {
+            const WHY: &str = "a broken invariant; restart Tidemark, records are kept until then";
             progress.failed.store(true, Ordering::Relaxed);
-            error!("the pipeline has stopped on a broken invariant; restart Tidemark, records are kept until then");
-            scaling.pipeline_ended(Some("on a broken invariant"), clock.now());
+            progress.set_trouble(Some(WHY.to_owned()));
+            error!("the pipeline has stopped on {WHY}");
+            scaling.pipeline_ended(Some(WHY), clock.now());
         }
         progress.running.store(false, Ordering::Relaxed);
     }
@@ -122,6 +171,7 @@ impl Pipeline {
         let outcome = self.run_with_retries(stop);
         if let Err(error) = &outcome {
             self.progress.failed.store(true, Ordering::Relaxed);
+            self.progress.set_trouble(Some(error.to_string()));
             error!(%error, "the pipeline has stopped; records are still acknowledged and kept, but not committed");
         }
         let failure = outcome.as_ref().err().map(Error::to_string);
@@ -140,6 +190,8 @@ impl Pipeline {
                     if self.sink.head() != before {
                         pause = Duration::from_millis(100);
                     }
+                    self.progress.failures.fetch_add(1, Ordering::Relaxed);
+                    self.progress.set_trouble(Some(error.to_string()));
                     warn!(%error, pause_ms = pause.as_millis() as u64, "an epoch failed; trying again");
                     let stopped = self.timed(Doing::Recover, || stopped_within(self.clock.as_ref(), stop, pause));
                     if stopped {
@@ -153,27 +205,37 @@ impl Pipeline {
     }
 
     fn run_once(&self, stop: &AtomicBool) -> Result<()> {
-        let Some(mut tails) = self.timed(Doing::Recover, || self.recover(stop))? else {
+        let Some((mut tails, mut records)) = self.timed(Doing::Recover, || self.recover(stop))? else {
             // Stopped while catching up: what the state has by now is kept, and the source lets go of nothing.
             return self.state.flush();
         };
         self.progress.running.store(true, Ordering::Relaxed);
         let mut last_close = None;
-        let mut last_checkpoint = self.clock.monotonic();
         let mut has_notes = self.state.note(u64::MAX)?.is_some();
         let mut sweep = Sweep::new(self.options.state_ttl);
+        if self.progress.trouble().is_some() {
+            // What could not be written a moment ago can be again, or it is found out here.
+            self.checkpoint(has_notes.then_some(&tails))?;
+            has_notes = false;
+            if !self.source.wait(self.sink.head().map_or(0, |head| head.position), Duration::ZERO) {
+                self.progress.set_trouble(None);
+            }
+        }
+        let mut last_checkpoint = self.clock.monotonic();
         while !stop.load(Ordering::Relaxed) {
             self.timed(Doing::Rescale, || self.scaling.at_boundary(|| self.boundary(), || self.clock.now()))?;
             if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
                 has_notes |= outcome.tails != tails;
+                records += outcome.records;
                 tails = outcome.tails;
+                self.progress.set_trouble(None);
             }
             let swept = sweep.step(self.state.as_ref(), self.sink.as_ref())?;
             self.progress.evicted_segments.fetch_add(swept.segments, Ordering::Relaxed);
-            if self.since(last_checkpoint) >= self.options.checkpoint_interval {
+            if checkpoint_due(records, self.since(last_checkpoint), &self.options) {
                 self.checkpoint(has_notes.then_some(&tails))?;
                 has_notes = false;
-                last_checkpoint = self.clock.monotonic();
+                (last_checkpoint, records) = (self.clock.monotonic(), 0);
             }
         }
         self.checkpoint(has_notes.then_some(&tails))
@@ -181,7 +243,8 @@ impl Pipeline {
 
     /// Brings the state to the last committed epoch; returns what is held back of imports there, and nothing when
     /// stopped before.
-    fn recover(&self, stop: &AtomicBool) -> Result<Option<ImportTails>> {
+    /// Gives what of imports goes on, and how many records were applied again; `None` where it was told to stop.
+    fn recover(&self, stop: &AtomicBool) -> Result<Option<(ImportTails, u64)>> {
         // Before anything is built upon the head: else a commit of which nobody knew could become known in between.
         self.sink.settle()?;
         let head = self.sink.head();
@@ -194,12 +257,13 @@ impl Pipeline {
             Decision::Continue => {
                 let position = head.as_ref().map_or(0, |record| record.position);
                 self.check_stream(position, position)?;
-                self.tails_after(committed_epoch).map(Some)
+                self.tails_after(committed_epoch).map(|tails| Some((tails, 0)))
             }
             Decision::Replay { after } => self.replay(after, &observed.applied_epochs, stop),
             Decision::Refuse { key_group, applied } => Err(Error::new(
                 ErrorKind::Mismatch,
-                "the timeline state is ahead of the lake, so they do not belong together; restore both from one backup",
+                "the timeline state is ahead of the lake, so they do not belong together; stop Tidemark and restore a \
+                 savepoint, or both from one backup",
             )
             .with("key group", key_group)
             .with("state epoch", applied)
@@ -207,7 +271,7 @@ impl Pipeline {
         }
     }
 
-    fn replay(&self, after: u64, applied_epochs: &[u64], stop: &AtomicBool) -> Result<Option<ImportTails>> {
+    fn replay(&self, after: u64, applied_epochs: &[u64], stop: &AtomicBool) -> Result<Option<(ImportTails, u64)>> {
         let started = self.clock.monotonic();
         let mut tails = self.tails_after(after)?;
         // The predecessor of the first epoch to replay says where its range begins.
@@ -215,7 +279,7 @@ impl Pipeline {
         let mut previous = records.first().filter(|record| record.epoch == after).cloned();
         let committed = records.last().map_or(0, |record| record.position);
         self.check_stream(committed, previous.as_ref().map_or(0, |record| record.position))?;
-        let mut replayed = 0_u64;
+        let (mut replayed, mut applied) = (0_u64, 0);
         for record in records.iter().filter(|record| record.epoch > after) {
             if stop.load(Ordering::Relaxed) {
                 info!(epochs = replayed, "stopped while the timeline state was catching up with the lake");
@@ -223,13 +287,15 @@ impl Pipeline {
             }
             let range = epoch_range(previous.as_ref(), record);
             let plan = EpochPlan { epoch: record.epoch, system_time: record.system_time, range };
-            tails = commit_epoch(self.context(), &plan, &tails, Pass::Replay { applied_epochs })?.settle()?.tails;
+            let outcome = commit_epoch(self.context(), &plan, &tails, Pass::Replay { applied_epochs })?.settle()?;
+            tails = outcome.tails;
+            applied += outcome.records;
             previous = Some(record.clone());
             replayed += 1;
         }
         let millis = self.since(started).as_millis() as u64;
-        info!(epochs = replayed, millis, "timeline state caught up with the lake");
-        Ok(Some(tails))
+        info!(epochs = replayed, records = applied, millis, "timeline state caught up with the lake");
+        Ok(Some((tails, applied)))
     }
 
     fn check_stream(&self, committed_position: u64, needed_after: u64) -> Result<()> {
@@ -240,7 +306,8 @@ impl Pipeline {
                 "the stream is older than the lake, so they do not belong together; restore both from one backup"
             }
             Err(StreamMismatch::RecordsReleased) => {
-                "the timeline state is older than what the stream still holds; restore state and stream from one backup"
+                "the timeline state is older than what the stream still holds; stop Tidemark and restore a savepoint \
+                 ('tidemark savepoint list --data DIR' shows those there are), or state and stream from one backup"
             }
         };
         let error = Error::new(ErrorKind::Mismatch, message).with("committed position", committed_position);
@@ -253,17 +320,19 @@ impl Pipeline {
 
     /// Waits for records, closes the epoch when it is time, runs it.
     fn next_epoch(&self, tails: &ImportTails, last_close: &mut Option<Duration>) -> Result<Option<EpochOutcome>> {
+        const LOOK_EVERY: Duration = Duration::from_millis(50);
         let head = self.sink.head();
         let after = head.as_ref().map_or(0, |record| record.position);
         if !self.timed(Doing::WaitForRecords, || self.source.wait(after, IDLE_WAIT)) {
             return Ok(None);
         }
         let Some(mut cut) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
-        let due =
-            last_close.map_or(Duration::ZERO, |last| self.options.epoch_interval.saturating_sub(self.since(last)));
-        if !cut.full && !due.is_zero() {
-            self.timed(Doing::WaitForInterval, || self.clock.sleep(due.min(IDLE_WAIT)));
-            if due > IDLE_WAIT {
+        // Before the first close there was none to keep a distance from.
+        let since_last_close = last_close.map_or(Duration::MAX, |last| self.since(last));
+        let due = due_in(&cut, since_last_close, &self.options);
+        if !due.is_zero() {
+            self.timed(Doing::WaitForInterval, || self.clock.sleep(due.min(LOOK_EVERY)));
+            if due > LOOK_EVERY {
                 return Ok(None);
             }
             let Some(later) = self.source.cut(after, &self.options.limits)? else { return Ok(None) };
@@ -286,6 +355,7 @@ impl Pipeline {
         let outcome = committed.settle()?;
         self.progress.meters.epoch(&outcome);
         debug!(epoch = plan.epoch, state_micros = outcome.timings.state_micros, "timeline state written");
+        self.look_at_duration(plan.epoch, &outcome);
         Ok(outcome)
     }
 
@@ -299,7 +369,30 @@ impl Pipeline {
     /// One clock: later than every epoch before, not earlier than the arrival of any record in this one.
     fn system_time(&self, head: Option<&EpochRecord>, latest_arrival: Instant) -> Instant {
         let after_head = Instant(head.map_or(i64::MIN, |record| record.system_time.micros() + 1));
-        self.clock.now().max(latest_arrival).max(after_head)
+        let (now, earliest) = (self.clock.now(), latest_arrival.max(after_head));
+        let behind = earliest.micros().saturating_sub(now.micros());
+        self.progress.clock_behind(u64::try_from(behind).unwrap_or(0));
+        now.max(earliest)
+    }
+
+    /// Slowness loses nothing: records wait in the stream, and epochs grow. But somebody should know.
+    fn look_at_duration(&self, epoch: u64, outcome: &EpochOutcome) {
+        let EpochTimings { decode_micros, apply_micros, commit_micros, state_micros } = outcome.timings;
+        let micros = decode_micros + apply_micros + commit_micros + state_micros;
+        if Duration::from_micros(micros) < self.options.slow_epoch {
+            return;
+        }
+        self.progress.slow_epochs.fetch_add(1, Ordering::Relaxed);
+        warn!(
+            epoch,
+            records = outcome.records,
+            seconds = micros as f64 / 1e6,
+            decode_micros,
+            apply_micros,
+            commit_micros,
+            state_micros,
+            "an epoch took long, records wait; where commit or state take most of it the disk is slow"
+        );
     }
 
     fn announce(&self, plan: &EpochPlan, outcome: &EpochOutcome) {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod eviction;
+mod faults;
 mod grid;
 mod imports;
 mod lake;

@@ -28,19 +28,30 @@ pub type Log = Arc<Mutex<Vec<String>>>;
 
 /// Time that goes on by one microsecond whenever it is asked for, and by as much as somebody sleeps.
 #[derive(Default)]
-pub struct Ticks(AtomicI64);
+pub struct Ticks {
+    passed_micros: AtomicI64,
+    set_forward_micros: AtomicI64,
+}
 
 impl Clock for Ticks {
     fn now(&self) -> Instant {
-        Instant(1_000_000_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
+        let passed = self.passed_micros.fetch_add(1, Ordering::Relaxed);
+        Instant(1_000_000_000_000_000 + passed + self.set_forward_micros.load(Ordering::Relaxed))
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_micros(self.0.fetch_add(1, Ordering::Relaxed) as u64)
+        Duration::from_micros(self.passed_micros.fetch_add(1, Ordering::Relaxed) as u64)
     }
 
     fn sleep(&self, pause: Duration) {
-        self.0.fetch_add(pause.as_micros() as i64, Ordering::Relaxed);
+        self.passed_micros.fetch_add(pause.as_micros() as i64, Ordering::Relaxed);
+    }
+}
+
+impl Ticks {
+    /// Sets what people go by forward, or back where there is a minus.
+    pub fn set_forward(&self, micros: i64) {
+        self.set_forward_micros.fetch_add(micros, Ordering::Relaxed);
     }
 }
 
@@ -185,6 +196,10 @@ pub struct State {
     pub contents: Mutex<Contents>,
     /// Fails the next write.
     pub fail_once: AtomicBool,
+    /// Every read meets damage.
+    pub damaged: AtomicBool,
+    /// Every write takes so long.
+    pub pause: Mutex<Duration>,
     /// Set at the next write, to stop the pipeline in the middle.
     pub stop_at_write: Mutex<Option<Arc<AtomicBool>>>,
     log: Log,
@@ -194,8 +209,8 @@ impl State {
     pub fn new(log: Log) -> State {
         let applied = vec![0; usize::from(KEY_GROUPS)];
         let contents = Contents { entries: BTreeMap::new(), applied, notes: BTreeMap::new() };
-        let (fail_once, stop_at_write) = (AtomicBool::new(false), Mutex::new(None));
-        State { contents: Mutex::new(contents), fail_once, stop_at_write, log }
+        let (fail_once, damaged, stop_at_write) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::new(None));
+        State { contents: Mutex::new(contents), fail_once, damaged, pause: Mutex::default(), stop_at_write, log }
     }
 
     pub fn contents(&self) -> Contents {
@@ -214,6 +229,9 @@ impl StateStore for State {
 
     fn load(&self, keys: &[&[u8]], visit: &mut VisitValue<'_>) -> Result<()> {
         assert!(keys.is_sorted());
+        if self.damaged.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Corrupt, "the state is damaged; restore a savepoint"));
+        }
         // Whoever visits may ask for more.
         let value = |key: &&[u8]| self.contents.lock().unwrap().entries.get(*key).cloned();
         let found: Vec<_> = keys.iter().map(value).collect();
@@ -242,6 +260,7 @@ impl StateStore for State {
         if let Some(stop) = self.stop_at_write.lock().unwrap().take() {
             stop.store(true, Ordering::Relaxed);
         }
+        std::thread::sleep(*self.pause.lock().unwrap());
         if self.fail_once.swap(false, Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Io, "the state cannot be written just now"));
         }
@@ -327,6 +346,10 @@ pub struct Rows {
     /// Keys and stretches that were asked for, call by call.
     pub fetched_back: Mutex<Vec<Vec<Stretch>>>,
     pub panic_at_commit: AtomicBool,
+    /// Fails so many commits, those that come next.
+    pub fail_commits: AtomicU64,
+    /// Every commit takes so long.
+    pub pause: Mutex<Duration>,
     log: Log,
 }
 
@@ -341,6 +364,8 @@ impl Rows {
             asked: Mutex::default(),
             fetched_back: Mutex::default(),
             panic_at_commit: AtomicBool::new(false),
+            fail_commits: AtomicU64::new(0),
+            pause: Mutex::default(),
             log,
         }
     }
@@ -471,6 +496,14 @@ impl Sink for Rows {
 
     fn commit(&self, commit: EpochCommit) -> Result<()> {
         assert!(!self.panic_at_commit.load(Ordering::Relaxed), "made to panic");
+        std::thread::sleep(*self.pause.lock().unwrap());
+        let one_less = |left: u64| left.checked_sub(1);
+        if self.fail_commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
+            return Err(Error::new(
+                ErrorKind::Io,
+                "the lake cannot be written: the disk is full; free some space on it",
+            ));
+        }
         let EpochRecord { epoch, system_time, position, .. } = commit.record;
         let committed = self.epochs.lock().unwrap().iter().find(|record| record.epoch == epoch).cloned();
         if committed.is_some_and(|record| (record.system_time, record.position) == (system_time, position)) {

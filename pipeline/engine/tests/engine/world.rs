@@ -72,6 +72,12 @@ pub fn known(system_time: i64, line: &str) -> String {
     with(line, "known", &format!("\"{}\"", Instant(system_time)))
 }
 
+/// A request for the one dataset.
+pub fn request(lines: &[String]) -> Request {
+    let line = |text: &String| Line { dataset_id: DATASET, partition: 0, text: text.clone() };
+    Request { lines: lines.iter().map(line).collect(), seals: Vec::new(), arrival: Instant(0) }
+}
+
 pub struct World {
     pub source: Arc<Requests>,
     pub state: Arc<State>,
@@ -82,7 +88,7 @@ pub struct World {
     /// Slots asked for once an epoch is committed: after epoch n the one at n, counting around.
     pub wanted_slots: Vec<u16>,
     pub log: Log,
-    clock: Arc<Ticks>,
+    pub clock: Arc<Ticks>,
 }
 
 impl World {
@@ -110,9 +116,7 @@ impl World {
     }
 
     pub fn send(&self, lines: &[String]) {
-        let line = |text: &String| Line { dataset_id: DATASET, partition: 0, text: text.clone() };
-        let lines = lines.iter().map(line).collect();
-        self.source.append(Request { lines, seals: Vec::new(), arrival: Instant(0) });
+        self.source.append(request(lines));
     }
 
     pub fn seal(&self) {

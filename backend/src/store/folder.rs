@@ -1,10 +1,8 @@
-//! Where backups are kept: contents by their hash, each once, and a record per backup, written last. In a folder here.
+//! A place for contents in a folder.
 //!
 //! ```text
-//! DIR/objects/<first two digits>/<sha256>    contents
-//! DIR/backups/<id>.json                      records
-//! DIR/incoming/                              what is being written
-//! DIR/lock                                   held while a backup is written
+//! DIR/incoming/    what is being written; savepoint-incoming/ of savepoints
+//! DIR/lock         held while something is written or removed; savepoint-lock of savepoints
 //! ```
 
 use std::{
@@ -14,81 +12,52 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
-use super::record::Object;
+use super::{
+    Copying, Kind, Object, RECORD_ENDING, Store, copy_hashing, files::cannot_read, holds_none, is_name, no_such_record,
+    record_exists,
+};
 use crate::error::{Error, ErrorKind, Result};
 
-const COPIED_AT_ONCE_BYTES: usize = 1 << 20;
-pub const RECORD_ENDING: &str = ".json";
-
-/// A place for backups. Everything blocks.
-pub trait Store: Send + Sync {
-    /// Takes the right to write, given back when the answer is dropped. Fails with `Conflict` where another has it.
-    fn lock(&self) -> Result<Box<dyn Any + Send>>;
-
-    /// Whether contents are there, judged by hash and size and not read.
-    fn has(&self, object: &Object) -> Result<bool>;
-
-    /// Keeps the contents of a file; tells what they are and whether they are new here.
-    fn put(&self, source: &Path) -> Result<(Object, bool)>;
-
-    /// Contents, as they are; `None` where they are missing.
-    fn open(&self, object: &Object) -> Result<Option<Box<dyn Read + '_>>>;
-
-    /// Makes all that was put durable, then a record of that name, which has to be new.
-    fn publish(&self, id: &str, record: &[u8]) -> Result<()>;
-
-    /// The names of all records, ascending.
-    fn ids(&self) -> Result<Vec<String>>;
-
-    /// A record. Fails with `NotFound` where there is none of that name.
-    fn record(&self, id: &str) -> Result<Vec<u8>>;
-
-    /// Where it is, for messages.
-    fn place(&self) -> String;
-}
-
-/// Backups in a folder.
+/// Backups or savepoints in a folder.
 pub struct FolderStore {
     folder: PathBuf,
+    kind: Kind,
 }
 
 impl FolderStore {
-    /// The backups in a folder, which is made where it is missing.
-    pub fn create(folder: &Path) -> Result<FolderStore> {
-        let store = FolderStore { folder: folder.to_path_buf() };
-        for inner in [store.objects(), store.records(), store.incoming()] {
+    /// What is kept in a folder, which is made where it is missing.
+    pub fn create(folder: &Path, kind: Kind) -> Result<FolderStore> {
+        let store = FolderStore { folder: folder.to_path_buf(), kind };
+        for inner in [store.objects_folder(), store.records(), store.incoming()] {
             fs::create_dir_all(&inner).map_err(|e| store.failed("written", e))?;
         }
         Ok(store)
     }
 
-    /// The backups in a folder. Fails with `NotFound` where it holds none.
-    pub fn open(folder: &Path) -> Result<FolderStore> {
-        let store = FolderStore { folder: folder.to_path_buf() };
+    /// What is kept in a folder. Fails with `NotFound` where it holds none.
+    pub fn open(folder: &Path, kind: Kind) -> Result<FolderStore> {
+        let store = FolderStore { folder: folder.to_path_buf(), kind };
         if !store.records().is_dir() {
-            let message = format!("{} holds no backups; name the folder that backups were taken into", store.place());
-            return Err(Error::new(ErrorKind::NotFound, message));
+            return Err(holds_none(kind, &store.place()));
         }
         Ok(store)
     }
 
-    fn objects(&self) -> PathBuf {
-        self.folder.join("objects")
+    fn objects_folder(&self) -> PathBuf {
+        self.folder.join(self.kind.objects())
     }
 
     fn records(&self) -> PathBuf {
-        self.folder.join("backups")
+        self.folder.join(self.kind.many)
     }
 
     fn incoming(&self) -> PathBuf {
-        self.folder.join("incoming")
+        self.folder.join(format!("{}incoming", self.kind.prefix))
     }
 
     fn path_of(&self, object: &Object) -> PathBuf {
         let start = object.sha256.get(..2).unwrap_or_default();
-        self.objects().join(start).join(&object.sha256)
+        self.objects_folder().join(start).join(&object.sha256)
     }
 
     fn path_of_record(&self, id: &str) -> PathBuf {
@@ -97,19 +66,21 @@ impl FolderStore {
 
     fn failed(&self, what: &str, source: std::io::Error) -> Error {
         // Whoever named the folder is told what is wrong with it.
-        Error::new(ErrorKind::Io, format!("the backup folder {} cannot be {what}: {source}", self.place()))
+        let message = format!("the {} folder {} cannot be {what}: {source}", self.kind.one, self.place());
+        Error::new(ErrorKind::Io, message)
     }
 }
 
 impl Store for FolderStore {
     fn lock(&self) -> Result<Box<dyn Any + Send>> {
-        let path = self.folder.join("lock");
+        let path = self.folder.join(format!("{}lock", self.kind.prefix));
         let options = File::options().create(true).truncate(false).write(true).open(path);
         let lock = options.map_err(|e| self.failed("written", e))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let message = format!("another backup into {} is under way; try again when it has ended", self.place());
+                let (one, place) = (self.kind.one, self.place());
+                let message = format!("another {one} into {place} is under way; try again when it has ended");
                 return Err(Error::new(ErrorKind::Conflict, message));
             }
             Err(TryLockError::Error(e)) => return Err(self.failed("locked", e)),
@@ -157,10 +128,10 @@ impl Store for FolderStore {
     fn publish(&self, id: &str, record: &[u8]) -> Result<()> {
         let (part, path) = (self.incoming().join("record"), self.path_of_record(id));
         if path.exists() {
-            return Err(Error::new(ErrorKind::Conflict, format!("there is a backup {id} in {} already", self.place())));
+            return Err(record_exists(self.kind, id, &self.place()));
         }
         let write = || {
-            let objects = self.objects();
+            let objects = self.objects_folder();
             for entry in fs::read_dir(&objects)? {
                 sync(&entry?.path())?;
             }
@@ -189,12 +160,49 @@ impl Store for FolderStore {
     }
 
     fn record(&self, id: &str) -> Result<Vec<u8>> {
-        // The name comes from outside, and must not lead to another place.
-        if !self.ids()?.iter().any(|known| known == id) {
-            let message = format!("there is no backup {id} in {}; --list shows those there are", self.place());
-            return Err(Error::new(ErrorKind::NotFound, message));
+        let none = || no_such_record(self.kind, id, &self.place());
+        if !is_name(id) {
+            return Err(none());
         }
-        fs::read(self.path_of_record(id)).map_err(|e| self.failed("read", e))
+        fs::read(self.path_of_record(id)).map_err(|e| match e.kind() {
+            IoErrorKind::NotFound => none(),
+            _ => self.failed("read", e),
+        })
+    }
+
+    fn retract(&self, id: &str) -> Result<()> {
+        let none = || no_such_record(self.kind, id, &self.place());
+        if !is_name(id) {
+            return Err(none());
+        }
+        let removed = fs::remove_file(self.path_of_record(id)).and_then(|()| sync(&self.records()));
+        removed.map_err(|e| match e.kind() {
+            IoErrorKind::NotFound => none(),
+            _ => self.failed("written", e),
+        })
+    }
+
+    fn objects(&self) -> Result<Vec<Object>> {
+        let list = || -> std::io::Result<Vec<Object>> {
+            let mut objects = Vec::new();
+            for folder in fs::read_dir(self.objects_folder())? {
+                for entry in fs::read_dir(folder?.path())? {
+                    let entry = entry?;
+                    let sha256 = entry.file_name().into_string().unwrap_or_default();
+                    let object = Object { sha256, bytes: entry.metadata()?.len() };
+                    objects.extend(Some(object).filter(Object::is_sound));
+                }
+            }
+            Ok(objects)
+        };
+        list().map_err(|e| self.failed("read", e))
+    }
+
+    fn remove(&self, object: &Object) -> Result<()> {
+        match fs::remove_file(self.path_of(object)) {
+            Err(e) if e.kind() != IoErrorKind::NotFound => Err(self.failed("written", e)),
+            _ => Ok(()),
+        }
     }
 
     fn place(&self) -> String {
@@ -202,51 +210,22 @@ impl Store for FolderStore {
     }
 }
 
-/// Which side of a copy failed.
-pub enum Copying {
-    /// What was copied.
-    Reading(std::io::Error),
-    /// Where it went.
-    Writing(std::io::Error),
-}
-
-/// Copies to the end, and tells what was copied.
-pub fn copy_hashing(from: &mut dyn Read, to: &mut dyn Write) -> Result<Object, Copying> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; COPIED_AT_ONCE_BYTES];
-    let mut bytes = 0;
-    loop {
-        let length = match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(e) if e.kind() == IoErrorKind::Interrupted => continue,
-            Err(e) => return Err(Copying::Reading(e)),
-        };
-        let read = buffer.get(..length).unwrap_or_default();
-        hasher.update(read);
-        to.write_all(read).map_err(Copying::Writing)?;
-        bytes += length as u64;
-    }
-    Ok(Object { sha256: format!("{:x}", hasher.finalize()), bytes })
-}
-
 /// Syncs a file or a folder.
 pub fn sync(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-pub fn cannot_read(path: &Path, source: std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("{} cannot be read for the backup: {source}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::store::{BACKUPS, SAVEPOINTS, remove_unused};
 
     #[test]
     fn contents_are_kept_once_and_found_by_their_hash() {
         let folder = tempfile::tempdir().unwrap();
-        let store = FolderStore::create(&folder.path().join("backups")).unwrap();
+        let store = FolderStore::create(&folder.path().join("backups"), BACKUPS).unwrap();
         let source = folder.path().join("source");
         fs::write(&source, "abc").unwrap();
         let (object, new) = store.put(&source).unwrap();
@@ -264,8 +243,8 @@ mod tests {
     #[test]
     fn one_writes_at_a_time_and_records_have_names_of_their_own() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(FolderStore::open(folder.path()).err().map(|e| e.kind()), Some(ErrorKind::NotFound));
-        let store = FolderStore::create(folder.path()).unwrap();
+        assert_eq!(FolderStore::open(folder.path(), BACKUPS).err().map(|e| e.kind()), Some(ErrorKind::NotFound));
+        let store = FolderStore::create(folder.path(), BACKUPS).unwrap();
         let lock = store.lock().unwrap();
         assert_eq!(store.lock().err().map(|e| e.kind()), Some(ErrorKind::Conflict));
         drop(lock);
@@ -276,5 +255,31 @@ mod tests {
         assert_eq!(store.ids().unwrap(), ["a", "b"]);
         assert_eq!(store.record("a").unwrap(), b"1");
         assert_eq!(store.record("../lock").unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn contents_that_no_record_names_are_removed_and_records_by_name_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::create(&folder.path().join("kept"), BACKUPS).unwrap();
+        let put = |text: &str| {
+            let source = folder.path().join("source");
+            fs::write(&source, text).unwrap();
+            store.put(&source).unwrap().0
+        };
+        let (used, unused) = (put("used"), put("of no use"));
+        store.publish("a", b"1").unwrap();
+        assert_eq!(remove_unused(&store, &BTreeSet::from([used.clone()])).unwrap(), (1, unused.bytes));
+        assert_eq!(store.objects().unwrap(), [used]);
+        assert_eq!(store.retract("../objects").unwrap_err().kind(), ErrorKind::NotFound);
+        // Of another kind in the same place nothing is touched.
+        let savepoints = FolderStore::create(&folder.path().join("kept"), SAVEPOINTS).unwrap();
+        assert_eq!(remove_unused(&savepoints, &BTreeSet::new()).unwrap(), (0, 0));
+        let lock = store.lock().unwrap();
+        savepoints.lock().unwrap();
+        drop(lock);
+        assert_eq!((store.objects().unwrap().len(), store.ids().unwrap().len()), (1, 1));
+        store.retract("a").unwrap();
+        assert!(store.ids().unwrap().is_empty());
+        assert_eq!(store.retract("a").unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

@@ -1,4 +1,4 @@
-//! Backups in a bucket, with the layout of a folder of them, and which of the two a place is.
+//! A place for contents in a bucket, with the layout of a folder, and which of the two a place is.
 
 use std::{
     any::Any,
@@ -12,8 +12,8 @@ use bytes::Bytes;
 use lake::{ObjectContents, ObjectStore};
 
 use super::{
-    record::Object,
-    store::{Copying, FolderStore, RECORD_ENDING, Store, cannot_read, copy_hashing},
+    Copying, FolderStore, Kind, Object, RECORD_ENDING, Store, copy_hashing, files::cannot_read, holds_none, is_name,
+    no_such_record, record_exists,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -33,23 +33,22 @@ pub fn bucket_place(place: &Path) -> Result<Option<String>> {
     Ok(Some(format!("{SCHEME}{rest}")))
 }
 
-/// The backups at a place, a folder or in a bucket. Fails with `NotFound` where it holds none.
-pub fn open_store(place: &Path, objects: &Arc<dyn ObjectStore>) -> Result<Box<dyn Store>> {
-    let Some(root) = bucket_place(place)? else { return Ok(Box::new(FolderStore::open(place)?)) };
-    let store = BucketStore { objects: objects.clone(), root };
+/// What is kept at a place, a folder or in a bucket. Fails with `NotFound` where it holds none.
+pub fn open_store(place: &Path, kind: Kind, objects: &Arc<dyn ObjectStore>) -> Result<Box<dyn Store>> {
+    let Some(root) = bucket_place(place)? else { return Ok(Box::new(FolderStore::open(place, kind)?)) };
+    let store = BucketStore { objects: objects.clone(), root, kind };
     if store.ids()?.is_empty() {
-        let message = format!("{} holds no backups; name the place that backups were taken into", store.root);
-        return Err(Error::new(ErrorKind::NotFound, message));
+        return Err(holds_none(kind, &store.root));
     }
     Ok(Box::new(store))
 }
 
-/// The backups at a place, which is a folder that is made where it is missing, or in a bucket that is there.
-pub fn create_store(place: &Path, objects: &Arc<dyn ObjectStore>) -> Result<Box<dyn Store>> {
+/// What is kept at a place, which is a folder that is made where it is missing, or in a bucket that is there.
+pub fn create_store(place: &Path, kind: Kind, objects: &Arc<dyn ObjectStore>) -> Result<Box<dyn Store>> {
     match bucket_place(place)? {
-        None => Ok(Box::new(FolderStore::create(place)?)),
+        None => Ok(Box::new(FolderStore::create(place, kind)?)),
         Some(root) => {
-            let store = BucketStore { objects: objects.clone(), root };
+            let store = BucketStore { objects: objects.clone(), root, kind };
             // Whether it can be reached.
             store.ids()?;
             Ok(Box::new(store))
@@ -68,27 +67,34 @@ pub fn fetch(objects: &dyn ObjectStore, location: &str, bytes: u64, into: &Path)
     Ok(())
 }
 
-/// Backups in a bucket.
+/// Backups or savepoints in a bucket.
 struct BucketStore {
     objects: Arc<dyn ObjectStore>,
     root: String,
+    kind: Kind,
 }
 
 impl BucketStore {
     fn location_of(&self, object: &Object) -> String {
         let start = object.sha256.get(..2).unwrap_or_default();
-        format!("{}/objects/{start}/{}", self.root, object.sha256)
+        format!("{}/{}/{start}/{}", self.root, self.kind.objects(), object.sha256)
     }
 
     fn records(&self) -> String {
-        format!("{}/backups/", self.root)
+        format!("{}/{}/", self.root, self.kind.many)
+    }
+
+    fn location_of_record(&self, id: &str) -> String {
+        format!("{}{id}{RECORD_ENDING}", self.records())
     }
 }
 
 impl Store for BucketStore {
     /// Nothing to hold: an object is there whole or not at all, contents have the name of their hash and a record must
     /// have a new one. So whoever writes at the same time writes the same or something else, and never half of it. A lock
-    /// would have to expire by a clock, and would protect less.
+    /// would have to expire by a clock, and would protect less. Of savepoints a place belongs to one Tidemark that runs:
+    /// two copies of one lake would each remove what the other is about to name, so whoever takes one looks afterwards
+    /// whether it is whole.
     fn lock(&self) -> Result<Box<dyn Any + Send>> {
         Ok(Box::new(()))
     }
@@ -126,15 +132,15 @@ impl Store for BucketStore {
     }
 
     fn publish(&self, id: &str, record: &[u8]) -> Result<()> {
-        let location = format!("{}{id}{RECORD_ENDING}", self.records());
-        self.objects.put(&location, ObjectContents::Bytes(Bytes::copy_from_slice(record)), true).map_err(|e| {
-            match e.kind() {
-                lake::ErrorKind::Conflict => {
-                    Error::new(ErrorKind::Conflict, format!("there is a backup {id} in {} already", self.root))
-                }
-                _ => e.into(),
-            }
-        })
+        let location = self.location_of_record(id);
+        match self.objects.put(&location, ObjectContents::Bytes(Bytes::copy_from_slice(record)), true) {
+            Err(e) if e.kind() == lake::ErrorKind::Conflict => match self.objects.get(&location, None)? {
+                // It is ours: the call was sent twice because the answer to the first was lost.
+                Some(there) if there == record => Ok(()),
+                _ => Err(record_exists(self.kind, id, &self.root)),
+            },
+            outcome => Ok(outcome?),
+        }
     }
 
     fn ids(&self) -> Result<Vec<String>> {
@@ -147,14 +153,29 @@ impl Store for BucketStore {
     }
 
     fn record(&self, id: &str) -> Result<Vec<u8>> {
-        let contents = match self.ids()?.iter().any(|known| known == id) {
-            true => self.objects.get(&format!("{}{id}{RECORD_ENDING}", self.records()), None)?,
-            false => None,
+        let contents = if is_name(id) { self.objects.get(&self.location_of_record(id), None)? } else { None };
+        contents.map(|bytes| bytes.to_vec()).ok_or_else(|| no_such_record(self.kind, id, &self.root))
+    }
+
+    fn retract(&self, id: &str) -> Result<()> {
+        let location = self.location_of_record(id);
+        if !is_name(id) || self.objects.find(&location)?.is_none() {
+            return Err(no_such_record(self.kind, id, &self.root));
+        }
+        Ok(self.objects.delete(&location)?)
+    }
+
+    fn objects(&self) -> Result<Vec<Object>> {
+        let found = self.objects.list(&format!("{}/{}/", self.root, self.kind.objects()))?;
+        let object = |found: lake::ObjectFound| {
+            let sha256 = found.location.rsplit('/').next().unwrap_or_default().to_owned();
+            Some(Object { sha256, bytes: found.bytes }).filter(Object::is_sound)
         };
-        contents.map(|bytes| bytes.to_vec()).ok_or_else(|| {
-            let message = format!("there is no backup {id} in {}; --list shows those there are", self.root);
-            Error::new(ErrorKind::NotFound, message)
-        })
+        Ok(found.into_iter().filter_map(object).collect())
+    }
+
+    fn remove(&self, object: &Object) -> Result<()> {
+        Ok(self.objects.delete(&self.location_of(object))?)
     }
 
     fn place(&self) -> String {
