@@ -231,6 +231,19 @@ impl ChartSpec {
         })
     }
 
+    /// What the axes are of, in a few words.
+    pub fn axes(&self) -> String {
+        let x = self.x.name();
+        let y = self.y.first().map_or("", Channel::name);
+        match (self.mark, self.unit()) {
+            (Mark::HeatMap | Mark::Plane, _) => format!("↔ {x} · ↕ {y}"),
+            (Mark::Histogram | Mark::Scatter, "") => format!("{y} ↑ · {x} →"),
+            (Mark::Histogram | Mark::Scatter, unit) => format!("{unit} ↑ · {x} →"),
+            (Mark::Bar | Mark::StackedBar, "") if self.y.len() == 1 => y.to_owned(),
+            (_, unit) => unit.to_owned(),
+        }
+    }
+
     /// Whether the value axis contains zero.
     pub fn from_zero(&self) -> bool {
         let stands = matches!(

@@ -189,7 +189,12 @@ impl TileDefinition {
             PictureDefinition::Kpi { .. } => true,
             PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } => false,
         };
-        drawn && (has_parameter(&self.sql, "from") || has_parameter(&self.sql, "to"))
+        drawn && self.reads_range()
+    }
+
+    /// Whether its statement has the effective range of the page in it.
+    pub fn reads_range(&self) -> bool {
+        has_parameter(&self.sql, "from") || has_parameter(&self.sql, "to")
     }
 
     /// What the server is to make of the rows: what the definition says, then what the picture can show. A tile never

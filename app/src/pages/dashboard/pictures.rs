@@ -137,11 +137,19 @@ fn figure(data: &Data) -> Option<Figure> {
     let [Some((value, row)), before] = last_values(data) else { return None };
     let at = data.x_text(row);
     let mut figure = Figure::new(data.value_text(0, row), at.clone());
-    let Some((before, _)) = before.filter(|(before, _)| *before != 0.0) else { return Some(figure) };
+    let Some((before, _)) = before else { return Some(figure) };
     let change = value - before;
     let (sign, direction) = direction(change);
-    figure.note = format!("{sign}{} %, {at}", number::change_text(change / before.abs() * 100.0, 2));
-    figure.direction = direction;
+    (figure.note, figure.direction) = match data.spec.y.first().map(|channel| channel.format) {
+        _ if change == 0.0 => (format!("unchanged, {at}"), ""),
+        // Of a few a share says little.
+        Some(crate::charts::ValueFormat::Whole) => {
+            (format!("{sign}{}, {at}", number::change_text(change, 0)), direction)
+        }
+        // Nor does one of what has changed its sign.
+        _ if before * value <= 0.0 => (at, ""),
+        _ => (format!("{sign}{} %, {at}", number::change_text(change / before.abs() * 100.0, 2)), direction),
+    };
     Some(figure)
 }
 
@@ -242,6 +250,20 @@ mod tests {
         let Ok(Ok(TilePicture::Kpi(figure, _))) = picture_of(&definition, &Arc::new(rows)) else { panic!("no figure") };
         assert_eq!((figure.value.as_str(), figure.note.as_str()), ("10", "▲ +25.00 %, 31 Mar 2026"));
         assert_eq!(figure.direction, "up");
+        // Of counts the difference, and of what stays the same no share.
+        let said = |values: [i64; 2]| {
+            let days = Arc::new(Date32Array::from(vec![20_542, 20_543]));
+            let rows = table(vec![("day", days), ("v", Arc::new(Int64Array::from(values.to_vec())))]);
+            let value = Channel { format: crate::charts::ValueFormat::Whole, ..Channel::of("v") };
+            let definition = PictureDefinition::Kpi { value, at: Channel::of("day") };
+            let Ok(Ok(TilePicture::Kpi(figure, _))) = picture_of(&definition, &Arc::new(rows)) else {
+                panic!("no figure")
+            };
+            figure.note
+        };
+        assert_eq!(said([2, 1]), "▼ −1, 31 Mar 2026");
+        assert_eq!(said([0, 3]), "▲ +3, 31 Mar 2026");
+        assert_eq!(said([4, 4]), "unchanged, 31 Mar 2026");
     }
 
     #[test]
