@@ -235,8 +235,12 @@ impl ChartSpec {
     pub fn axes(&self) -> String {
         let x = self.x.name();
         let y = self.y.first().map_or("", Channel::name);
+        let log = self.y.iter().any(|channel| channel.scale == ScaleKind::Log);
         match (self.mark, self.unit()) {
-            (Mark::HeatMap | Mark::Plane, _) => format!("↔ {x} · ↕ {y}"),
+            // These two signs are those of the two times.
+            (Mark::HeatMap | Mark::Plane, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y}"),
+            (Mark::HeatMap | Mark::Plane, _) => format!("{y} ↑ · {x} →"),
+            (_, unit) if log => format!("{unit} · log scale"),
             (Mark::Histogram | Mark::Scatter, "") => format!("{y} ↑ · {x} →"),
             (Mark::Histogram | Mark::Scatter, unit) => format!("{unit} ↑ · {x} →"),
             (Mark::Bar | Mark::StackedBar, "") if self.y.len() == 1 => y.to_owned(),

@@ -50,7 +50,8 @@ pub struct TileDefinition {
     /// Whether its picture is higher than usual.
     #[serde(default)]
     pub tall: bool,
-    /// One statement that reads. `$from` and `$to` are the effective range of the page, half-open.
+    /// One statement that reads. `$from` and `$to` are the effective range of the page, half-open. It is read as of the page's
+    /// known time; where it reads all of system time, `$known` is that time, and what became known later is its to leave out.
     pub sql: String,
     /// What the server makes of the rows before it sends them, beyond what the picture asks for by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
