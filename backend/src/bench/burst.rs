@@ -204,7 +204,7 @@ async fn measure(arguments: &BurstArguments) -> Result<serde_json::Value> {
         let message = format!("{committed} committed and {unchanged} unchanged are not the {} sent", arguments.records);
         return Err(Error::new(ErrorKind::Internal, message));
     }
-    let queried_keys = count_keys(&parts, &settings).await?;
+    let queried_keys = count_keys(&parts, &settings, arguments.keys).await?;
     Ok(json!({
         "benchmark": "burst",
         "records": arguments.records,
@@ -286,13 +286,54 @@ fn event(index: u64, Load { keys, every_key, .. }: Load) -> String {
     )
 }
 
-async fn count_keys(parts: &Parts, settings: &Settings) -> Result<i64> {
+/// Counts in ranges of the key, so that no question needs more memory than queries may have, however many keys there are.
+async fn count_keys(parts: &Parts, settings: &Settings, keys: u64) -> Result<i64> {
     let engine = parts.query_engine(settings)?;
-    let sql = "SELECT count(*) AS keys FROM positions FOR VALID_TIME AS OF TIMESTAMP '2100-01-01T00:00:00Z'".to_owned();
-    let request = QueryRequest { sql, ..QueryRequest::default() };
     let failed = |e| Error::new(ErrorKind::Internal, "what was committed cannot be queried").because(e);
-    let answer = engine.query(request).await.map_err(failed)?;
-    let batches: Vec<_> = answer.stream.try_collect().await.map_err(failed)?;
-    let count = batches.first().map(|batch| batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0));
-    count.ok_or_else(|| Error::new(ErrorKind::Internal, "counting gave no row"))
+    let mut counted = 0;
+    for [from, before] in key_ranges(keys) {
+        let sql = format!(
+            "SELECT count(*) AS keys FROM positions FOR VALID_TIME AS OF TIMESTAMP '2100-01-01T00:00:00Z' \
+             WHERE account >= '{from}' AND account < '{before}'"
+        );
+        let answer = engine.query(QueryRequest { sql, ..QueryRequest::default() }).await.map_err(failed)?;
+        let batches: Vec<_> = answer.stream.try_collect().await.map_err(failed)?;
+        let count = batches.first().map(|batch| batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0));
+        counted += count.ok_or_else(|| Error::new(ErrorKind::Internal, "counting gave no row"))?;
+    }
+    Ok(counted)
+}
+
+/// Ranges that all keys lie in, from the first to before the last: one, or one for each two first digits.
+fn key_ranges(keys: u64) -> Vec<[String; 2]> {
+    const KEYS_AT_ONCE: u64 = 5_000_000;
+    let digits = |first: u64| {
+        let second = (0..10).map(move |second| format!("acct-{first}{second}"));
+        std::iter::once(format!("acct-{first}")).chain(second)
+    };
+    // Behind the digits.
+    let end = "acct-:".to_owned();
+    let mut bounds: Vec<String> = (0..10).flat_map(digits).chain([end]).collect();
+    if keys <= KEYS_AT_ONCE {
+        bounds.drain(1..bounds.len() - 1);
+    }
+    bounds.windows(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_counted_in_one_range() {
+        for keys in [1_000, 50_000_000] {
+            let ranges = key_ranges(keys);
+            for key in (0..2_000).chain([49_999_999, 9_000_000, 10, 99]) {
+                let key = format!("acct-{key}");
+                let found = ranges.iter().filter(|[from, before]| key >= *from && key < *before).count();
+                assert_eq!(found, 1, "{key} of {keys}");
+            }
+        }
+        assert_eq!((key_ranges(1_000).len(), key_ranges(50_000_000).len()), (1, 110));
+    }
 }

@@ -246,14 +246,7 @@ fn place(data: &Path, named: Option<&Path>) -> PathBuf {
 fn kept(data: &Path, named: Option<&Path>) -> Result<Held> {
     let place = place(data, named);
     let Contents { records, damaged } = Contents::at(&place, &object_store())?;
-    let savepoints = block_on(async {
-        let stopped = Stopped::open(data).await?;
-        let mut summaries = Vec::with_capacity(records.len());
-        for record in &records {
-            summaries.push(stopped.summary(record).await?);
-        }
-        Ok::<_, Error>(summaries)
-    })?;
+    let savepoints = block_on(async { Stopped::open(data).await?.summaries(&records).await })?;
     Ok(Held { place: place.display().to_string(), problem: None, damaged, savepoints })
 }
 

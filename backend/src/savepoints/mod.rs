@@ -117,11 +117,7 @@ impl Savepoints {
     /// All there are, oldest first, and what is wrong with records that cannot be read. Waits for nothing that goes on.
     pub async fn list(self: &Arc<Self>) -> Result<(Vec<Summary>, Vec<String>)> {
         let Contents { records, damaged } = self.look().await?;
-        let mut summaries = Vec::with_capacity(records.len());
-        for record in &records {
-            summaries.push(self.summary(record).await?);
-        }
-        Ok((summaries, damaged))
+        Ok((Summary::of_all(&records, &self.found()?, &self.parts.lake).await?, damaged))
     }
 
     /// One of them with its files. Fails with `NotFound` where there is none of that name, and with `Unprocessable` where
@@ -133,11 +129,8 @@ impl Savepoints {
             SavepointRecord::read(&name, &store.record(&name)?)
         })
         .await?;
-        Ok((self.summary(&record).await?, record))
-    }
-
-    async fn summary(&self, record: &SavepointRecord) -> Result<Summary> {
-        Ok(Summary::of(record, Some(judge(record, &self.found()?, &self.parts.lake).await?)))
+        let fit = judge(&record, &self.found()?, &self.parts.lake).await?;
+        Ok((Summary::of(&record, Some(fit)), record))
     }
 
     /// Deletes one, and all contents that no other needs, once it has its turn. It goes on to its end even where the caller

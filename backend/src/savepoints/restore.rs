@@ -5,6 +5,7 @@
 //! the data folder always has the old state or the new one. The old one stays aside until a start has succeeded.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{ErrorKind as IoErrorKind, Write},
     path::{Path, PathBuf},
@@ -111,6 +112,11 @@ impl Stopped {
         Ok(Summary::of(record, Some(judge(record, &self.found()?, &self.lake).await?)))
     }
 
+    /// The same of many.
+    pub async fn summaries(&self, records: &[SavepointRecord]) -> Result<Vec<Summary>> {
+        Summary::of_all(records, &self.found()?, &self.lake).await
+    }
+
     async fn check(&self, record: &SavepointRecord) -> Result<()> {
         judge(record, &self.found()?, &self.lake).await?.map_err(|misfit| {
             let message = format!("savepoint {} cannot be restored: {misfit}", record.name);
@@ -127,7 +133,7 @@ pub(super) async fn judge(record: &SavepointRecord, found: &Found, lake: &Lake) 
         return Ok(fit);
     }
     let mut committed = Vec::new();
-    for epoch in [record.epoch, record.last_epoch] {
+    for epoch in BTreeSet::from([record.epoch, record.last_epoch]) {
         committed.extend(lake.epochs_after(epoch.saturating_sub(1), 1).await?);
     }
     // Before the stream, whose positions are of no meaning where the history is another.

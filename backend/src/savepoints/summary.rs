@@ -1,9 +1,15 @@
 //! What is told of savepoints, by API and command line alike.
 
+use lake::Lake;
 use model::Instant;
 use serde::{Deserialize, Serialize};
 
-use super::{SavepointRecord, fit::Misfit};
+use super::{
+    SavepointRecord,
+    fit::{Found, Misfit},
+    restore::judge,
+};
+use crate::error::Result;
 
 /// What a savepoint is to be called.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,8 +79,17 @@ pub struct Deleted {
 }
 
 impl Summary {
+    /// Of records, and whether each can be restored, with a look at the lake's history.
+    pub async fn of_all(records: &[SavepointRecord], found: &Found, lake: &Lake) -> Result<Vec<Summary>> {
+        let mut summaries = Vec::with_capacity(records.len());
+        for record in records {
+            summaries.push(Summary::of(record, Some(judge(record, found, lake).await?)));
+        }
+        Ok(summaries)
+    }
+
     /// Of a record, and whether it can be restored, as far as that was looked at.
-    pub fn of(record: &SavepointRecord, fit: Option<Result<(), Misfit>>) -> Summary {
+    pub fn of(record: &SavepointRecord, fit: Option<std::result::Result<(), Misfit>>) -> Summary {
         Summary {
             name: record.name.clone(),
             automatic: record.automatic,
@@ -87,8 +102,8 @@ impl Summary {
             taken: record.taken,
             files: record.files.len() as u64,
             bytes: record.bytes(),
-            restorable: fit.as_ref().map(Result::is_ok),
-            reason: fit.and_then(Result::err).map(|misfit| misfit.to_string()),
+            restorable: fit.as_ref().map(std::result::Result::is_ok),
+            reason: fit.and_then(std::result::Result::err).map(|misfit| misfit.to_string()),
         }
     }
 }

@@ -118,11 +118,20 @@ impl Savepoints {
             .map_err(|e| Error::new(ErrorKind::Internal, "the record of the savepoint cannot be written").because(e))?;
         store.publish(&record.name, &text)?;
         for object in objects_of(std::slice::from_ref(&record)) {
-            if !store.has(&object)? {
-                // Somebody else removes contents there. Better none than one that cannot be restored.
-                store.retract(&record.name)?;
-                let message = format!("what was just stored is gone from {}; see who else writes there", store.place());
-                return Err(Error::new(ErrorKind::Io, message));
+            match store.has(&object) {
+                Ok(true) => {}
+                Ok(false) => {
+                    // Somebody else removes contents there. Better none than one that cannot be restored.
+                    store.retract(&record.name)?;
+                    let message =
+                        format!("what was just stored is gone from {}; see who else writes there", store.place());
+                    return Err(Error::new(ErrorKind::Io, message));
+                }
+                // It is taken; 'verify' looks again.
+                Err(error) => {
+                    warn!(%error, name = record.name, "it could not be looked whether a savepoint is whole");
+                    break;
+                }
             }
         }
         // It is taken, whatever becomes of those before.
