@@ -52,7 +52,11 @@ pub fn side_name(column: &str, side: &str) -> String {
     format!("{column}_{side}")
 }
 
-/// The value columns that can be added up.
+/// In place of a column that is added up: how many rows there are. What adds up and what does not, such as prices and rates,
+/// cannot be told from a type.
+pub const ROWS: &str = "";
+
+/// The value columns that are numbers.
 pub fn amounts(definition: &DatasetDefinition) -> impl Iterator<Item = &ColumnDefinition> {
     use model::ColumnType as Type;
     let is_amount = |column: &&ColumnDefinition| {
@@ -116,14 +120,18 @@ impl Comparison<'_> {
         format!("SELECT {name}, COUNT(*) AS n {}{only} GROUP BY {name} ORDER BY n DESC, {name}", self.differing())
     }
 
-    /// `place`, `step`, `amount`: what the differences of a value come to, by why there is one.
+    /// `place`, `step`, `amount`: what the differences of a value come to, or of [`ROWS`] how many there are more or fewer, by
+    /// why there is one.
     pub fn steps(&self, column: &str) -> String {
         let [before, after] = ["before", "after"].map(|side| quoted(&side_name(column, side)));
         let late = self.is_late();
+        let amount = match column {
+            ROWS => "SUM(CASE change WHEN 'added' THEN 1 WHEN 'removed' THEN -1 ELSE 0 END)".to_owned(),
+            _ => format!("SUM(COALESCE({after}, 0) - COALESCE({before}, 0))"),
+        };
         let sum = |place: u8, step: &str, condition: &str| {
             format!(
-                "SELECT {place} AS place, '{step}' AS step, SUM(COALESCE({after}, 0) - COALESCE({before}, 0)) AS amount {} \
-                 AND {condition}",
+                "SELECT {place} AS place, '{step}' AS step, {amount} AS amount {} AND {condition}",
                 self.differing()
             )
         };

@@ -14,7 +14,7 @@ use crate::{
     format::number,
     queries::{
         client::{Others, Reduction},
-        diff::side_name,
+        diff::{ROWS, side_name},
     },
     state::diff::Kind,
 };
@@ -110,7 +110,10 @@ pub(super) fn steps(table: &Arc<Table>, value: &str) -> Shown<Picture> {
     if (0..table.rows()).all(|row| amounts.number(row).unwrap_or_default() == 0.0) {
         return Ok(Err("The differences add up to nothing, whatever their reason.".to_owned()));
     }
-    let amount = Channel::of("amount").called(value, "");
+    let amount = match value {
+        ROWS => Channel::of("amount").called("Rows", "rows").written(ValueFormat::Whole),
+        _ => Channel::of("amount").called(value, ""),
+    };
     let spec = ChartSpec::new("What the differences come to", Mark::Waterfall, Channel::of("step"), vec![amount]);
     drawn(spec, table, SAME)
 }
