@@ -3,10 +3,13 @@
 mod checks;
 mod definition;
 mod filters;
+mod listed;
 #[cfg(feature = "ssr")]
 mod markdown;
 mod per_tile;
 mod question;
+#[cfg(feature = "ssr")]
+mod schema;
 mod shown;
 mod variables;
 
@@ -16,10 +19,13 @@ pub use definition::BUILT_IN;
 pub use definition::{
     DRILL, Dashboard, FORMAT, Level, OnBrush, OnPick, PictureDefinition, Section, Tab, TileDefinition, has_parameter,
 };
+pub use listed::{Comparison, Difference, ListedDashboard, ListedVersion, VersionList};
 pub use filters::{Filter, FilterValue, Filters};
 #[cfg(feature = "ssr")]
 pub use markdown::html_of;
 pub use per_tile::PerTile;
 pub use question::{Clock, Moment, OWN_TIMES, question, range_of};
+#[cfg(feature = "ssr")]
+pub use schema::json_schema;
 pub use shown::{ShownDashboard, ShownVersion, VERSION, VERSION_AS_KNOWN};
-pub use variables::{Options, Values, Variable, VariableKind, values, values_for};
+pub use variables::{Options, Values, Variable, VariableKind, options_of, values, values_for};

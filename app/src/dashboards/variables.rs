@@ -1,15 +1,17 @@
 //! Variables of a dashboard: what a reader chooses for the whole page. Their values stand in the address and are bound as
 //! parameters of statements, never put into their text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::has_parameter;
-use crate::{format::time, queries::client::ParameterValue};
+use crate::{arrow::Table, format::time, queries::client::ParameterValue};
 
 /// What stands before a variable's name in addresses.
 pub const ADDRESS_PREFIX: &str = "var.";
+/// Values that can be chosen from at most; more would be no choice.
+const OPTIONS_MOST: usize = 1_000;
 /// Digits of a number that is bound exactly.
 const DIGITS_MOST: usize = 15;
 
@@ -71,7 +73,8 @@ pub enum VariableKind {
 /// What can be chosen of each variable with a query; none while that is not known.
 pub type Options = BTreeMap<String, Vec<String>>;
 
-/// What is bound for each variable that has a value; for the others why there is none, as a sentence.
+/// What is bound for each variable that has a value; for the others why there is none, as a sentence, which is empty while what
+/// can be chosen is not known.
 pub type Values = BTreeMap<String, Result<ParameterValue, String>>;
 
 impl Variable {
@@ -152,8 +155,10 @@ impl Variable {
         }
     }
 
+    /// Why there is no value; nothing while that is not known.
     fn nothing(&self, known: &Options) -> String {
         match self.options(known) {
+            None if matches!(self.kind, VariableKind::Query { .. }) => String::new(),
             Some([]) => format!("There is nothing to choose for {}: its list is empty at these times", self.title()),
             _ => format!("Choose a value of {} first", self.title()),
         }
@@ -173,6 +178,22 @@ pub fn values(variables: &[Variable], known: &Options, address: impl Fn(&str) ->
 pub fn values_for(sql: &str, values: &Values) -> Result<BTreeMap<String, ParameterValue>, String> {
     let had = values.iter().filter(|(name, _)| has_parameter(sql, name));
     had.map(|(name, value)| value.clone().map(|value| (name.clone(), value))).collect()
+}
+
+/// What can be chosen, by the answer to a variable's query: each value of its first column once, in its order.
+pub fn options_of(table: &Table) -> Vec<String> {
+    let Some(cells) = table.column_at(0) else { return Vec::new() };
+    let mut options: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for text in (0..table.rows()).filter_map(|row| cells.plain_text(row)) {
+        if options.len() >= OPTIONS_MOST {
+            break;
+        }
+        if seen.insert(text.clone()) {
+            options.push(text);
+        }
+    }
+    options
 }
 
 /// A number that is written with digits alone, and not more of them than are kept.
@@ -226,7 +247,8 @@ mod tests {
     fn a_variable_without_values_says_so() {
         let region = variable(r#"{"query": {"sql": "SELECT 1"}}"#, "");
         assert!(bound(&region, None, &[]).unwrap_err().contains("nothing to choose for v"));
-        assert!(region.value(None, &Options::new()).unwrap_err().contains("Choose a value of v"));
+        assert_eq!(region.value(None, &Options::new()), Err(String::new()));
+        assert!(bound(&Variable { multiple: true, ..region.clone() }, Some("~"), &["EU"]).unwrap_err().contains("Choose"));
         assert_eq!(bound(&region, Some("gone"), &[]), text("gone"));
         assert_eq!(bound(&variable(r#""text""#, ""), None, &[]), text(""));
         assert!(bound(&variable(r#""time""#, ""), None, &[]).is_err());

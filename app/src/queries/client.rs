@@ -312,12 +312,14 @@ async fn arrived(response: Response) -> Result<JsValue, String> {
     JsFuture::from(body).await.map_err(cut_off)
 }
 
-async fn refusal(response: &Response) -> String {
+/// What a refusing answer says, as a sentence for the user.
+pub async fn refusal(response: &Response) -> String {
     let problem = response.text().await.ok().and_then(|text| serde_json::from_str::<Problem>(&text).ok());
     let said = problem.and_then(|problem| problem.detail.or(problem.title));
     said.unwrap_or_else(|| format!("the server answered with status {}", response.status()))
 }
 
-fn unreachable(_: gloo_net::Error) -> String {
+/// What is said of a server that does not answer.
+pub fn unreachable(_: gloo_net::Error) -> String {
     "the server could not be reached; check that it is running".to_owned()
 }
