@@ -239,7 +239,7 @@ fn form(of: &ListedDashboard, open: RwSignal<bool>) -> WholeView {
             </label>
             <AuthorField />
             {changing(move || problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
-            <div class="form-deeds">
+            <div class="dialog-actions">
                 <button type="submit">"Duplicate"</button>
                 <button type="button" on:click=move |_| open.set(false)>
                     "Cancel"

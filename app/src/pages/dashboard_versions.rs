@@ -290,7 +290,7 @@ fn doing(list: StoredValue<VersionList>, deed: Deed, open: RwSignal<bool>) -> Wh
                 <input type="text" data-testid="note" on:input=move |event| note.set(event_target_value(&event)) />
             </label>
             {changing(move || problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
-            <div class="form-deeds">
+            <div class="dialog-actions">
                 <button type="submit">{verb}</button>
                 <button type="button" on:click=move |_| open.set(false)>
                     "Cancel"
