@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{
-    Dashboard, FORMAT, PictureDefinition, TileDefinition, Variable, VariableKind, definition::GRID_COLUMNS, has_parameter,
+    Dashboard, FORMAT, PictureDefinition, TileDefinition, Variable, VariableKind, definition::GRID_COLUMNS,
+    has_parameter,
 };
 
 /// Parts of a definition at most: a page with more would never be ready.
@@ -89,7 +90,8 @@ impl Dashboard {
             found.add(&format!("{path}.width"), format!("is {}; it is 1 to {GRID_COLUMNS} columns", tile.width));
         }
         if !tile.section.is_empty() && !self.sections.iter().any(|section| section.id == tile.section) {
-            let reason = format!("is '{}', and there is no such section; add it to sections or leave this out", tile.section);
+            let reason =
+                format!("is '{}', and there is no such section; add it to sections or leave this out", tile.section);
             found.add(&format!("{path}.section"), reason);
         }
         if !tile.section.is_empty() && !tile.tab.is_empty() {
@@ -212,10 +214,26 @@ mod tests {
         assert_eq!(
             paths(text),
             [
-                "format", "name", "title", "folder", "tabs[1].id", "sections[0].tab", "variables[0].name",
-                "variables[1].multiple", "variables[2].kind.choice.options", "variables[3].default",
-                "variables[4].kind.query.sql", "variables[5].kind.number.min", "variables[6].name", "variables[2].name",
-                "tiles[0].width", "tiles[1].tab", "tiles[2].section", "tiles[2].sql", "tiles[3].sql", "tiles[1].id",
+                "format",
+                "name",
+                "title",
+                "folder",
+                "tabs[1].id",
+                "sections[0].tab",
+                "variables[0].name",
+                "variables[1].multiple",
+                "variables[2].kind.choice.options",
+                "variables[3].default",
+                "variables[4].kind.query.sql",
+                "variables[5].kind.number.min",
+                "variables[6].name",
+                "variables[2].name",
+                "tiles[0].width",
+                "tiles[1].tab",
+                "tiles[2].section",
+                "tiles[2].sql",
+                "tiles[3].sql",
+                "tiles[1].id",
                 "tiles[2].id",
             ]
         );

@@ -19,8 +19,8 @@ pub use definition::BUILT_IN;
 pub use definition::{
     DRILL, Dashboard, FORMAT, Level, OnBrush, OnPick, PictureDefinition, Section, Tab, TileDefinition, has_parameter,
 };
-pub use listed::{Comparison, Difference, ListedDashboard, ListedVersion, VersionList};
 pub use filters::{Filter, FilterValue, Filters};
+pub use listed::{Comparison, Difference, ListedDashboard, ListedVersion, VersionList};
 #[cfg(feature = "ssr")]
 pub use markdown::html_of;
 pub use per_tile::PerTile;
