@@ -20,7 +20,7 @@ use crate::{
     dashboards::{Filter, FilterValue, Filters},
     format::{number, time},
     queries::{
-        client::{About, Request},
+        client::{About, ParameterValue, Request},
         diff::quoted,
         source::{SourceEvent, VersionSource, source_of},
     },
@@ -260,7 +260,8 @@ fn request(page: PageRead, key: &Filter, definition: &DatasetDefinition) -> Requ
          ORDER BY valid_from, system_from LIMIT {VERSIONS_MOST}",
         quoted(&key.column)
     );
-    Request { parameters: parameters.into_iter().collect(), ..page.request(sql, About::default()) }
+    let parameters = parameters.into_iter().map(|(name, value)| (name, ParameterValue::Text(value))).collect();
+    Request { parameters, ..page.request(sql, About::default()) }
 }
 
 fn plane(table: &Arc<Table>, value: &str) -> Option<Picture> {
