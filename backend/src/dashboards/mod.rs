@@ -125,33 +125,27 @@ impl Dashboards {
     pub async fn follow(self: Arc<Dashboards>, live: Arc<Live>) {
         let mut messages = live.listen();
         loop {
-            if let Err(error) = self.current().await {
-                tracing::warn!(%error, "the stored dashboards cannot be read; they are tried again when they are asked for");
-            }
-            let changed = loop {
-                match messages.recv().await {
-                    Ok(LiveMessage::Commit(commit)) if commit.datasets.iter().any(|name| name == history::DATASET) => {
-                        break true;
-                    }
-                    Ok(_) => {}
-                    Err(RecvError::Lagged(_)) => break true,
-                    Err(RecvError::Closed) => break false,
-                }
+            let changed = match messages.recv().await {
+                Ok(LiveMessage::Commit(commit)) => commit.datasets.iter().any(|name| name == history::DATASET),
+                Ok(LiveMessage::Sample(_)) => false,
+                Err(RecvError::Lagged(_)) => true,
+                Err(RecvError::Closed) => return,
             };
-            if !changed {
-                return;
+            if changed && let Err(error) = self.reload().await {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+                tracing::warn!(%error, "the stored dashboards cannot be read; it is tried again when one is asked for");
             }
-            self.forget();
         }
+    }
+
+    /// Reads what is stored, once, before anybody asks.
+    pub async fn load(&self) -> Result<()> {
+        self.reload().await.map(|_| ())
     }
 
     /// Name and title of each, as they were when last read.
     pub fn titles(&self) -> Vec<(String, String)> {
         self.titles.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn forget(&self) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The last version of each dashboard that was ever stored.

@@ -139,7 +139,8 @@ fn read_json(text: &str) -> Result<Dashboard, Mistake> {
     read.map_err(|error| {
         let (line, column) = (error.line() as u64, error.column() as u64);
         let line = (line > 0).then_some(line);
-        Mistake { line, column: line.map(|_| column), path: path_text(&track), reason: reason_of(&error.to_string()) }
+        let (path, reason) = (path_text(track), reason_of(&error.to_string()));
+        Mistake { line, column: line.map(|_| column), path, reason }
     })
 }
 
@@ -149,7 +150,7 @@ fn read_yaml(text: &str) -> Result<Dashboard, Mistake> {
         let mut track = Track::new();
         let read = Dashboard::deserialize(serde_path_to_error::Deserializer::new(yaml, &mut track));
         if read.is_err() {
-            path = path_text(&track);
+            path = path_text(track);
         }
         read
     });
@@ -164,7 +165,7 @@ fn options() -> Options {
     serde_saphyr::options! { with_snippet: false, strict_booleans: true }
 }
 
-fn path_text(track: &Track) -> String {
+fn path_text(track: Track) -> String {
     let path = track.path().to_string();
     // The whole is written as a point, and what is no member yet as a question.
     if path == "." { String::new() } else { path.trim_end_matches(".?").to_owned() }
