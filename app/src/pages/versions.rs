@@ -253,15 +253,14 @@ fn request(page: PageRead, key: &Filter, definition: &DatasetDefinition) -> Requ
             Some(_) => write!(conditions, " {joint} {} = $key{index}", quoted(&column.name)),
             None => write!(conditions, " {joint} {} IS NULL", quoted(&column.name)),
         };
-        parameters.extend(value.clone().map(|value| (format!("key{index}"), value)));
+        parameters.extend(value.clone().map(|value| (format!("key{index}"), ParameterValue::Text(value))));
     }
     let sql = format!(
         "SELECT valid_from, valid_to, system_from, system_to{columns} FROM history({}){conditions} \
          ORDER BY valid_from, system_from LIMIT {VERSIONS_MOST}",
         quoted(&key.column)
     );
-    let parameters = parameters.into_iter().map(|(name, value)| (name, ParameterValue::Text(value))).collect();
-    Request { parameters, ..page.request(sql, About::default()) }
+    Request { parameters: parameters.into_iter().collect(), ..page.request(sql, About::default()) }
 }
 
 fn plane(table: &Arc<Table>, value: &str) -> Option<Picture> {

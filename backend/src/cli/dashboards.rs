@@ -298,7 +298,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         };
-        ["b.yaml", "a/c.json", ".git/d.yaml", "notes.md", ".e.yaml", "a/b/f.yml"].map(write);
+        let _ = ["b.yaml", "a/c.json", ".git/d.yaml", "notes.md", ".e.yaml", "a/b/f.yml"].map(write);
         let found = definition_files(folder.path()).unwrap();
         let found: Vec<_> =
             found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();

@@ -21,7 +21,7 @@ use crate::{
     dashboards::{Filter, Filters},
     live::Live,
     queries::{
-        client::{About, ParameterValue, Reduction, Request},
+        client::{About, Reduction, Request},
         diff::{Comparison, Extent, amounts},
     },
     root::with_datasets,
@@ -282,9 +282,7 @@ impl Context {
                 Comparison { dataset: name, definition, a, b, now, effective: self.extent.get(), find: &find };
             let about = About { known: b, dataset: name.clone(), ..About::default() };
             let (sql, reduce) = ask(&comparison, self.kind.get())?;
-            let filters = self.filters(definition);
-            let texts = comparison.parameters().into_iter();
-            let parameters = texts.map(|(name, value)| (name, ParameterValue::Text(value))).collect();
+            let (parameters, filters) = (comparison.parameters(), self.filters(definition));
             Some(Request { parameters, filters, reduce, ..self.page.request(sql, about) })
         })
     }
