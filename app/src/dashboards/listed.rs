@@ -71,7 +71,7 @@ pub struct Comparison {
     pub a: Option<ShownVersion>,
     /// The one after.
     pub b: Option<ShownVersion>,
-    /// Member by member, in the order of the format.
+    /// Member by member.
     pub changes: Vec<Difference>,
 }
 

@@ -127,14 +127,14 @@ impl Variable {
         let title = self.title();
         if self.multiple {
             return match chosen.is_empty() {
-                true => Err(self.nothing(known)),
+                true => Err(self.nothing(parameter, known)),
                 false => Ok(ParameterValue::Several(chosen)),
             };
         }
         let first = chosen.into_iter().next();
         match (&self.kind, first) {
             (VariableKind::Text, value) => Ok(ParameterValue::Text(value.unwrap_or_default())),
-            (_, None) => Err(self.nothing(known)),
+            (_, None) => Err(self.nothing(parameter, known)),
             (VariableKind::Number { min, max, .. }, Some(text)) => {
                 let number = number_of(&text)
                     .filter(|number| min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max));
@@ -157,9 +157,9 @@ impl Variable {
     }
 
     /// Why there is no value; nothing while that is not known.
-    fn nothing(&self, known: &Options) -> String {
+    fn nothing(&self, parameter: Option<&str>, known: &Options) -> String {
         match self.options(known) {
-            None if matches!(self.kind, VariableKind::Query { .. }) => String::new(),
+            None if parameter.is_none() && matches!(self.kind, VariableKind::Query { .. }) => String::new(),
             Some([]) => format!("There is nothing to choose for {}: its list is empty at these times", self.title()),
             _ => format!("Choose a value of {} first", self.title()),
         }

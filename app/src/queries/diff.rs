@@ -303,7 +303,10 @@ mod tests {
         let all = Extent::Range(Days { from: None, to: None });
         let comparison = Comparison { find: "Gal'd", ..comparison(&definition, Known::Now, all) };
         assert!(comparison.counts().contains("strpos(lower(CAST(\"metric\" AS VARCHAR)), $find) > 0)"));
-        assert_eq!(comparison.parameters().into_values().collect::<Vec<_>>(), [ParameterValue::Text("gal'd".to_owned())]);
+        assert_eq!(
+            comparison.parameters().into_values().collect::<Vec<_>>(),
+            [ParameterValue::Text("gal'd".to_owned())]
+        );
         assert_eq!(quoted("a\"; DROP TABLE b"), "\"a\"\"; DROP TABLE b\"");
     }
 }

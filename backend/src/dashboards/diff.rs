@@ -3,7 +3,7 @@
 use app::dashboards::{Dashboard, Difference};
 use serde_json::{Map, Value};
 
-/// The members that differ, in the order of the format. Parts of lists are told apart by their id or name, so that one that
+/// The members that differ. Parts of lists are told apart by their id or name, so that one that
 /// moved is no change of all that stand behind it; a change of the order is told once for the list.
 pub fn differences(before: &Dashboard, after: &Dashboard) -> Vec<Difference> {
     let mut found = Vec::new();

@@ -188,8 +188,8 @@ fn versions_are_compared_restored_and_duplicated() {
     assert_eq!(
         found["changes"],
         json!([
-            {"path": "title", "before": "Desk 1", "after": "Desk 5"},
-            {"path": "tiles[rows].sql", "before": "SELECT 1", "after": "SELECT 5"}
+            {"path": "tiles[rows].sql", "before": "SELECT 1", "after": "SELECT 5"},
+            {"path": "title", "before": "Desk 1", "after": "Desk 5"}
         ])
     );
     let restore = json!({"version": versions[1].1, "author": "Ann"}).to_string();
