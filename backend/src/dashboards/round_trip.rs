@@ -18,6 +18,8 @@ use super::{
     reading::{self, Syntax},
 };
 
+// Strategies of large values are boxed: by value they would not fit onto the stack of a test.
+
 /// Words as people and their enemies write them: what YAML takes for something else, several lines, blanks at the ends.
 fn words() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
@@ -99,14 +101,22 @@ fn format() -> impl Strategy<Value = ValueFormat> {
     ]
 }
 
-fn channel() -> impl Strategy<Value = Channel> {
+fn channel() -> BoxedStrategy<Channel> {
     let scale = prop::sample::select(vec![ScaleKind::Auto, ScaleKind::Log, ScaleKind::Category]);
-    (words(), prop::option::of(words()), words(), words(), format(), scale, any::<bool>()).prop_map(
-        |(column, end, title, unit, format, scale, zero)| Channel { column, end, title, unit, format, scale, zero },
-    )
+    (words(), prop::option::of(words()), words(), words(), format(), scale, any::<bool>())
+        .prop_map(|(column, end, title, unit, format, scale, zero)| Channel {
+            column,
+            end,
+            title,
+            unit,
+            format,
+            scale,
+            zero,
+        })
+        .boxed()
 }
 
-fn chart() -> impl Strategy<Value = PictureDefinition> {
+fn chart() -> BoxedStrategy<PictureDefinition> {
     let mark = prop::sample::select(vec![Mark::Line, Mark::StackedArea, Mark::HeatMap, Mark::Plane]);
     let style = (words(), words(), 0_usize..9, any::<bool>()).prop_map(|(value, name, color, dashed)| SeriesStyle {
         value,
@@ -115,14 +125,14 @@ fn chart() -> impl Strategy<Value = PictureDefinition> {
         dashed,
     });
     let spec = (words(), mark, channel(), prop::collection::vec(channel(), 0..3), prop::option::of(words()));
-    (spec, prop::option::of(channel()), prop::collection::vec(style, 0..2)).prop_map(
-        |((title, mark, x, y, by), color, styles)| {
+    (spec, prop::option::of(channel()), prop::collection::vec(style, 0..2))
+        .prop_map(|((title, mark, x, y, by), color, styles)| {
             PictureDefinition::Chart(Box::new(ChartSpec { title, mark, x, y, by, color, styles }))
-        },
-    )
+        })
+        .boxed()
 }
 
-fn picture() -> impl Strategy<Value = PictureDefinition> {
+fn picture() -> BoxedStrategy<PictureDefinition> {
     prop_oneof![
         chart(),
         prop::collection::vec(channel(), 0..3).prop_map(|columns| PictureDefinition::Grid { columns }),
@@ -133,6 +143,7 @@ fn picture() -> impl Strategy<Value = PictureDefinition> {
             value
         }),
     ]
+    .boxed()
 }
 
 fn reductions() -> impl Strategy<Value = Vec<Reduction>> {
@@ -165,13 +176,20 @@ fn sql() -> impl Strategy<Value = String> {
     words().prop_map(|text| format!("SELECT {text}"))
 }
 
-fn level() -> impl Strategy<Value = Level> {
-    (sql(), reductions(), any::<bool>(), picture(), pick(), brush()).prop_map(
-        |(sql, reduce, raw, picture, on_pick, on_brush)| Level { sql, reduce, raw, picture, on_pick, on_brush },
-    )
+fn level() -> BoxedStrategy<Level> {
+    (sql(), reductions(), any::<bool>(), picture(), pick(), brush())
+        .prop_map(|(sql, reduce, raw, picture, on_pick, on_brush)| Level {
+            sql,
+            reduce,
+            raw,
+            picture,
+            on_pick,
+            on_brush,
+        })
+        .boxed()
 }
 
-fn tile() -> impl Strategy<Value = TileDefinition> {
+fn tile() -> BoxedStrategy<TileDefinition> {
     let asked = (level(), prop::collection::vec(level(), 0..2));
     let said = words().prop_map(|text| {
         let picture = PictureDefinition::Markdown { text };
@@ -180,8 +198,8 @@ fn tile() -> impl Strategy<Value = TileDefinition> {
     });
     let times = prop::collection::btree_map("last|known|on", words(), 0..3);
     let place = (prop::sample::select(vec!["", "s1"]), 1_u8..=12, any::<bool>());
-    (words(), prop_oneof![4 => asked.boxed(), 1 => said.boxed()], times, place).prop_map(
-        |(title, (own, levels), times, (section, width, tall))| {
+    (words(), prop_oneof![4 => asked.boxed(), 1 => said.boxed()], times, place)
+        .prop_map(|(title, (own, levels), times, (section, width, tall))| {
             let times: BTreeMap<String, String> = times;
             let Level { sql, reduce, raw, picture, on_pick, on_brush } = own;
             let (id, section, tab) = (String::new(), section.to_owned(), String::new());
@@ -201,11 +219,11 @@ fn tile() -> impl Strategy<Value = TileDefinition> {
                 times,
                 levels,
             }
-        },
-    )
+        })
+        .boxed()
 }
 
-fn variable() -> impl Strategy<Value = Variable> {
+fn variable() -> BoxedStrategy<Variable> {
     let bound =
         || prop::option::of(prop_oneof![Just(0.0), Just(-1.5), (-1_000_000_i32..1_000_000).prop_map(f64::from)]);
     let kind = prop_oneof![
@@ -215,14 +233,16 @@ fn variable() -> impl Strategy<Value = Variable> {
         (bound(), bound()).prop_map(|(min, step)| VariableKind::Number { min, max: None, step }),
         sql().prop_map(|sql| VariableKind::Query { sql: sql.replace('$', "") }),
     ];
-    (words(), kind, any::<bool>()).prop_map(|(title, kind, multiple)| {
-        let default = match &kind {
-            VariableKind::Choice { options } => options[..1].to_vec(),
-            _ => Vec::new(),
-        };
-        let multiple = multiple && matches!(kind, VariableKind::Choice { .. } | VariableKind::Query { .. });
-        Variable { name: String::new(), title, kind, multiple, default }
-    })
+    (words(), kind, any::<bool>())
+        .prop_map(|(title, kind, multiple)| {
+            let default = match &kind {
+                VariableKind::Choice { options } => options[..1].to_vec(),
+                _ => Vec::new(),
+            };
+            let multiple = multiple && matches!(kind, VariableKind::Choice { .. } | VariableKind::Query { .. });
+            Variable { name: String::new(), title, kind, multiple, default }
+        })
+        .boxed()
 }
 
 fn dashboard() -> impl Strategy<Value = Dashboard> {
