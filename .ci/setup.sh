@@ -31,8 +31,8 @@ if ! flock -n 9; then
 fi
 
 step_number=0
-step_count=7
-[[ $for_tests == yes ]] && step_count=11
+step_count=8
+[[ $for_tests == yes ]] && step_count=12
 changed=no
 
 step() {
@@ -113,7 +113,7 @@ else
     there
 fi
 
-# ---- 2, 3: Rust and its wasm32 target -------------------------------------------------------------------------------
+# ---- 2, 3, 4: Rust, its wasm32 target, and its sources --------------------------------------------------------------
 
 step "Rust 1.$RUST_MINOR_MIN or newer, Node.js 18 or newer"
 command -v cargo >/dev/null || [[ ! -x $HOME/.cargo/bin/cargo ]] || PATH=$HOME/.cargo/bin:$PATH
@@ -195,7 +195,18 @@ if [[ -n $toolchain ]]; then
     export RUSTUP_TOOLCHAIN=$toolchain CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19
 fi
 
-# ---- 4, 5, 6: build tools of the front end --------------------------------------------------------------------------
+# The sources of the standard library, with which the pages' code is built smaller (see `wasm` in the Makefile).
+has_std_sources() { [[ -d $(rustc --print sysroot)/lib/rustlib/src/rust/library ]]; }
+step "Sources of Rust's standard library"
+if has_std_sources; then
+    there
+else
+    missing "missing"
+    long rust-src "asking rustup for them" timeout 120 rustup component add rust-src && has_std_sources ||
+        echo "       rustup cannot give them; pages will load about 25 KB more, see $logs/rust-src.log"
+fi
+
+# ---- 5, 6, 7: build tools of the front end --------------------------------------------------------------------------
 
 # Unoptimised: these tools run for seconds, and would compile three times as long. Not in the project's target folder,
 # so that neither waits for the other.
@@ -242,7 +253,7 @@ else
     echo "$BINARYEN_VERSION" >"$tools/npm/stamp"
 fi
 
-# ---- 7: how to use it -----------------------------------------------------------------------------------------------
+# ---- 8: how to use it -----------------------------------------------------------------------------------------------
 
 step "Settings for the Makefile"
 {
@@ -253,12 +264,13 @@ step "Settings for the Makefile"
         echo "export RUSTUP_TOOLCHAIN=$toolchain"
         echo "export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19"
     fi
+    if has_std_sources; then echo "export TIDEMARK_STD_SOURCES=yes"; fi
     printf 'export TIDEMARK_PYTHON=%q\n' "$tools/python/bin/python"
 } >"$tools/env.new"
 mv "$tools/env.new" "$tools/env"
 there "$tools/env"
 
-# ---- 8 to 11: only for the tests ------------------------------------------------------------------------------------
+# ---- 9 to 12: only for the tests ------------------------------------------------------------------------------------
 
 if [[ $for_tests == yes ]]; then
     step "clippy and rustfmt"

@@ -11,6 +11,8 @@ if (!folder) {
   console.error("usage: npm run look -- FOLDER");
   process.exit(2);
 }
+/** Beside the pages: every kind of tile, and a page of old knowledge. */
+const SHOWN = { ...PAGES, gallery: "/dashboards/gallery", "market-past": "/dashboards/market?known=-30d", "diff-reports": "/diff?dataset=reports" };
 mkdirSync(folder, { recursive: true });
 
 const server = await startDemo();
@@ -20,7 +22,7 @@ try {
     for (const [size, viewport] of Object.entries(VIEWPORTS)) {
       const context = await browser.newContext({ viewport, colorScheme: theme, timezoneId: "UTC", locale: "en-GB" });
       const page = await context.newPage();
-      for (const [name, path] of Object.entries(PAGES)) {
+      for (const [name, path] of Object.entries(SHOWN)) {
         await page.goto(server.url + path);
         await settled(page).catch((error: Error) => console.error(`${name}: ${error.message.split("\n")[0]}`));
         const file = join(folder, `${name}-${theme}-${size}.png`);

@@ -13,7 +13,7 @@ test("what cannot be drawn says why and what to do, and its neighbours are drawn
     await expect(tile(page, id), id).toContainText(words);
   };
   await says("categories", "error", /'name' has more than [\d,]+ values; show the top ones, or choose another column/);
-  await says("empty", "empty", /No row holds in this range/);
+  await says("empty", "empty", /There is nothing to show yet/);
   await says("nulls", "empty", /none of them has a value/);
   await says("failing", "error", /nowhere/);
   await says("text", "error", /'v' .*has to be a time, a date or a number/);

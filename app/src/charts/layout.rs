@@ -20,9 +20,10 @@ const CATEGORY_CHARACTERS: usize = 18;
 /// Where not all of them have room side by side they stand upright: what each takes of the width, what all may take of the
 /// height, and how many characters are worth it.
 const UPRIGHT_LABEL_WIDTH: f64 = 16.0;
-const UPRIGHT_SHARE: f64 = 0.45;
-/// What a character of a name that stands upright takes at most: codes are all capitals and digits.
+const UPRIGHT_SHARE: f64 = 0.52;
+/// What a character of a name that stands upright takes at most: codes are all capitals and digits, words are not.
 const CAPITAL_WIDTH: f64 = 7.8;
+const LOWER_WIDTH: f64 = 6.6;
 const UPRIGHT_LEAST_CHARACTERS: usize = 5;
 /// Room for what is open, as a share of what is not.
 const OPEN_SHARE: f64 = 0.12;
@@ -96,17 +97,19 @@ impl Layout {
         let x = x_scale(data, view)?;
         let lying = Layout::with_labels(data, view, &x, None)?;
         let Scale::Band { labels } = &x else { return Some(lying) };
-        let room = (view.height * UPRIGHT_SHARE / CAPITAL_WIDTH) as usize;
+        let lower = labels.iter().all(|label| label.contains(char::is_lowercase));
+        let width = if lower { LOWER_WIDTH } else { CAPITAL_WIDTH };
+        let room = (view.height * UPRIGHT_SHARE / width) as usize;
         let characters = widest(labels.iter()).min(CATEGORY_CHARACTERS).min(room);
         if lying.x_ticks.len() == labels.len() || characters < UPRIGHT_LEAST_CHARACTERS {
             return Some(lying);
         }
-        Layout::with_labels(data, view, &x, Some(characters))
+        Layout::with_labels(data, view, &x, Some((characters, width)))
     }
 
-    /// With labels of the x axis that stand upright with so many characters, or lie.
-    fn with_labels(data: &Data, view: &View, x: &Scale, upright: Option<usize>) -> Option<Layout> {
-        let bottom = upright.map_or(BOTTOM, |characters| characters as f64 * CAPITAL_WIDTH + 12.0);
+    /// With labels of the x axis that stand upright with so many characters of that width, or lie.
+    fn with_labels(data: &Data, view: &View, x: &Scale, upright: Option<(usize, f64)>) -> Option<Layout> {
+        let bottom = upright.map_or(BOTTOM, |(characters, width)| characters as f64 * width + 12.0);
         let height = (view.height - TOP - bottom).max(1.0);
         let (y, y_ticks) = y_axis(data, view, x, height)?;
         let widest = widest(y_ticks.iter().map(|tick| &tick.label));
@@ -115,7 +118,7 @@ impl Layout {
         let x_upright = upright.is_some();
         let mut layout = Layout { frame, x: x.clone(), y, x_ticks: Vec::new(), x_upright, y_ticks };
         layout.x_ticks = match upright {
-            Some(characters) => layout.upright_x_ticks(data, characters),
+            Some((characters, _)) => layout.upright_x_ticks(data, characters),
             None => layout.fitting_x_ticks(data, view.width),
         };
         Some(layout)

@@ -47,21 +47,25 @@ pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
         Layer::Dots { ink: Ink::Past, radius: 3.0, places },
     ];
     let mut free_from = frame.left;
-    for (x, note) in notes {
+    for (index, (x, note)) in notes.iter().enumerate() {
+        let next = notes.get(index + 1).map_or(right, |(next, _)| *next);
         let mut text: String = note.text.chars().take(CHARACTERS).collect();
         if text.len() < note.text.len() {
             text.push('…');
         }
         let width = text.chars().count() as f64 * CHARACTER_WIDTH;
-        let (left, anchor) = if x + 6.0 + width <= right { (x + 6.0, Anchor::Left) } else { (x - 6.0, Anchor::Right) };
+        let (left, anchor) = if x + 6.0 + width <= next { (x + 6.0, Anchor::Left) } else { (x - 6.0, Anchor::Right) };
         let starts = if anchor == Anchor::Left { left } else { left - width };
+        let ends = if anchor == Anchor::Left { starts + width } else { *x };
+        // Words that would cover those before or another note's line are read out alone.
         if starts >= free_from {
-            free_from = starts + width + CHARACTER_WIDTH;
+            free_from = ends + CHARACTER_WIDTH;
             // So that they can be read in front of lines.
             let ground = [starts, top, width, (2.0 * HEIGHT).min(frame.height)];
             layers.push(Layer::Boxes { ink: Ink::Surface, strength: 0.8, boxes: vec![ground] });
             layers.push(Layer::Label { ink: Ink::Past, text, place: (left, top + HEIGHT), anchor });
         }
+        free_from = free_from.max(*x);
     }
     layers
 }

@@ -237,6 +237,23 @@ impl ChartSpec {
         })
     }
 
+    /// What the axes are of, in a few words.
+    pub fn axes(&self) -> String {
+        let x = self.x.name();
+        let y = self.y.first().map_or("", Channel::name);
+        let log = self.y.iter().any(|channel| channel.scale == ScaleKind::Log);
+        match (self.mark, self.unit()) {
+            // These two signs are those of the two times.
+            (Mark::HeatMap | Mark::Plane, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y}"),
+            (Mark::HeatMap | Mark::Plane, _) => format!("{y} ↑ · {x} →"),
+            (_, unit) if log => format!("{unit} · log scale"),
+            (Mark::Histogram | Mark::Scatter, "") => format!("{y} ↑ · {x} →"),
+            (Mark::Histogram | Mark::Scatter, unit) => format!("{unit} ↑ · {x} →"),
+            (Mark::Bar | Mark::StackedBar, "") if self.y.len() == 1 => y.to_owned(),
+            (_, unit) => unit.to_owned(),
+        }
+    }
+
     /// Whether the value axis contains zero.
     pub fn from_zero(&self) -> bool {
         let stands = matches!(

@@ -14,7 +14,7 @@ const TILES_MOST: usize = 200;
 const VARIABLES_MOST: usize = 50;
 const NAME_BYTES_MOST: usize = 100;
 /// Variables that every page has.
-const GIVEN: [&str; 2] = ["from", "to"];
+const GIVEN: [&str; 3] = ["from", "to", "known"];
 
 /// Something wrong with a definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -122,7 +122,7 @@ fn check_variable(variable: &Variable, all: &[Variable], path: &str, found: &mut
         found.add(&format!("{path}.name"), reason);
     }
     if GIVEN.contains(&name.as_str()) {
-        found.add(&format!("{path}.name"), format!("is '{name}', which is the effective range of every page"));
+        found.add(&format!("{path}.name"), format!("is '{name}', which every page has"));
     }
     let listed = matches!(variable.kind, VariableKind::Choice { .. } | VariableKind::Query { .. });
     if variable.multiple && !listed {

@@ -110,7 +110,9 @@ pub struct TileDefinition {
     /// Whether its picture is higher than usual.
     #[serde(default)]
     pub tall: bool,
-    /// One statement that reads. `$from` and `$to` are the effective range of the page, half-open. Empty for words alone.
+    /// One statement that reads. `$from` and `$to` are the effective range of the page, half-open. It is read as of the page's
+    /// known time; where it reads all of system time, `$known` is that time, and what became known later is its to leave out. Empty for
+    /// words alone.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sql: String,
     /// What the server makes of the rows before it sends them, beyond what the picture asks for by itself.
@@ -269,7 +271,12 @@ impl TileDefinition {
                 false
             }
         };
-        drawn && (has_parameter(&self.sql, "from") || has_parameter(&self.sql, "to"))
+        drawn && self.reads_range()
+    }
+
+    /// Whether its statement has the effective range of the page in it.
+    pub fn reads_range(&self) -> bool {
+        has_parameter(&self.sql, "from") || has_parameter(&self.sql, "to")
     }
 
     /// What the server is to make of the rows: what the definition says, then what the picture can show. A tile never

@@ -14,6 +14,8 @@ use crate::{
 const DAYS_BEFORE_FIRST: i64 = 400;
 /// Days from today on that *all* of effective time reaches ahead.
 const DAYS_AHEAD: i64 = 31;
+/// The known time of a page that shows what is known now: whatever becomes known is not later.
+const AHEAD_OF_ALL: &str = "9999-12-31T23:59:59Z";
 /// The address parameter with the coordinates of single tiles.
 pub const OWN_TIMES: &str = "own";
 /// The parameters of which only one way of saying the effective range can be there.
@@ -66,18 +68,20 @@ pub fn question(sql: &str, moment: Moment, range: (i64, i64), earlier: bool, fil
     let about = About { known: moment.known, compared: moment.compared, ..About::default() };
     Request {
         system_time: moment.known.system_time(),
-        parameters: parameters(sql, (range.0 - back, range.1 - back)),
+        parameters: parameters(sql, (range.0 - back, range.1 - back), moment.known),
         filters,
         ..Request::new(sql.to_owned(), None, about)
     }
 }
 
-/// The parameters of a statement, as far as it has them: the ends of a range, half-open.
-fn parameters(sql: &str, (from, to): (i64, i64)) -> BTreeMap<String, ParameterValue> {
-    let ends = [("from", time::iso(from)), ("to", time::iso(to))];
+/// The parameters of a statement, as far as it has them: the ends of a range, half-open, and what became known at the latest,
+/// for statements that read all of system time.
+fn parameters(sql: &str, (from, to): (i64, i64), known: Known) -> BTreeMap<String, ParameterValue> {
+    let known = if let Known::At(micros) = known { time::iso(micros) } else { AHEAD_OF_ALL.to_owned() };
+    let values = [("from", time::iso(from)), ("to", time::iso(to)), ("known", known)];
     // A parameter that a statement does not have is refused.
     let named = |(name, _): &(&str, String)| has_parameter(sql, name);
-    ends.into_iter().filter(named).map(|(name, value)| (name.to_owned(), ParameterValue::Text(value))).collect()
+    values.into_iter().filter(named).map(|(name, value)| (name.to_owned(), ParameterValue::Text(value))).collect()
 }
 
 type Pair = (String, String);
@@ -149,6 +153,18 @@ mod tests {
         assert_eq!(read("", ""), at("last:1y,known:2026-03-31"));
         assert_eq!(read("known:now", ""), at("last:1y"));
         assert_eq!(read("on:2026-01-01", "last:7d,known:first"), at("on:2026-01-01,known:first"));
+    }
+
+    #[test]
+    fn all_of_system_time_ends_for_a_page_at_its_known_time() {
+        const SQL: &str = "SELECT 1 FROM a FOR SYSTEM_TIME ALL WHERE system_from <= $known";
+        let known = |known: Known| {
+            let moment = Moment { known, range: (0, DAY_MICROS), compared: None };
+            question(SQL, moment, moment.range, false, Vec::new()).parameters.remove("known")
+        };
+        assert_eq!(known(Known::At(DAY_MICROS)).as_deref(), Some("1970-01-02T00:00:00Z"));
+        assert_eq!(known(Known::Now).as_deref(), Some(AHEAD_OF_ALL));
+        assert_eq!(known(Known::First).as_deref(), Some(AHEAD_OF_ALL));
     }
 
     #[test]

@@ -291,7 +291,7 @@ fn constituents_picture(table: &Table) -> Result<Result<Constituents, String>, S
         GridColumn::text("Instrument"),
         GridColumn::text("Name"),
         GridColumn::text("Sector"),
-        GridColumn::number("Weight, %"),
+        GridColumn::number("Weight when set, %"),
         GridColumn::number("Close"),
         GridColumn::number("Contribution, index points"),
         GridColumn::number("Known since"),

@@ -94,6 +94,7 @@ impl BurstArguments {
         if self.without_checkpoints {
             pipeline.checkpoint_interval = Duration::MAX;
             pipeline.checkpoint_max_records = u64::MAX;
+            pipeline.checkpoint_max_work = Duration::MAX;
         }
         savepoints.by_itself = self.savepoint_every_secs.is_some();
         savepoints.automatic.interval = Duration::from_secs(self.savepoint_every_secs.unwrap_or(1).max(1));

@@ -4,7 +4,7 @@
 //! are asked for, again and again, from the moment their request was acknowledged until an answer has them.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -110,6 +110,7 @@ async fn measure(arguments: &FreshnessArguments) -> Result<Value> {
     seen.sent_all.store(true, Ordering::Relaxed);
     let (shown, asked) = asking.await.map_err(super::burst::panicked)??;
     let epochs = server.rows("SELECT count(*) AS epochs, avg(duration_ms) AS duration FROM system.epochs").await?;
+    let metrics = metrics(&server).await?;
     let acknowledged = seen.acknowledged.load(Ordering::Relaxed);
     let acknowledging = lock(&seen.acknowledging).tail();
     Ok(json!({
@@ -120,7 +121,8 @@ async fn measure(arguments: &FreshnessArguments) -> Result<Value> {
         "acknowledging": acknowledging,
         "query": asked.tail(),
         "epochs_kept": epochs[0]["epochs"], "epoch_mean_millis": epochs[0]["duration"],
-        "data_files": data_files(&server).await?,
+        "data_files": data_files(&metrics),
+        "pipeline_seconds": pipeline_seconds(&metrics),
     }))
 }
 
@@ -209,9 +211,22 @@ fn take_shown(seen: &Seen, rows: &[Value]) -> Result<Vec<Duration>> {
     }
 }
 
-async fn data_files(server: &Server) -> Result<u64> {
+async fn metrics(server: &Server) -> Result<String> {
     let answer = answered(server.http.get(server.url("/metrics"))).await?;
-    let text = answer.text().await.map_err(|e| Error::new(ErrorKind::Internal, "no metrics").because(e))?;
-    let line = text.lines().find(|line| line.starts_with("tidemark_dataset_files{"));
-    Ok(line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0))
+    answer.text().await.map_err(|e| Error::new(ErrorKind::Internal, "no metrics").because(e))
+}
+
+/// `None` until upkeep has looked for the first time.
+fn data_files(metrics: &str) -> Option<u64> {
+    let line = metrics.lines().find(|line| line.starts_with("tidemark_dataset_files{"))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// What the pipeline spent its time on, in seconds: who waits for whom.
+fn pipeline_seconds(metrics: &str) -> BTreeMap<&str, f64> {
+    fn one(line: &str) -> Option<(&str, f64)> {
+        let (doing, seconds) = line.strip_prefix("tidemark_pipeline_seconds_total{doing=\"")?.split_once("\"} ")?;
+        Some((doing, seconds.parse().ok()?))
+    }
+    metrics.lines().filter_map(one).collect()
 }

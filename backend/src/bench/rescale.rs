@@ -145,6 +145,10 @@ async fn sizes(
         }
         feeder.wait_until_lag_is(parts, 0).await?;
         let fill_seconds = watch.elapsed().as_secs_f64();
+        // What filling so much at once left to be done is not what a state of this size has to do day by day.
+        while parts.state.is_rearranging() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         eprintln!("rescaling {} times under {} records/s", arguments.rescales, arguments.rate);
         let (stop, feeding) = (Arc::new(AtomicBool::new(false)), Arc::clone(feeder));
         let (stopping, rate) = (Arc::clone(&stop), arguments.rate);

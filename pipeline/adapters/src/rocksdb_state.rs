@@ -7,6 +7,10 @@
 use std::{
     ops::Range,
     path::{Path, PathBuf},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use engine::{
@@ -68,6 +72,15 @@ pub struct RocksDbState {
     db: DB,
     block_cache: Cache,
     folder: PathBuf,
+    applied: RwLock<Applied>,
+}
+
+/// The marks as they are in the database, so that nobody has to wait for a disk that is busy to know them. Whoever writes
+/// shares the lock over the write, and whoever reads has it alone: so what is read is what was written, whole.
+struct Applied {
+    epochs: Vec<AtomicU64>,
+    /// A write failed, and only the database knows whether it took place.
+    in_doubt: AtomicBool,
 }
 
 /// An error of the state in a folder. One that is damaged cannot mend itself, and the error tells the way out.
@@ -94,6 +107,10 @@ fn number_at(db: &DB, folder: &Path, key: &[u8]) -> Result<u64> {
     Ok(u64::from_be_bytes(bytes))
 }
 
+fn marks_of(db: &DB, folder: &Path) -> Result<Vec<u64>> {
+    (0..KEY_GROUPS).map(|key_group| number_at(db, folder, &mark(key_group))).collect()
+}
+
 impl RocksDbState {
     /// Opens or creates the state in a folder. Only one process can have it open.
     pub fn open(folder: &Path, options: StateOptions) -> Result<RocksDbState> {
@@ -116,7 +133,9 @@ impl RocksDbState {
         let families = [(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, db_options.clone())];
         let db = DB::open_cf_with_opts(&db_options, folder, families)
             .map_err(|e| failed(folder, "the timeline state cannot be opened", e))?;
-        Ok(RocksDbState { db, block_cache, folder: folder.to_path_buf() })
+        let epochs = marks_of(&db, folder)?.into_iter().map(AtomicU64::new).collect();
+        let applied = RwLock::new(Applied { epochs, in_doubt: AtomicBool::new(false) });
+        Ok(RocksDbState { db, block_cache, folder: folder.to_path_buf(), applied })
     }
 
     /// For each key group the last epoch applied to it, of a state that was kept in a folder and that nobody has open.
@@ -124,7 +143,7 @@ impl RocksDbState {
     pub fn applied_epochs_in(folder: &Path) -> Result<Vec<u64>> {
         let db = DB::open_for_read_only(&Options::default(), folder, false)
             .map_err(|e| failed(folder, "the timeline state cannot be opened", e))?;
-        (0..KEY_GROUPS).map(|key_group| number_at(&db, folder, &mark(key_group))).collect()
+        marks_of(&db, folder)
     }
 
     /// What it takes of memory now.
@@ -134,6 +153,17 @@ impl RocksDbState {
             write_buffer_bytes: self.property("rocksdb.cur-size-all-mem-tables"),
             open_files_bytes: self.property("rocksdb.estimate-table-readers-mem"),
         }
+    }
+
+    /// Whether it writes out or rearranges files just now, by itself, or is about to.
+    pub fn is_rearranging(&self) -> bool {
+        const WORK: [&str; 4] = [
+            "rocksdb.num-running-flushes",
+            "rocksdb.mem-table-flush-pending",
+            "rocksdb.num-running-compactions",
+            "rocksdb.compaction-pending",
+        ];
+        WORK.iter().any(|name| self.property(name) > 0)
     }
 
     /// Keeps the state as it is now in a new folder, which can be opened as a state of its own. What was applied before is
@@ -184,7 +214,14 @@ fn note_key(epoch: u64) -> [u8; 9] {
 
 impl StateStore for RocksDbState {
     fn applied_epochs(&self) -> Result<Vec<u64>> {
-        (0..KEY_GROUPS).map(|key_group| number_at(&self.db, &self.folder, &mark(key_group))).collect()
+        let applied = self.applied.write().unwrap_or_else(PoisonError::into_inner);
+        if applied.in_doubt.load(Ordering::Relaxed) {
+            for (known, found) in applied.epochs.iter().zip(marks_of(&self.db, &self.folder)?) {
+                known.store(found, Ordering::Relaxed);
+            }
+            applied.in_doubt.store(false, Ordering::Relaxed);
+        }
+        Ok(applied.epochs.iter().map(|epoch| epoch.load(Ordering::Relaxed)).collect())
     }
 
     fn load(&self, keys: &[&[u8]], visit: &mut VisitValue<'_>) -> Result<()> {
@@ -241,10 +278,15 @@ impl StateStore for RocksDbState {
                 None => batch.delete(key),
             }
         }
-        for key_group in key_groups {
+        for key_group in key_groups.clone() {
             batch.put(mark(key_group), epoch.to_be_bytes());
         }
-        self.write(batch)
+        let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
+        self.write(batch).inspect_err(|_| applied.in_doubt.store(true, Ordering::Relaxed))?;
+        for known in applied.epochs.iter().take(key_groups.end.into()).skip(key_groups.start.into()) {
+            known.store(epoch, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn put_note(&self, epoch: u64, note: &[u8], obsolete_before: u64) -> Result<()> {

@@ -21,8 +21,8 @@ use crate::{
     ports::{Clock, EpochLimits, Sink, Source, StateStore, Workers},
     recovery::{Decision, Observed, StreamMismatch, check_stream, decide, epoch_range},
     rescale::IDLE_WAIT,
-    scaling::{Boundary, Scaling},
-    timing::{checkpoint_due, due_in},
+    scaling::Scaling,
+    timing::{Unsaved, checkpoint_due, due_in},
 };
 
 /// A clock that is behind by less is as good as right.
@@ -45,6 +45,8 @@ pub struct PipelineOptions {
     /// And it is sooner after so many records: these, and the epoch that passes them, are what a start after a crash has to
     /// apply again at most. Default 1,000,000.
     pub checkpoint_max_records: u64,
+    /// And sooner after so much work on the state, which a start has to do again, then with cold caches. Default 1.5 s.
+    pub checkpoint_max_work: Duration,
     /// An epoch that takes longer is told of as slow. Default 10 s.
     pub slow_epoch: Duration,
     /// Who runs what can run together. Default [`Threads`].
@@ -63,6 +65,7 @@ impl Default for PipelineOptions {
             limits: EpochLimits { max_records: 262_144, max_bytes: 256 << 20 },
             checkpoint_interval: Duration::from_secs(30),
             checkpoint_max_records: 1_000_000,
+            checkpoint_max_work: Duration::from_millis(1_500),
             slow_epoch: Duration::from_secs(10),
             workers: Arc::new(Threads),
             state_ttl: None,
@@ -205,11 +208,12 @@ impl Pipeline {
     }
 
     fn run_once(&self, stop: &AtomicBool) -> Result<()> {
-        let Some((mut tails, mut records)) = self.timed(Doing::Recover, || self.recover(stop))? else {
+        let Some((mut tails, mut unsaved)) = self.timed(Doing::Recover, || self.recover(stop))? else {
             // Stopped while catching up: what the state has by now is kept, and the source lets go of nothing.
             return self.state.flush();
         };
         self.progress.running.store(true, Ordering::Relaxed);
+        self.scaling.state_is(self.state.size_bytes());
         let mut last_close = None;
         let mut has_notes = self.state.note(u64::MAX)?.is_some();
         let mut sweep = Sweep::new(self.options.state_ttl);
@@ -226,16 +230,16 @@ impl Pipeline {
             self.timed(Doing::Rescale, || self.scaling.at_boundary(|| self.boundary(), || self.clock.now()))?;
             if let Some(outcome) = self.next_epoch(&tails, &mut last_close)? {
                 has_notes |= outcome.tails != tails;
-                records += outcome.records;
+                unsaved.add(&outcome);
                 tails = outcome.tails;
                 self.progress.set_trouble(None);
             }
             let swept = sweep.step(self.state.as_ref(), self.sink.as_ref())?;
             self.progress.evicted_segments.fetch_add(swept.segments, Ordering::Relaxed);
-            if checkpoint_due(records, self.since(last_checkpoint), &self.options) {
+            if checkpoint_due(unsaved, self.since(last_checkpoint), &self.options) {
                 self.checkpoint(has_notes.then_some(&tails))?;
                 has_notes = false;
-                (last_checkpoint, records) = (self.clock.monotonic(), 0);
+                (last_checkpoint, unsaved) = (self.clock.monotonic(), Unsaved::default());
             }
         }
         self.checkpoint(has_notes.then_some(&tails))
@@ -243,8 +247,8 @@ impl Pipeline {
 
     /// Brings the state to the last committed epoch; returns what is held back of imports there, and nothing when
     /// stopped before.
-    /// Gives what of imports goes on, and how many records were applied again; `None` where it was told to stop.
-    fn recover(&self, stop: &AtomicBool) -> Result<Option<(ImportTails, u64)>> {
+    /// Gives what of imports goes on, and what was applied again; `None` where it was told to stop.
+    fn recover(&self, stop: &AtomicBool) -> Result<Option<(ImportTails, Unsaved)>> {
         // Before anything is built upon the head: else a commit of which nobody knew could become known in between.
         self.sink.settle()?;
         let head = self.sink.head();
@@ -257,7 +261,7 @@ impl Pipeline {
             Decision::Continue => {
                 let position = head.as_ref().map_or(0, |record| record.position);
                 self.check_stream(position, position)?;
-                self.tails_after(committed_epoch).map(|tails| Some((tails, 0)))
+                self.tails_after(committed_epoch).map(|tails| Some((tails, Unsaved::default())))
             }
             Decision::Replay { after } => self.replay(after, &observed.applied_epochs, stop),
             Decision::Refuse { key_group, applied } => Err(Error::new(
@@ -271,7 +275,7 @@ impl Pipeline {
         }
     }
 
-    fn replay(&self, after: u64, applied_epochs: &[u64], stop: &AtomicBool) -> Result<Option<(ImportTails, u64)>> {
+    fn replay(&self, after: u64, applied_epochs: &[u64], stop: &AtomicBool) -> Result<Option<(ImportTails, Unsaved)>> {
         let started = self.clock.monotonic();
         let mut tails = self.tails_after(after)?;
         // The predecessor of the first epoch to replay says where its range begins.
@@ -279,7 +283,7 @@ impl Pipeline {
         let mut previous = records.first().filter(|record| record.epoch == after).cloned();
         let committed = records.last().map_or(0, |record| record.position);
         self.check_stream(committed, previous.as_ref().map_or(0, |record| record.position))?;
-        let (mut replayed, mut applied) = (0_u64, 0);
+        let (mut replayed, mut unsaved) = (0_u64, Unsaved::default());
         for record in records.iter().filter(|record| record.epoch > after) {
             if stop.load(Ordering::Relaxed) {
                 info!(epochs = replayed, "stopped while the timeline state was catching up with the lake");
@@ -288,14 +292,14 @@ impl Pipeline {
             let range = epoch_range(previous.as_ref(), record);
             let plan = EpochPlan { epoch: record.epoch, system_time: record.system_time, range };
             let outcome = commit_epoch(self.context(), &plan, &tails, Pass::Replay { applied_epochs })?.settle()?;
+            unsaved.add(&outcome);
             tails = outcome.tails;
-            applied += outcome.records;
             previous = Some(record.clone());
             replayed += 1;
         }
         let millis = self.since(started).as_millis() as u64;
-        info!(epochs = replayed, records = applied, millis, "timeline state caught up with the lake");
-        Ok(Some((tails, applied)))
+        info!(epochs = replayed, records = unsaved.records, millis, "timeline state caught up with the lake");
+        Ok(Some((tails, unsaved)))
     }
 
     fn check_stream(&self, committed_position: u64, needed_after: u64) -> Result<()> {
@@ -356,14 +360,14 @@ impl Pipeline {
         self.progress.meters.epoch(&outcome);
         debug!(epoch = plan.epoch, state_micros = outcome.timings.state_micros, "timeline state written");
         self.look_at_duration(plan.epoch, &outcome);
+        self.scaling.state_is(self.state.size_bytes());
         Ok(outcome)
     }
 
     /// What is to be seen between two epochs, before key groups change owners.
-    fn boundary(&self) -> Result<Boundary> {
+    fn boundary(&self) -> Result<Observed> {
         let committed_epoch = self.sink.head().map_or(0, |record| record.epoch);
-        let observed = Observed { applied_epochs: self.state.applied_epochs()?, committed_epoch };
-        Ok(Boundary { observed, state_bytes: self.state.size_bytes() })
+        Ok(Observed { applied_epochs: self.state.applied_epochs()?, committed_epoch })
     }
 
     /// One clock: later than every epoch before, not earlier than the arrival of any record in this one.

@@ -64,6 +64,7 @@ struct Inner {
     running: Option<Stopwatch>,
     pauses_micros: VecDeque<u64>,
     check_micros: Option<u64>,
+    state_bytes: u64,
 }
 
 struct UnderWay {
@@ -71,15 +72,6 @@ struct UnderWay {
     requested: Stopwatch,
     /// Since when nothing is processed.
     pause: Option<Stopwatch>,
-}
-
-/// What is seen between two epochs, before key groups change owners.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Boundary {
-    /// Epochs of key groups and lake.
-    pub(crate) observed: Observed,
-    /// Bytes of state.
-    pub(crate) state_bytes: u64,
 }
 
 impl Scaling {
@@ -95,6 +87,7 @@ impl Scaling {
             running: None,
             pauses_micros: VecDeque::new(),
             check_micros: None,
+            state_bytes: 0,
         };
         Scaling { inner: Mutex::new(inner), on_change: Box::new(|_| {}) }
     }
@@ -208,6 +201,12 @@ impl Scaling {
         self.lock().check_micros = Some(micros(took));
     }
 
+    /// So large the state is. Told between rescales: asking may have to wait for what the state does by itself, and a pause
+    /// must not.
+    pub(crate) fn state_is(&self, bytes: u64) {
+        self.lock().state_bytes = bytes;
+    }
+
     /// An epoch is closed and runs.
     pub(crate) fn epoch_began(&self) {
         self.lock().running = Some(Stopwatch::now());
@@ -231,28 +230,30 @@ impl Scaling {
     /// stays under way and its pause goes on.
     pub(crate) fn at_boundary(
         &self,
-        look: impl FnOnce() -> Result<Boundary>,
+        look: impl FnOnce() -> Result<Observed>,
         now: impl FnOnce() -> Instant,
     ) -> Result<()> {
         if !self.begin_handover() {
             return Ok(());
         }
-        let boundary = look()?;
-        let committed_epoch = boundary.observed.committed_epoch;
-        if decide(&boundary.observed) != Decision::Continue {
-            let message = "a key group is not where the lake is; the state is looked at again before slots change";
-            return Err(Error::new(ErrorKind::Io, message).with("lake epoch", committed_epoch));
-        }
+        let committed_epoch = look().and_then(where_the_lake_is).inspect_err(|_| {
+            self.advance(&mut self.lock(), RescalePhase::HandingOver);
+        })?;
         // Asked for outside of the lock: the time is somebody else's to tell.
         let at = now();
         let mut inner = self.lock();
+        let state_bytes = inner.state_bytes;
         let Some(under_way) = inner.under_way.as_mut() else { return Ok(()) };
         let pause_micros = micros(under_way.pause.map_or(Duration::ZERO, |pause| pause.elapsed()));
+        inner.slots = under_way.record.slots_after;
+        // From here on key groups have their new owners. Whoever is told may be woken by that and take the processor, so all
+        // of it is told now.
+        self.advance(&mut inner, RescalePhase::HandingOver);
+        let Some(under_way) = inner.under_way.as_mut() else { return Ok(()) };
         under_way.record.phase = RescalePhase::Resumed;
         under_way.record.pause_micros = Some(pause_micros);
-        under_way.record.state_bytes = Some(boundary.state_bytes);
+        under_way.record.state_bytes = Some(state_bytes);
         under_way.record.epoch = Some(committed_epoch);
-        inner.slots = under_way.record.slots_after;
         remember(&mut inner.pauses_micros, pause_micros);
         self.end(&mut inner, RescaleOutcome::Done, None, at);
         Ok(())
@@ -267,7 +268,6 @@ impl Scaling {
             under_way.pause = Some(Stopwatch::now());
             under_way.record.waited_micros = Some(micros(requested.elapsed()));
         }
-        self.advance(&mut inner, RescalePhase::HandingOver);
         true
     }
 
@@ -294,6 +294,17 @@ impl Scaling {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The epoch that lake and state are both at, or that the state must catch up first.
+fn where_the_lake_is(observed: Observed) -> Result<u64> {
+    match decide(&observed) {
+        Decision::Continue => Ok(observed.committed_epoch),
+        _ => {
+            let message = "a key group is not where the lake is; the state is looked at again before slots change";
+            Err(Error::new(ErrorKind::Io, message).with("lake epoch", observed.committed_epoch))
+        }
     }
 }
 

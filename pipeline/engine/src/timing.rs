@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{pipeline::PipelineOptions, ports::Cut};
+use crate::{epoch::EpochOutcome, pipeline::PipelineOptions, ports::Cut};
 
 /// So many records are worth the files of an epoch of their own, a slot or two each. They wait no longer than
 /// [`BUSY_SHARE`] of the interval.
@@ -23,10 +23,29 @@ pub fn due_in(waiting: &Cut, since_last_close: Duration, options: &PipelineOptio
     interval.saturating_sub(since_last_close)
 }
 
-/// Whether the state is to be made durable now. What has not been is what a crash costs: these records are applied again
-/// at the next start, before anything else.
-pub fn checkpoint_due(records: u64, since_last: Duration, options: &PipelineOptions) -> bool {
-    since_last >= options.checkpoint_interval || records >= options.checkpoint_max_records
+/// What came to the state since it was last made durable. That is what a crash costs: it is applied again at the next start,
+/// before anything else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unsaved {
+    /// Records.
+    pub records: u64,
+    /// What they took to be read, applied and written, without their commit.
+    pub work: Duration,
+}
+
+impl Unsaved {
+    /// And what an epoch brought.
+    pub fn add(&mut self, outcome: &EpochOutcome) {
+        let timings = &outcome.timings;
+        self.records += outcome.records;
+        self.work += Duration::from_micros(timings.decode_micros + timings.apply_micros + timings.state_micros);
+    }
+}
+
+/// Whether the state is to be made durable now.
+pub fn checkpoint_due(unsaved: Unsaved, since_last: Duration, options: &PipelineOptions) -> bool {
+    let much = unsaved.records >= options.checkpoint_max_records || unsaved.work >= options.checkpoint_max_work;
+    much || since_last >= options.checkpoint_interval
 }
 
 #[cfg(test)]
@@ -55,9 +74,17 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_is_due_after_its_interval_or_its_records() {
-        let options = PipelineOptions { checkpoint_max_records: 100, ..PipelineOptions::default() };
-        let due = |records, seconds| checkpoint_due(records, Duration::from_secs(seconds), &options);
-        assert_eq!((due(99, 29), due(100, 0), due(0, 30)), (false, true, true));
+    fn a_checkpoint_is_due_after_its_interval_its_records_or_its_work() {
+        let options = PipelineOptions {
+            checkpoint_max_records: 100,
+            checkpoint_max_work: Duration::from_millis(1_500),
+            ..PipelineOptions::default()
+        };
+        let due = |records, work, seconds| {
+            let unsaved = Unsaved { records, work: Duration::from_millis(work) };
+            checkpoint_due(unsaved, Duration::from_secs(seconds), &options)
+        };
+        assert!(!due(99, 1_499, 29));
+        assert!(due(100, 0, 0) && due(0, 1_500, 0) && due(0, 0, 30));
     }
 }

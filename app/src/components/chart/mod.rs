@@ -90,7 +90,7 @@ pub fn ChartView(
     let summary = move || {
         picture.with(|it| it.as_ref().map_or_else(|| "No data yet".to_owned(), |it| summary(&it.data, &notes.get())))
     };
-    let unit = move || picture.with(|it| it.as_ref().map(|it| it.data.spec.unit().to_owned()));
+    let unit = move || picture.with(|it| it.as_ref().map(|it| it.data.spec.axes()));
     let title = move || picture.with(|it| it.as_ref().map(|it| it.data.spec.title.clone())).unwrap_or_default();
     let spoken = move || if parts.spoken.get() { parts.readout_text() } else { String::new() };
     let toggle_word = move || if as_table.get() { "Chart" } else { "Table" };

@@ -202,8 +202,14 @@ impl Plane {
 pub fn grab((x, y): (f64, f64), width: f64, (left, right): (f64, f64), heights: &[f64], is_point: bool) -> Grab {
     let away = |height: f64| (height - y).abs();
     let nearest = (0..heights.len()).min_by(|a, b| away(heights[*a]).total_cmp(&away(heights[*b]))).unwrap_or(0);
+    // Lines that are near each other are taken at the ends where their marks are.
+    let nearest = match heights {
+        [a, b] if away(*a).max(away(*b)) <= REACH => usize::from(x > width / 2.0),
+        _ => nearest,
+    };
     let on_line = heights.get(nearest).is_some_and(|height| away(*height) <= REACH);
-    if x > width + REACH / 2.0 || (x > width - REACH && on_line) {
+    let at_end = x > width - REACH || (x < REACH && heights.len() > 1);
+    if x > width + REACH / 2.0 || (at_end && on_line) {
         return Grab::Known(nearest);
     }
     if is_point && x >= left - REACH && x <= right + REACH {

@@ -396,9 +396,11 @@ impl Strip {
         let slider = Slider::Known(index);
         let Some(mark) = self.mark(index) else { return ().whole() };
         let y = move || format!("{:.2}%", self.plane.get().y(self.moment(index)));
+        // Of two the first is at the other end, or they would cover each other where they are near.
+        let x = if index == 0 && self.mark(1).is_some() { "0" } else { "100%" };
         let hours = move |micros: i64| self.plane.get().hours(micros).to_string();
         view! {
-            <svg class="strip-anchor" x="100%" y=y>
+            <svg class="strip-anchor" x=x y=y>
                 <g
                     class="strip-grip known"
                     role="slider"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     arrow::Table,
     browser,
-    charts::{Channel, ChartSpec, Data, Mark},
+    charts::{Channel, ChartSpec, Data, Mark, ValueFormat},
     components::{
         chart::Picture,
         data_grid::{GridColumn, GridData},
@@ -114,14 +114,8 @@ fn figure_beside(data: &Data, earlier: &Data) -> Option<Figure> {
     let ((now, row), (before, row_before)) = (last_value(data)?, last_value(earlier)?);
     let mut figure = Figure::new(data.value_text(0, row), "");
     let on = format!("on {} of {}", earlier.value_text(0, row_before), earlier.x_text(row_before));
-    figure.note = match before == 0.0 {
-        true => on,
-        false => {
-            let (sign, direction) = direction(now - before);
-            figure.direction = direction;
-            format!("{sign}{} % {on}", number::change_text((now - before) / before.abs() * 100.0, 2))
-        }
-    };
+    let (change, direction) = change_text(data, now, before, false);
+    (figure.note, figure.direction) = (format!("{change} {on}").trim_start().to_owned(), direction);
     Some(figure)
 }
 
@@ -133,15 +127,31 @@ fn direction(change: f64) -> (&'static str, &'static str) {
     }
 }
 
+/// What a change comes to, and its direction. Shares change by points, and counts by so many where that is asked for; of what
+/// changed its sign or was nothing a share says nothing.
+fn change_text(data: &Data, now: f64, before: f64, of_counts: bool) -> (String, &'static str) {
+    let change = now - before;
+    let (sign, direction) = direction(change);
+    let points = |change: f64| format!("{sign}{} points", number::change_text(change, 2));
+    let text = match data.spec.y.first().map(|channel| channel.format) {
+        Some(ValueFormat::Percent(_)) => points(change * 100.0),
+        Some(ValueFormat::PercentValue(_)) => points(change),
+        Some(ValueFormat::Whole) if of_counts => format!("{sign}{}", number::change_text(change, 0)),
+        _ if before * now <= 0.0 => return (String::new(), ""),
+        _ => format!("{sign}{} %", number::change_text(change / before.abs() * 100.0, 2)),
+    };
+    (text, direction)
+}
+
 /// The last value, with its change on the one before.
 fn figure(data: &Data) -> Option<Figure> {
     let [Some((value, row)), before] = last_values(data) else { return None };
     let at = data.x_text(row);
     let mut figure = Figure::new(data.value_text(0, row), at.clone());
-    let Some((before, _)) = before.filter(|(before, _)| *before != 0.0) else { return Some(figure) };
-    let change = value - before;
-    let (sign, direction) = direction(change);
-    figure.note = format!("{sign}{} %, {at}", number::change_text(change / before.abs() * 100.0, 2));
+    let Some((before, _)) = before else { return Some(figure) };
+    let (change, direction) =
+        if value == before { ("unchanged".to_owned(), "") } else { change_text(data, value, before, true) };
+    figure.note = if change.is_empty() { at } else { format!("{change}, {at}") };
     figure.direction = direction;
     Some(figure)
 }
@@ -173,7 +183,7 @@ fn pivot(table: &Table, rows: &Channel, columns: &Channel, value: &Channel) -> R
     let cell_at = |(row, column): &(usize, usize)| cells.get(*row)?.get(*column).filter(|cell| cell.rows > 0);
     let decimals = cells.iter().flatten().map(|cell| decimals_of(&cell.text)).max().unwrap_or(0);
     let sum_text = |sum: f64| match value.format {
-        crate::charts::ValueFormat::Plain => number::fixed_text(sum, decimals),
+        ValueFormat::Plain => number::fixed_text(sum, decimals),
         format => format.number_text(sum),
     };
     let line = |name: &str, places: &dyn Fn(usize) -> Vec<(usize, usize)>| {
@@ -243,6 +253,20 @@ mod tests {
         let Ok(Ok(TilePicture::Kpi(figure, _))) = picture_of(&definition, &Arc::new(rows)) else { panic!("no figure") };
         assert_eq!((figure.value.as_str(), figure.note.as_str()), ("10", "▲ +25.00 %, 31 Mar 2026"));
         assert_eq!(figure.direction, "up");
+        // Of counts the difference, and of what stays the same no share.
+        let said = |values: [i64; 2]| {
+            let days = Arc::new(Date32Array::from(vec![20_542, 20_543]));
+            let rows = table(vec![("day", days), ("v", Arc::new(Int64Array::from(values.to_vec())))]);
+            let value = Channel { format: ValueFormat::Whole, ..Channel::of("v") };
+            let definition = PictureDefinition::Kpi { value, at: Channel::of("day") };
+            let Ok(Ok(TilePicture::Kpi(figure, _))) = picture_of(&definition, &Arc::new(rows)) else {
+                panic!("no figure")
+            };
+            figure.note
+        };
+        assert_eq!(said([2, 1]), "▼ −1, 31 Mar 2026");
+        assert_eq!(said([0, 3]), "▲ +3, 31 Mar 2026");
+        assert_eq!(said([4, 4]), "unchanged, 31 Mar 2026");
     }
 
     #[test]

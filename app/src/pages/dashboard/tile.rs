@@ -109,7 +109,11 @@ fn on_level(
         use_tile(
             Some(context.page),
             move || request(&definition, context, &path, asked.get(), false),
-            move |table, _| picture_of(&made.picture, table),
+            move |table, _| match table.rows() {
+                // No other range would help.
+                0 if !made.reads_range() => Ok(Err("There is nothing to show yet.".to_owned())),
+                _ => picture_of(&made.picture, table),
+            },
         )
     };
     // What has no value for one of its variables cannot be asked.

@@ -9,9 +9,8 @@ fn request(slots: u16) -> RescaleRequest {
     RescaleRequest { slots, reason, asked_by: "a test".to_owned() }
 }
 
-fn boundary(applied: u64, committed_epoch: u64) -> Result<Boundary> {
-    let observed = Observed { applied_epochs: vec![applied; usize::from(KEY_GROUPS)], committed_epoch };
-    Ok(Boundary { observed, state_bytes: 5_000 })
+fn boundary(applied: u64, committed_epoch: u64) -> Result<Observed> {
+    Ok(Observed { applied_epochs: vec![applied; usize::from(KEY_GROUPS)], committed_epoch })
 }
 
 /// A handle, and the phases and outcomes it tells of.
@@ -47,6 +46,7 @@ fn the_record_says_what_was_seen() {
     let keeping = Arc::clone(&last);
     let keep = move |record: &RescaleRecord| *keeping.lock().unwrap() = Some(record.clone());
     let scaling = Scaling::new(1).telling(Box::new(keep));
+    scaling.state_is(5_000);
     scaling.request(request(2), Instant(10)).unwrap();
     scaling.at_boundary(|| boundary(9, 9), || Instant(30)).unwrap();
     let record = last.lock().unwrap().clone().unwrap();

@@ -173,7 +173,8 @@ impl Run {
                 small_epoch_records: random.one_of(&[0, 0, 0, 6]),
                 checkpoint_interval: millis(random, &[0, 5, 1_000, 30_000]),
                 checkpoint_max_records: random.one_of(&[1_000_000, 1_000_000, 30]),
-                // It goes by the time of the machine, and nothing else than a warning comes of it.
+                // These go by the time of the machine, which is nobody's to decide.
+                checkpoint_max_work: Duration::MAX,
                 slow_epoch: Duration::MAX,
                 workers: Arc::new(InTurn(schedule.clone())),
                 state_ttl: self.forgets.then_some(Duration::ZERO),
