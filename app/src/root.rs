@@ -62,6 +62,16 @@ pub fn App() -> impl IntoView {
                         view=|| LazyPart::BenchmarkIndex.view()
                         ssr=SsrMode::Async
                     />
+                    <Route
+                        path=StaticSegment("dashboards")
+                        view=|| LazyPart::DashboardList.view()
+                        ssr=SsrMode::Async
+                    />
+                    <Route
+                        path=(StaticSegment("dashboards"), ParamSegment("dashboard"), StaticSegment("versions"))
+                        view=|| LazyPart::DashboardVersions.view()
+                        ssr=SsrMode::Async
+                    />
                     <Route path=StaticSegment("diff") view=|| LazyPart::Diff.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("pipeline"))

@@ -37,6 +37,8 @@ pub const PAGES: [(&str, &str, &str, &str); 7] = [
 
 /// What the addresses of dashboards begin with.
 const DASHBOARDS: &str = "/dashboards/";
+/// Address of the list of all dashboards.
+pub const DASHBOARD_LIST: &str = "/dashboards";
 /// Address of the dashboard *Benchmark index*.
 pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
 /// Address of the dashboard *Market*.
@@ -57,6 +59,11 @@ pub fn dataset_address(name: &str) -> String {
     format!("{DIFF}?dataset={name}")
 }
 
+/// The dashboard whose versions are at this address.
+pub fn dashboard_of_versions(path: &str) -> Option<&str> {
+    path.trim_end_matches('/').strip_prefix(DASHBOARDS)?.strip_suffix("/versions").filter(|name| !name.contains('/'))
+}
+
 /// The coordinates of a page in words.
 #[derive(Clone, PartialEq)]
 struct Coordinates {
@@ -69,10 +76,13 @@ fn title_of(path: &str, dashboards: &DashboardTitles) -> String {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     let title = PAGES.iter().find(|page| page.0 == path).map(|page| page.1);
     let title = title.or_else(|| (path == DESIGN).then_some("Design"));
-    let title = title.or_else(|| {
-        let name = path.strip_prefix(DASHBOARDS)?;
-        dashboards.0.iter().find(|(known, _)| known == name).map(|(_, title)| title.as_str())
-    });
+    let title = title.or_else(|| (path == DASHBOARD_LIST).then_some("Dashboards"));
+    let called = |name: &str| dashboards.0.iter().find(|(known, _)| known == name).map(|(_, title)| title.as_str());
+    if let Some(name) = dashboard_of_versions(path) {
+        return format!("Versions of {}", called(name).unwrap_or(name));
+    }
+    // One that was stored after the page was opened is not among those it knows.
+    let title = title.or_else(|| path.strip_prefix(DASHBOARDS).map(|name| called(name).unwrap_or("Dashboard")));
     title.or_else(|| docs::title_of(path)).unwrap_or("Page not found").to_owned()
 }
 
@@ -91,7 +101,7 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
         }
         PIPELINE => Coordinates { effective: "last 5 minutes".to_owned(), known: "now".to_owned(), past: false },
         SCALING => Coordinates { effective: "last 15 minutes".to_owned(), known: "now".to_owned(), past: false },
-        path if path.starts_with(DASHBOARDS) => {
+        path if path.starts_with(DASHBOARDS) && dashboard_of_versions(path).is_none() => {
             let choice = Choice::read(get).0;
             let known = choice.known.at(now, last_commit);
             Coordinates {
@@ -245,6 +255,9 @@ mod tests {
         assert_eq!(title("/dashboards/desk"), "Bond desk");
         assert_eq!(title("/docs/grammar"), "Grammar");
         assert_eq!(title(DESIGN), "Design");
-        assert_eq!(title("/dashboards/elsewhere"), "Page not found");
+        assert_eq!(title("/dashboards/elsewhere"), "Dashboard");
+        assert_eq!(title("/dashboards"), "Dashboards");
+        assert_eq!(title("/dashboards/desk/versions"), "Versions of Bond desk");
+        assert_eq!(title("/elsewhere"), "Page not found");
     }
 }

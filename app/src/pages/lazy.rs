@@ -5,7 +5,7 @@
 
 use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::components::{
-    chrome::{BENCHMARK_INDEX, DESIGN, DIFF, DOCS, PIPELINE, SCALING},
+    chrome::{BENCHMARK_INDEX, DASHBOARD_LIST, DESIGN, DIFF, DOCS, PIPELINE, SCALING, dashboard_of_versions},
     whole::WholeView,
 };
 
@@ -14,6 +14,10 @@ use crate::components::{
 pub enum LazyPart {
     /// The level of an index.
     BenchmarkIndex,
+    /// All dashboards.
+    DashboardList,
+    /// The versions of a dashboard.
+    DashboardVersions,
     /// What differs between two coordinates.
     Diff,
     /// Choices of the display menu.
@@ -46,6 +50,8 @@ impl LazyPart {
             SCALING => Some(LazyPart::Scaling),
             "" => Some(LazyPart::Home),
             DESIGN => Some(LazyPart::Docs),
+            DASHBOARD_LIST => Some(LazyPart::DashboardList),
+            path if dashboard_of_versions(path).is_some() => Some(LazyPart::DashboardVersions),
             path if path.starts_with(DOCS) => Some(LazyPart::Docs),
             _ => None,
         };
@@ -59,6 +65,8 @@ impl LazyPart {
     pub fn code(self) -> &'static str {
         match self {
             LazyPart::BenchmarkIndex => "benchmark_index",
+            LazyPart::DashboardList => "dashboard_list",
+            LazyPart::DashboardVersions => "dashboard_versions",
             LazyPart::Diff => "diff_page",
             LazyPart::Display => "display_choices",
             LazyPart::Docs => "documentation",
@@ -89,6 +97,8 @@ mod code {
     pub(super) fn view(part: LazyPart) -> WholeView {
         match part {
             LazyPart::BenchmarkIndex => benchmark_index::BenchmarkIndex().whole(),
+            LazyPart::DashboardList => dashboard_list::list(),
+            LazyPart::DashboardVersions => dashboard_versions::versions(),
             LazyPart::Diff => diff::Diff().whole(),
             LazyPart::Display => display_menu::Choices().whole(),
             LazyPart::Docs => docs::Docs().whole(),
@@ -131,7 +141,7 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 11]> = const { Cell::new([None; 11]) };
+        static MAKE: Cell<[Option<Make>; 13]> = const { Cell::new([None; 13]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
@@ -139,6 +149,16 @@ mod code {
     #[wasm_split(benchmark_index, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn benchmark_index() -> Loaded {
         Ok(|| benchmark_index::BenchmarkIndex().whole())
+    }
+
+    #[wasm_split(dashboard_list, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn dashboard_list() -> Loaded {
+        Ok(dashboard_list::list)
+    }
+
+    #[wasm_split(dashboard_versions, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn dashboard_versions() -> Loaded {
+        Ok(dashboard_versions::versions)
     }
 
     #[wasm_split(display_choices, wasm_split_path = ::leptos::wasm_split, fallible)]
@@ -195,6 +215,8 @@ mod code {
         // One way to wait for all of them.
         let code: Pin<Box<dyn Future<Output = Loaded>>> = match page {
             LazyPart::BenchmarkIndex => Box::pin(benchmark_index()),
+            LazyPart::DashboardList => Box::pin(dashboard_list()),
+            LazyPart::DashboardVersions => Box::pin(dashboard_versions()),
             LazyPart::Diff => Box::pin(diff_page()),
             LazyPart::Display => Box::pin(display_choices()),
             LazyPart::Docs => Box::pin(documentation()),
@@ -276,6 +298,9 @@ mod tests {
         assert_eq!(of("/admin/scaling", ""), [LazyPart::Scaling]);
         assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
         assert_eq!(of("/dashboards/market", "only=versions:a"), []);
+        assert_eq!(of("/dashboards", ""), [LazyPart::DashboardList]);
+        assert_eq!(of("/dashboards/market/versions", "?a=1"), [LazyPart::DashboardVersions]);
+        assert_eq!(of("/dashboards/versions", ""), []);
         assert_eq!(of("/", ""), [LazyPart::Home]);
         assert_eq!(of("/docs/api", ""), [LazyPart::Docs]);
     }

@@ -20,7 +20,7 @@ use crate::{
     dashboards::{Filter, FilterValue, Filters},
     format::{number, time},
     queries::{
-        client::{About, Request},
+        client::{About, ParameterValue, Request},
         diff::quoted,
         source::{SourceEvent, VersionSource, source_of},
     },
@@ -253,7 +253,7 @@ fn request(page: PageRead, key: &Filter, definition: &DatasetDefinition) -> Requ
             Some(_) => write!(conditions, " {joint} {} = $key{index}", quoted(&column.name)),
             None => write!(conditions, " {joint} {} IS NULL", quoted(&column.name)),
         };
-        parameters.extend(value.clone().map(|value| (format!("key{index}"), value)));
+        parameters.extend(value.clone().map(|value| (format!("key{index}"), ParameterValue::Text(value))));
     }
     let sql = format!(
         "SELECT valid_from, valid_to, system_from, system_to{columns} FROM history({}){conditions} \

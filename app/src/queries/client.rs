@@ -39,7 +39,7 @@ pub struct Request {
     pub system_time: Option<String>,
     /// The values of `$name` in the statement.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, ParameterValue>,
     /// What every table is narrowed down to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<Filter>,
@@ -51,8 +51,32 @@ pub struct Request {
     pub about: About,
 }
 
+/// A value of a parameter.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ParameterValue {
+    /// A text; of times too.
+    Text(String),
+    /// A number that a double keeps.
+    Number(#[serde(serialize_with = "short")] f64),
+    /// Several texts, for `IN ($name)`.
+    Several(Vec<String>),
+}
+
+/// A whole number without a fraction, as `LIMIT` wants it.
+fn short<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match number.fract() == 0.0 && number.abs() < 1e15 {
+        true => serializer.serialize_i64(*number as i64),
+        false => serializer.serialize_f64(*number),
+    }
+}
+
+// Numbers among parameters are finite: what is not is no number that anybody wrote.
+impl Eq for ParameterValue {}
+
 /// What the server makes of rows before it sends them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reduction {
     /// Of each series and each stretch of x: the rows with the first and last x and the least and greatest values.
@@ -100,6 +124,7 @@ pub enum Reduction {
 
 /// What becomes of the rows of categories that are not among the top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Others {
     /// They are added up.

@@ -6,6 +6,7 @@ use model::{ColumnDefinition, DatasetDefinition};
 
 use crate::{
     format::time::{self, DAY_MICROS},
+    queries::client::ParameterValue,
     state::{
         coordinates::{Days, Known},
         diff::Kind,
@@ -145,8 +146,9 @@ impl Comparison<'_> {
     }
 
     /// The values of `$name` in the statements.
-    pub fn parameters(&self) -> BTreeMap<String, String> {
-        let find = (!self.find.is_empty()).then(|| ("find".to_owned(), self.find.to_lowercase()));
+    pub fn parameters(&self) -> BTreeMap<String, ParameterValue> {
+        let text = || ParameterValue::Text(self.find.to_lowercase());
+        let find = (!self.find.is_empty()).then(|| ("find".to_owned(), text()));
         find.into_iter().collect()
     }
 
@@ -309,7 +311,10 @@ mod tests {
         let all = Extent::Range(Days { from: None, to: None });
         let comparison = Comparison { find: "Gal'd", ..comparison(&definition, Known::Now, all) };
         assert!(comparison.counts().contains("strpos(lower(CAST(\"metric\" AS VARCHAR)), $find) > 0)"));
-        assert_eq!(comparison.parameters().into_values().collect::<Vec<_>>(), ["gal'd"]);
+        assert_eq!(
+            comparison.parameters().into_values().collect::<Vec<_>>(),
+            [ParameterValue::Text("gal'd".to_owned())]
+        );
         assert_eq!(quoted("a\"; DROP TABLE b"), "\"a\"\"; DROP TABLE b\"");
     }
 }

@@ -9,6 +9,7 @@ mod bucket;
 mod buckets;
 mod caching;
 mod chaos;
+mod dashboards;
 mod differential;
 mod docs_examples;
 mod faults;

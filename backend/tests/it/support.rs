@@ -257,6 +257,13 @@ impl Client {
         self.send(self.http.delete(self.url(path))).ok()
     }
 
+    /// Any call with any headers.
+    pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = self.http.request(method, self.url(path)).body(body);
+        self.expect(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+    }
+
     /// Whether something answers, whatever it says.
     pub fn answers(&self) -> bool {
         self.send(self.http.get(self.url("/"))).is_ok()
