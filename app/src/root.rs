@@ -58,11 +58,6 @@ pub fn App() -> impl IntoView {
                 <FlatRoutes fallback=NotFound>
                     <Route path=StaticSegment("") view=|| LazyPart::Home.view() ssr=SsrMode::Async />
                     <Route
-                        path=(StaticSegment("dashboards"), StaticSegment("benchmark-index"))
-                        view=|| LazyPart::BenchmarkIndex.view()
-                        ssr=SsrMode::Async
-                    />
-                    <Route
                         path=StaticSegment("dashboards")
                         view=|| LazyPart::DashboardList.view()
                         ssr=SsrMode::Async

@@ -51,7 +51,7 @@ const figure = (page: Page, name: string): Promise<string> => textOf(page.getByT
 /** Waits until the level on screen is the one that SQL gives for these coordinates. */
 async function expectLevel(page: Page, request: APIRequestContext, range: Range): Promise<void> {
   const level = await lastLevel(request, range);
-  await expect.poll(async () => shows(await figure(page, "kpi-level"), level), { message: `level ${level}` }).toBe(true);
+  await expect.poll(async () => shows(await figure(page, "kpi-last"), level), { message: `level ${level}` }).toBe(true);
 }
 
 /** A settled past: two months, seen from noon of the day after its end. */
@@ -80,7 +80,7 @@ test("the last level agrees with a reading of both tables as of that instant", a
      JOIN constituents ${at} AS c ON c.instrument_id = p.instrument_id WHERE c.index_id = '${INDEX}'`,
   );
   await open(page, address(past));
-  expect(shows(await figure(page, "kpi-level"), Number(sum?.level))).toBe(true);
+  expect(shows(await figure(page, "kpi-last"), Number(sum?.level))).toBe(true);
 });
 
 test("the table twin has every point of the chart, then and now", async ({ page, request }) => {
@@ -147,8 +147,13 @@ test("a typed known time gives the same as its link, and says how much it hides"
   await expectLevel(page, request, past);
   const [hidden] = await sql(
     request,
-    `SELECT COUNT(*) AS n FROM prices WHERE system_from > TIMESTAMP '${past.known}'
-     AND valid_from >= TIMESTAMP '${past.from}' AND valid_from < TIMESTAMP '${dayAfter(past.to)}'`,
+    `SELECT SUM(n) AS n FROM (${["prices", "constituents", "instruments"]
+      .map(
+        (dataset) => `SELECT COUNT(*) AS n FROM ${dataset} WHERE system_from > TIMESTAMP '${past.known}'
+     AND valid_from < TIMESTAMP '${dayAfter(past.known.slice(0, 10))}'
+     AND valid_from < TIMESTAMP '${dayAfter(past.to)}' AND (valid_to IS NULL OR valid_to > TIMESTAMP '${past.from}')`,
+      )
+      .join(" UNION ALL ")}) AS each_dataset`,
   );
   const banner = await textOf(page.getByTestId("known-banner"));
   expect(banner).toContain(`As known on ${dayText(daysAgo(39))}, 12:00 UTC`);
@@ -202,7 +207,7 @@ test("a correction committed through the API appears without a reload", async ({
   await open(page, address(range));
   await expectLevel(page, request, range);
   await page.evaluate(() => Object.assign(window, { sameDocument: true }));
-  const shown = number(await figure(page, "kpi-level"));
+  const shown = number(await figure(page, "kpi-last"));
   const [heaviest] = await sql(
     request,
     `SELECT p.instrument_id, p.valid_from AS "day", p.close, p.volume FROM prices p JOIN constituents c
@@ -219,7 +224,7 @@ test("a correction committed through the API appears without a reload", async ({
 
   // The demo corrects prices of its own meanwhile, so what it has to be is asked for each time.
   const follows = async (): Promise<boolean> => {
-    const level = await figure(page, "kpi-level");
+    const level = await figure(page, "kpi-last");
     return number(level) !== shown && shows(level, await lastLevel(request, range));
   };
   await expect.poll(follows, { intervals: [50] }).toBe(true);

@@ -122,6 +122,8 @@ pub enum ValueFormat {
     Plain,
     /// So many decimals.
     Fixed(usize),
+    /// A difference, with so many decimals, and a sign before what is not zero.
+    Change(usize),
     /// Whole numbers.
     Whole,
     /// A share of one in percent, with so many decimals.
@@ -204,7 +206,7 @@ impl ValueFormat {
     /// An exact number as it is written; `None` where this is no way to write numbers other than as they are.
     pub fn value_text(self, value: Number) -> Option<String> {
         let format = match self {
-            ValueFormat::Fixed(decimals) => Format::Fixed(decimals),
+            ValueFormat::Fixed(decimals) | ValueFormat::Change(decimals) => Format::Fixed(decimals),
             ValueFormat::Whole => Format::Fixed(0),
             ValueFormat::Percent(decimals) => Format::Share(Some(decimals)),
             ValueFormat::PercentValue(decimals) => Format::Percent(Some(decimals)),
@@ -214,7 +216,8 @@ impl ValueFormat {
             ValueFormat::Bytes => Format::Bytes,
             ValueFormat::Plain | ValueFormat::Day | ValueFormat::Second => return None,
         };
-        Some(with_style(|style| format.text(value, style)))
+        let text = with_style(|style| format.text(value, style));
+        Some(if matches!(self, ValueFormat::Change(_)) { number::signed(text, value.float() > 0.0) } else { text })
     }
 
     /// An instant as it is written.

@@ -279,6 +279,13 @@ impl TileDefinition {
         has_parameter(&self.sql, "from") || has_parameter(&self.sql, "to")
     }
 
+    /// Whether one of its statements, or those of its levels, has the name of a dataset in it.
+    pub fn mentions(&self, dataset: &str) -> bool {
+        let statements = std::iter::once(&self.sql).chain(self.levels.iter().map(|level| &level.sql));
+        let part = |c: char| !(c.is_alphanumeric() || c == '_');
+        statements.flat_map(|sql| sql.split(part)).any(|word| word.eq_ignore_ascii_case(dataset))
+    }
+
     /// What the server is to make of the rows: what the definition says, then what the picture can show. A tile never
     /// receives more than it can draw.
     pub fn reductions(&self) -> Vec<Reduction> {
@@ -311,7 +318,8 @@ fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
 
 /// The dashboards that come with Tidemark: file and definition.
 #[cfg(feature = "ssr")]
-pub const BUILT_IN: [(&str, &str); 5] = [
+pub const BUILT_IN: [(&str, &str); 6] = [
+    ("built_in/benchmark-index.json", include_str!("built_in/benchmark-index.json")),
     ("built_in/market.json", include_str!("built_in/market.json")),
     ("built_in/bond-desk.json", include_str!("built_in/bond-desk.json")),
     ("built_in/restatements.json", include_str!("built_in/restatements.json")),
@@ -324,8 +332,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_tile_mentions_what_stands_in_its_statements_as_a_word() {
+        let market: Dashboard = serde_json::from_str(BUILT_IN[1].1).unwrap();
+        let tile = |id: &str| market.tiles.iter().find(|tile| tile.id == id).unwrap();
+        assert!(tile("prices").mentions("prices") && tile("prices").mentions("constituents"));
+        assert!(!tile("prices").mentions("price") && !tile("volumes").mentions("constituents"));
+        assert!(tile("traded-by").mentions("prices"));
+    }
+
+    #[test]
     fn a_line_asks_for_no_more_than_its_pixels_show() {
-        let market: Dashboard = serde_json::from_str(BUILT_IN[0].1).unwrap();
+        let market: Dashboard = serde_json::from_str(BUILT_IN[1].1).unwrap();
         let line = market.tiles.iter().find(|tile| tile.id == "prices").unwrap();
         assert!(matches!(&line.reductions()[..], [Reduction::M4 { columns: REDUCED_COLUMNS, .. }]));
     }

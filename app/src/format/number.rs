@@ -47,9 +47,13 @@ pub fn fixed_text(value: f64, decimals: usize) -> String {
 
 /// As [`fixed_text`], with a sign before what is not zero: `+0.42`.
 pub fn change_text(value: f64, decimals: usize) -> String {
-    let text = fixed_text(value, decimals);
-    let positive = value > 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b));
-    if positive { format!("+{text}") } else { text }
+    signed(fixed_text(value, decimals), value > 0.0)
+}
+
+/// With a plus before what is positive, unless it was rounded to zero.
+pub fn signed(text: String, positive: bool) -> String {
+    let some = text.bytes().any(|b| (b'1'..=b'9').contains(&b));
+    if positive && some { format!("+{text}") } else { text }
 }
 
 /// A double as short as it reads back, grouped; what is no finite number by its sign or in words.

@@ -5,15 +5,13 @@
 
 use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::components::{
-    chrome::{BENCHMARK_INDEX, DASHBOARD_LIST, DESIGN, DIFF, DOCS, PIPELINE, SCALING, dashboard_of_versions},
+    chrome::{DASHBOARD_LIST, DESIGN, DIFF, DOCS, PIPELINE, SCALING, dashboard_of_versions},
     whole::WholeView,
 };
 
 /// A page, or a part of one, with code of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LazyPart {
-    /// The level of an index.
-    BenchmarkIndex,
     /// All dashboards.
     DashboardList,
     /// The versions of a dashboard.
@@ -44,7 +42,6 @@ impl LazyPart {
     /// Those of these that a page consists of as its address says, path and query.
     pub fn of_page(path: &str, query: &str) -> impl Iterator<Item = LazyPart> {
         let page = match path.trim_end_matches('/') {
-            BENCHMARK_INDEX => Some(LazyPart::BenchmarkIndex),
             DIFF => Some(LazyPart::Diff),
             PIPELINE => Some(LazyPart::Pipeline),
             SCALING => Some(LazyPart::Scaling),
@@ -64,7 +61,6 @@ impl LazyPart {
     #[cfg(feature = "ssr")]
     pub fn code(self) -> &'static str {
         match self {
-            LazyPart::BenchmarkIndex => "benchmark_index",
             LazyPart::DashboardList => "dashboard_list",
             LazyPart::DashboardVersions => "dashboard_versions",
             LazyPart::Diff => "diff_page",
@@ -96,7 +92,6 @@ mod code {
 
     pub(super) fn view(part: LazyPart) -> WholeView {
         match part {
-            LazyPart::BenchmarkIndex => benchmark_index::BenchmarkIndex().whole(),
             LazyPart::DashboardList => dashboard_list::list(),
             LazyPart::DashboardVersions => dashboard_versions::versions(),
             LazyPart::Diff => diff::Diff().whole(),
@@ -141,15 +136,10 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 13]> = const { Cell::new([None; 13]) };
+        static MAKE: Cell<[Option<Make>; 12]> = const { Cell::new([None; 12]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
-
-    #[wasm_split(benchmark_index, wasm_split_path = ::leptos::wasm_split, fallible)]
-    fn benchmark_index() -> Loaded {
-        Ok(|| benchmark_index::BenchmarkIndex().whole())
-    }
 
     #[wasm_split(dashboard_list, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn dashboard_list() -> Loaded {
@@ -214,7 +204,6 @@ mod code {
     async fn load(page: LazyPart) -> Result<(), SplitLoaderError> {
         // One way to wait for all of them.
         let code: Pin<Box<dyn Future<Output = Loaded>>> = match page {
-            LazyPart::BenchmarkIndex => Box::pin(benchmark_index()),
             LazyPart::DashboardList => Box::pin(dashboard_list()),
             LazyPart::DashboardVersions => Box::pin(dashboard_versions()),
             LazyPart::Diff => Box::pin(diff_page()),

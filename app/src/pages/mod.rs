@@ -1,7 +1,6 @@
 //! One module per page: what it asks for, what it makes of the answers, how it is put together.
 
 mod author;
-mod benchmark_index;
 pub mod dashboard;
 mod dashboard_list;
 mod dashboard_versions;

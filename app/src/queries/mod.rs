@@ -6,7 +6,7 @@ pub mod dashboards;
 pub mod datasets;
 pub mod diff;
 pub mod docs;
-pub mod index;
+pub mod hidden;
 pub mod pipeline;
 pub mod scaling;
 pub mod source;

@@ -2,6 +2,7 @@
 //! on any of them and by its variables.
 
 mod choices;
+mod hidden;
 mod level;
 mod notes;
 pub(in crate::pages) mod own_times;
@@ -182,24 +183,39 @@ fn Tiles(shown: ShownDashboard, datasets: Vec<DatasetSummary>, problem: Option<S
     let busy = Signal::derive(move || context.busy.try_get().unwrap_or_default() > 0);
     let all: Vec<(Arc<TileDefinition>, Times)> = definitions.into_iter().zip(times).collect();
     let tiles = places.view(Arc::new(all.clone()), context);
+    let read = {
+        let all = all.clone();
+        Memo::new(move |_| {
+            let mentioned = |dataset: &&DatasetSummary| all.iter().any(|(tile, _)| tile.mentions(&dataset.name));
+            list.all.with(|list| list.iter().filter(mentioned).map(|dataset| dataset.name.clone()).collect::<Vec<_>>())
+        })
+    };
+    let hidden = hidden::sentence(read, page, of_page);
+    // What is asked of the server itself has no times that could be chosen.
+    let timeless = all.iter().all(|(tile, _)| !tile.reads_range()) && read.with_untracked(Vec::is_empty);
     let description = dashboard.description.clone();
+    let time_plane = move || {
+        view! {
+            <TimePlane
+                live
+                effective=EffectiveAxis { choice: effective, facts, set: set_effective, testid: "effective" }
+                marks=vec![KnownMark { name: "Known", sign: "", testid: "known", choice: known_choice, known, set: set_known }]
+                known_first=first
+                compare=CompareChoice { choice: compare, compared, set: set_compare, testid: "compare" }
+                busy
+            />
+        }
+    };
     view! {
         {changing(move || list.problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
         {changing(move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> }))}
-        <KnownBanner known hidden=Signal::derive(String::new) return_to_now />
+        {(!timeless).then(|| view! { <KnownBanner known hidden return_to_now /> })}
         {version_notice.view(known)}
         <div class="dashboard-head">
             <p class="quiet">{description}</p>
             {version::links(&name.get_value())}
         </div>
-        <TimePlane
-            live
-            effective=EffectiveAxis { choice: effective, facts, set: set_effective, testid: "effective" }
-            marks=vec![KnownMark { name: "Known", sign: "", testid: "known", choice: known_choice, known, set: set_known }]
-            known_first=first
-            compare=CompareChoice { choice: compare, compared, set: set_compare, testid: "compare" }
-            busy
-        />
+        {(!timeless).then(time_plane)}
         {choices::row(&variables, options, address)}
         <FilterRow filters address />
         {tiles}

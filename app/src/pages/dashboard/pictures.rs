@@ -148,6 +148,10 @@ fn figure(data: &Data) -> Option<Figure> {
     let [Some((value, row)), before] = last_values(data) else { return None };
     let at = data.x_text(row);
     let mut figure = Figure::new(data.value_text(0, row), at.clone());
+    if let Some(ValueFormat::Change(_)) = data.spec.y.first().map(|channel| channel.format) {
+        figure.direction = direction(value).1;
+        return Some(figure);
+    }
     let Some((before, _)) = before else { return Some(figure) };
     let (change, direction) =
         if value == before { ("unchanged".to_owned(), "") } else { change_text(data, value, before, true) };
