@@ -94,6 +94,23 @@ pub fn keep(name: &str, value: &str) {
     }
 }
 
+/// Keeps something no longer.
+pub fn forget(name: &str) {
+    if let Some(storage) = web_sys::window().and_then(|window| window.local_storage().ok()?) {
+        // Fails where nothing may be kept; then nothing is.
+        let _ = storage.remove_item(name);
+    }
+}
+
+/// Shows another address for the page that is open.
+pub fn replace_address(address: &str) {
+    let history = web_sys::window().and_then(|window| window.history().ok());
+    let replaced = history.map(|history| history.replace_state_with_url(&JsValue::NULL, "", Some(address)));
+    if let Some(Err(error)) = replaced {
+        leptos::logging::warn!("the address could not become {address}: {error:?}");
+    }
+}
+
 /// Puts a text where it can be pasted from; tells whether the browser did.
 pub async fn copy(text: &str) -> bool {
     let Some(window) = web_sys::window() else { return false };

@@ -91,6 +91,9 @@ impl TilePictureRequest {
             if let PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } = tile.picture {
                 return Err(format!("'{}' is a table and has no picture; ask for its rows by SQL", tile.id));
             }
+            if let Some(problem) = &tile.problem {
+                return Err(format!("'{}' cannot be asked: {problem}", tile.id));
+            }
             let size = (side("width", 800)?, side("height", 400)?);
             let (theme, moment) = (theme?, Moment::of(tile.coordinates(&get, true), clock));
             let mut filters = Filters::parse(get("only").as_deref());
@@ -103,7 +106,8 @@ impl TilePictureRequest {
     /// What has to be asked.
     pub fn questions(&self) -> PictureQuestions {
         let ask = |earlier: bool| {
-            let asked = question(&self.tile.sql, self.moment, self.moment.range, earlier, self.filters.0.clone());
+            let mut asked = question(&self.tile.sql, self.moment, self.moment.range, earlier, self.filters.0.clone());
+            asked.parameters.extend(self.tile.bound_parameters());
             Request { reduce: self.tile.reductions(), ..asked }
         };
         let compares = self.tile.compares() && self.moment.compared.is_some();

@@ -18,7 +18,7 @@ use crate::{
     state::coordinates::{Compared, Known},
 };
 
-const NOT_FOUND: u16 = 404;
+pub(super) const NOT_FOUND: u16 = 404;
 const SQL_ADDRESS: &str = "/api/v1/sql";
 /// From so many bytes on an answer stays where the browser has put it.
 const LARGE_BYTES: u32 = 2 << 20;
@@ -287,12 +287,12 @@ async fn arrived(response: Response) -> Result<JsValue, String> {
     JsFuture::from(body).await.map_err(cut_off)
 }
 
-async fn refusal(response: &Response) -> String {
+pub(super) async fn refusal(response: &Response) -> String {
     let problem = response.text().await.ok().and_then(|text| serde_json::from_str::<Problem>(&text).ok());
     let said = problem.and_then(|problem| problem.detail.or(problem.title));
     said.unwrap_or_else(|| format!("the server answered with status {}", response.status()))
 }
 
-fn unreachable(_: gloo_net::Error) -> String {
+pub(super) fn unreachable(_: gloo_net::Error) -> String {
     "the server could not be reached; check that it is running".to_owned()
 }

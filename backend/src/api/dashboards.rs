@@ -1,6 +1,6 @@
 //! `/api/v1/dashboards`: the definitions of dashboards.
 
-use app::ports::DashboardStore;
+use app::{dashboards::builder::resolved, ports::DashboardStore};
 use axum::{
     Json,
     extract::{Path, State},
@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{ApiState, access::Action};
+use super::{ApiState, access::Action, datasets};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A dashboard in the list.
@@ -41,4 +41,17 @@ pub async fn show(
     let missing = || Error::new(ErrorKind::NotFound, format!("there is no dashboard '{name}'"));
     let definition = state.dashboards.definition(&name).ok_or_else(missing)?;
     Ok(([(CONTENT_TYPE, "application/json")], definition))
+}
+
+/// `GET /api/v1/dashboards/{name}/page`: the definition as a page takes it, with statements in the place of questions.
+pub async fn page(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse> {
+    state.access.authorise(&headers, Action::Read)?;
+    let missing = || Error::new(ErrorKind::NotFound, format!("there is no dashboard '{name}'"));
+    let definition = state.dashboards.definition(&name).ok_or_else(missing)?;
+    let datasets = datasets::summaries(&state, None).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], resolved(definition, &datasets)))
 }

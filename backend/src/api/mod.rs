@@ -79,6 +79,7 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/backups", get(backups::list).post(backups::take))
         .route("/api/v1/dashboards", get(dashboards::list))
         .route("/api/v1/dashboards/{name}", get(dashboards::show))
+        .route("/api/v1/dashboards/{name}/page", get(dashboards::page))
         .route("/api/v1/dashboards/{name}/tiles/{file}", get(pictures::show))
         .route("/api/v1/transactions", post(events::transaction))
         .route("/api/v1/sql", post(sql::post).get(sql::get))

@@ -19,5 +19,6 @@ mod schema_evolution;
 mod source;
 mod sql_writes;
 mod support;
+mod tile_queries;
 mod types;
 mod upkeep;

@@ -5,7 +5,7 @@ mod level;
 mod notes;
 pub(in crate::pages) mod own_times;
 pub mod pictures;
-mod tile;
+pub(in crate::pages) mod tile;
 mod times;
 
 use std::sync::Arc;

@@ -40,7 +40,7 @@ const SETTLED_AFTER: Duration = Duration::from_millis(120);
 /// A tile from its definition: what it shows on the level that was drilled down to.
 pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeView {
     let section = NodeRef::<html::Div>::new();
-    let class = format!("dashboard-tile width-{}{}", definition.width, if definition.tall { " tall" } else { "" });
+    let class = format!("dashboard-tile {}", definition.size_class());
     // Of its own: the page says for itself that it shows old knowledge.
     let past = move || {
         let own = context.times.known() != context.of_page.known() && context.times.known() != Known::Now;
@@ -84,12 +84,16 @@ fn on_level(
     let asked = settled(window);
     let read = {
         let (definition, made, path) = (definition.clone(), definition.clone(), path.clone());
+        let asks = definition.problem.is_none();
         use_tile(
             Some(context.page),
-            move || Some(request(&definition, context, &path, asked.get(), false)),
+            move || asks.then(|| request(&definition, context, &path, asked.get(), false)),
             move |table, _| picture_of(&made.picture, table),
         )
     };
+    if let Some(problem) = &definition.problem {
+        read.status.phase.set(Phase::Error(problem.clone()));
+    }
     // Another range of the page is another picture, in which an old window has no place.
     Effect::new(move |before: Option<(i64, i64)>| {
         let range = context.times.moment.get().range;
@@ -109,10 +113,18 @@ fn on_level(
         <TileFrame title testid status=read.status note shown=answered>
             {tools(&definition, context, section)}
             {way_back}
+            {repair_link(&definition, context)}
             {picture_view(&definition, context, picture, window)}
         </TileFrame>
     }
     .whole()
+}
+
+/// Where a question that cannot be asked any more can be mended.
+fn repair_link(definition: &TileDefinition, context: Context) -> Option<WholeView> {
+    definition.problem.as_ref()?;
+    let href = format!("/dashboards/{}/edit?tile={}", context.name.get_value(), definition.id);
+    Some(view! { <p><a href=href>"Repair it in the editor"</a></p> }.whole())
 }
 
 /// What can be done with the tile itself.
@@ -257,7 +269,8 @@ fn request(definition: &TileDefinition, context: Context, path: &Filters, window
         (from, to) = ((first as i64 - beyond).max(from), (last as i64 + beyond).min(to));
     }
     let filters = context.filters.get().0.into_iter().chain(path.0.clone()).collect();
-    let asked = question(&definition.sql, moment, (from, to), earlier, filters);
+    let mut asked = question(&definition.sql, moment, (from, to), earlier, filters);
+    asked.parameters.extend(definition.bound_parameters());
     Request { reduce: definition.reductions(), snapshot: context.page.snapshot(), ..asked }
 }
 
@@ -359,7 +372,8 @@ fn picture_view(
     }
 }
 
-fn kpi_view(shown: Shown, unit: String, id: &str) -> WholeView {
+/// A figure, and the line of all before it.
+pub(in crate::pages) fn kpi_view(shown: Shown, unit: String, id: &str) -> WholeView {
     let figure = Memo::new(move |_| match shown.get().as_deref() {
         Some(TilePicture::Kpi(figure, _)) => figure.clone(),
         _ => crate::components::kpi::Figure::none(),

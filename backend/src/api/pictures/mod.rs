@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use app::{
-    dashboards::{Clock, Dashboard},
+    dashboards::{Clock, Dashboard, builder::resolved},
     format::time::day_of,
     pictures::{PictureAnswers, TilePictureRequest},
     ports::DashboardStore,
@@ -59,6 +59,7 @@ pub async fn show(
     };
     let definition = state.dashboards.definition(&name);
     let definition = definition.ok_or_else(|| missing(format!("there is no dashboard '{name}'")))?;
+    let definition = resolved(definition, &datasets::summaries(&state, None).await?);
     let dashboard: Dashboard = serde_json::from_str(&definition)
         .map_err(|e| Error::new(ErrorKind::Internal, "the definition of the dashboard cannot be read").because(e))?;
     let parameters = parameters(query.as_deref().unwrap_or_default());
