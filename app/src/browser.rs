@@ -111,6 +111,13 @@ pub fn replace_address(address: &str) {
     }
 }
 
+/// Opens a page of this server anew, also where it is the one that is shown.
+pub fn open(address: &str) {
+    if let Some(Err(error)) = web_sys::window().map(|window| window.location().set_href(address)) {
+        leptos::logging::warn!("{address} could not be opened: {error:?}");
+    }
+}
+
 /// Puts a text where it can be pasted from; tells whether the browser did.
 pub async fn copy(text: &str) -> bool {
     let Some(window) = web_sys::window() else { return false };

@@ -23,6 +23,7 @@ pub mod queries;
 mod root;
 mod shell;
 pub mod state;
+mod tasks;
 pub mod tokens;
 
 pub use root::App;

@@ -8,7 +8,10 @@ use plotters::backend::SVGBackend;
 use crate::{
     arrow::Table,
     charts::{Data, Note, Palette, PlottersRenderer, Renderer, Scene, Size, View},
-    dashboards::{Clock, DRILL, Dashboard, Filters, Moment, PictureDefinition, TileDefinition, question},
+    dashboards::{
+        Clock, DRILL, Dashboard, Filters, Moment, Options, PictureDefinition, TileDefinition, Values, VariableKind,
+        has_parameter, question, values, values_for,
+    },
     format::time::{self, DAY_MICROS},
     pages::dashboard::pictures::{TilePicture, notes_of, picture_of},
     queries::client::Request,
@@ -37,6 +40,7 @@ pub struct TilePictureRequest {
     notes: Option<String>,
     moment: Moment,
     filters: Filters,
+    values: Values,
     /// Width and height in pixels.
     pub size: (u32, u32),
     /// Its colours.
@@ -65,6 +69,34 @@ pub struct PictureQuestions {
     pub notes: Option<Request>,
 }
 
+/// What has to be asked to know what can be chosen of the variables that a tile has and the address says nothing of: each by
+/// its variable, of the page's coordinates.
+pub fn option_questions(
+    dashboard: &Dashboard,
+    tile: &str,
+    clock: Clock,
+    get: impl Fn(&str) -> Option<String>,
+) -> Vec<(String, Request)> {
+    let Some(tile) = dashboard.tiles.iter().find(|known| known.id == tile) else { return Vec::new() };
+    let tile = tile.at_level(tile.way_down(get(DRILL).as_deref()).0.len());
+    let moment = Moment::of(crate::state::coordinates::Coordinates::read(&get).0, clock);
+    let open = dashboard.variables.iter().filter(|variable| {
+        has_parameter(&tile.sql, &variable.name) && variable.said(get(&variable.parameter()).as_deref()).is_none()
+    });
+    let asked = open.filter_map(|variable| match &variable.kind {
+        VariableKind::Query { sql } => {
+            Some((variable.name.clone(), question(sql, moment, moment.range, false, Vec::new())))
+        }
+        _ => None,
+    });
+    asked.collect()
+}
+
+/// What can be chosen, of an answer as an Arrow IPC stream.
+pub fn options_of(answer: Vec<u8>) -> Result<Vec<String>, String> {
+    Ok(crate::dashboards::options_of(&Table::decode(answer)?))
+}
+
 impl TilePictureRequest {
     /// Reads the parameters of an address, which are those of the dashboard's page, and `width`, `height` and `theme`. `None`
     /// where the dashboard has no such tile; an error is a sentence for the user.
@@ -72,6 +104,7 @@ impl TilePictureRequest {
         dashboard: &Dashboard,
         tile: &str,
         clock: Clock,
+        options: &Options,
         get: impl Fn(&str) -> Option<String>,
     ) -> Option<Result<TilePictureRequest, String>> {
         let tile = dashboard.tiles.iter().find(|known| known.id == tile)?;
@@ -94,25 +127,35 @@ impl TilePictureRequest {
             if let Some(problem) = &tile.problem {
                 return Err(format!("'{}' cannot be asked: {problem}", tile.id));
             }
+            if let PictureDefinition::Markdown { .. } = tile.picture {
+                return Err(format!("'{}' is made of words and has no picture", tile.id));
+            }
+            let values = values(&dashboard.variables, options, &get);
+            values_for(&tile.sql, &values)?;
             let size = (side("width", 800)?, side("height", 400)?);
             let (theme, moment) = (theme?, Moment::of(tile.coordinates(&get, true), clock));
             let mut filters = Filters::parse(get("only").as_deref());
             filters.0.extend(way_down.0.clone());
-            Ok(TilePictureRequest { tile, notes: dashboard.notes.clone(), moment, filters, size, theme })
+            Ok(TilePictureRequest { tile, notes: dashboard.notes.clone(), moment, filters, values, size, theme })
         };
         Some(read())
     }
 
     /// What has to be asked.
     pub fn questions(&self) -> PictureQuestions {
-        let ask = |earlier: bool| {
-            let mut asked = question(&self.tile.sql, self.moment, self.moment.range, earlier, self.filters.0.clone());
+        let ask = |sql: &str, earlier: bool, filters: Filters| {
+            let mut asked = question(sql, self.moment, self.moment.range, earlier, filters.0);
+            asked.parameters.extend(values_for(sql, &self.values).unwrap_or_default());
+            asked
+        };
+        let of_tile = |earlier: bool| {
+            let mut asked = ask(&self.tile.sql, earlier, self.filters.clone());
             asked.parameters.extend(self.tile.bound_parameters());
             Request { reduce: self.tile.reductions(), ..asked }
         };
         let compares = self.tile.compares() && self.moment.compared.is_some();
-        let notes = self.notes.as_deref().map(|sql| question(sql, self.moment, self.moment.range, false, Vec::new()));
-        PictureQuestions { now: ask(false), earlier: compares.then(|| ask(true)), notes }
+        let notes = self.notes.as_deref().map(|sql| ask(sql, false, Filters::default()));
+        PictureQuestions { now: of_tile(false), earlier: compares.then(|| of_tile(true)), notes }
     }
 
     /// Draws the answers. What cannot be drawn is told in the picture, in words.

@@ -18,13 +18,34 @@ pub trait LakeInfo: Send + Sync {
     fn head(&self) -> Option<CommitAnnouncement>;
 }
 
-/// The definitions of dashboards. Provide as `Arc<dyn DashboardStore>`.
+/// What a page shows of dashboards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DashboardDocument {
+    /// One of them, as a [`crate::dashboards::ShownDashboard`].
+    Shown {
+        /// Its name.
+        name: String,
+        /// The version, as the page's address says it; the last without.
+        version: Option<String>,
+        /// The known time, as the page's address says it, for the version that held then.
+        known: Option<String>,
+    },
+    /// All of them, as a list of [`crate::dashboards::ListedDashboard`].
+    List,
+    /// The versions of one, as a [`crate::dashboards::VersionList`].
+    Versions {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// The dashboards. Provide as `Arc<dyn DashboardStore>`.
 pub trait DashboardStore: Send + Sync {
     /// Name and title of each.
     fn titles(&self) -> Vec<(String, String)>;
 
-    /// The definition of that name, in JSON.
-    fn definition(&self, name: &str) -> Option<String>;
+    /// A document in JSON; `None` where there is none. An error is a sentence for the user.
+    fn document(&self, wanted: DashboardDocument) -> Answer<Option<String>>;
 }
 
 /// Names of the files, without their ending, that hold the code of single pages, by the name of the code. Provide by value.

@@ -62,6 +62,27 @@ pub fn App() -> impl IntoView {
                         view=|| LazyPart::BenchmarkIndex.view()
                         ssr=SsrMode::Async
                     />
+                    <Route
+                        path=StaticSegment("dashboards")
+                        view=|| LazyPart::DashboardList.view()
+                        ssr=SsrMode::Async
+                    />
+                    <Route
+                        path=(StaticSegment("dashboards"), ParamSegment("dashboard"), StaticSegment("versions"))
+                        view=|| LazyPart::DashboardVersions.view()
+                        ssr=SsrMode::Async
+                    />
+                    <Route
+                        path=(StaticSegment("dashboards"), StaticSegment("new"))
+                        view=|| LazyPart::Editor.view()
+                        ssr=SsrMode::Async
+                    />
+                    <Route
+                        path=(StaticSegment("dashboards"), ParamSegment("dashboard"), StaticSegment("edit"))
+                        view=|| LazyPart::Editor.view()
+                        ssr=SsrMode::Async
+                    />
+                    <Route path=StaticSegment("explore") view=|| LazyPart::Explore.view() ssr=SsrMode::Async />
                     <Route path=StaticSegment("diff") view=|| LazyPart::Diff.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("pipeline"))

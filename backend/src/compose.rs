@@ -21,7 +21,7 @@ use crate::{
     api::{self, Access, ApiState},
     backup::{self, Backups},
     config::{ServeArguments, Settings},
-    dashboards::Dashboards,
+    dashboards::{Dashboards, Sources},
     demo_runner,
     error::{Error, ErrorKind, Result},
     ingest::Ingest,
@@ -127,16 +127,21 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     let address = listener.local_addr()?;
     let parts = Parts::open(&settings).await?;
     let ingest = Arc::new(Ingest::new(parts.lake.clone(), parts.stream.clone()));
+    let query = Arc::new(parts.query_engine(&settings)?);
+    let sources = Sources::load(settings.dashboards.as_deref())?;
+    let dashboards = Arc::new(Dashboards::new(sources, parts.lake.clone(), query.clone(), ingest.clone()));
+    dashboards.load().await?;
+    tokio::spawn(dashboards.clone().follow(parts.live.clone()));
     let api_state = ApiState {
         access: Arc::new(Access),
         lake: parts.lake.clone(),
         stream: parts.stream.clone(),
         ingest: ingest.clone(),
-        query: Arc::new(parts.query_engine(&settings)?),
+        query,
         sql_writes: Arc::default(),
         live: parts.live.clone(),
         progress: parts.progress.clone(),
-        dashboards: Arc::new(Dashboards::load(settings.dashboards.as_deref())?),
+        dashboards,
         upkeep: parts.upkeep.clone(),
         backups: parts.backups.clone(),
     };

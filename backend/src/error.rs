@@ -15,6 +15,8 @@ pub enum ErrorKind {
     NotFound,
     /// Something is there already that differs.
     Conflict,
+    /// Something else is there than was expected.
+    PreconditionFailed,
     /// Not allowed.
     Forbidden,
     /// More than is accepted at once.

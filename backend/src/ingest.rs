@@ -14,7 +14,10 @@ use engine::{
     event_batch::{EventBatch, Place},
 };
 use lake::{Dataset, Lake};
-use model::{DefinitionChange, Instant};
+use model::{
+    DefinitionChange, Instant,
+    definition::{OWN_PREFIX, is_own},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{RwLock, RwLockReadGuard};
@@ -102,11 +105,20 @@ impl Ingest {
 
     /// Takes lines `{"dataset", "event"}` over several datasets: all in one epoch, or none.
     pub async fn transaction(&self, body: bytes::Bytes, wait: Wait) -> Result<Receipt> {
+        self.lines_of_datasets(body, wait, false).await
+    }
+
+    /// The same for Tidemark's own datasets, which nobody else sends events.
+    pub async fn own_transaction(&self, body: bytes::Bytes, wait: Wait) -> Result<Receipt> {
+        self.lines_of_datasets(body, wait, true).await
+    }
+
+    async fn lines_of_datasets(&self, body: bytes::Bytes, wait: Wait, own: bool) -> Result<Receipt> {
         let taking_in = self.taking_in.read().await;
         let (mut request, mut accepted) = (Request::default(), 0);
         let mut rejected: Vec<RejectedLine> = Vec::new();
         for (line, raw) in lines(&body) {
-            match self.check_transaction_line(line, raw) {
+            match self.check_transaction_line(line, raw, own) {
                 Ok((dataset, event, checked)) => {
                     request.accept(dataset.id, line, checked.key_hash, checked.events, event.as_bytes());
                     accepted += 1;
@@ -146,6 +158,7 @@ impl Ingest {
         dataset: &str,
         changes: &[DefinitionChange],
     ) -> Result<(Arc<Dataset>, Instant)> {
+        refuse_own(dataset)?;
         self.lake.check_changes(dataset, changes)?;
         self.commit_what_waits().await?;
         let nobody = self.taking_in.write().await;
@@ -185,7 +198,13 @@ impl Ingest {
         id.and_then(|id| self.stream.counts().get(&id).map(|counts| counts.received)).unwrap_or(0)
     }
 
+    /// A dataset that anybody may send events.
     fn dataset(&self, name: &str) -> Result<Arc<Dataset>> {
+        refuse_own(name)?;
+        self.any_dataset(name)
+    }
+
+    fn any_dataset(&self, name: &str) -> Result<Arc<Dataset>> {
         self.lake.dataset(name).ok_or_else(|| {
             let message = format!("there is no dataset '{name}'; define it with PUT /api/v1/datasets/{name}");
             Error::new(ErrorKind::NotFound, message)
@@ -204,7 +223,12 @@ impl Ingest {
         }
     }
 
-    fn check_transaction_line<'a>(&self, line: u32, raw: &'a [u8]) -> Result<(Arc<Dataset>, &'a str, Checked), String> {
+    fn check_transaction_line<'a>(
+        &self,
+        line: u32,
+        raw: &'a [u8],
+        own: bool,
+    ) -> Result<(Arc<Dataset>, &'a str, Checked), String> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct TransactionLine<'a> {
@@ -214,7 +238,8 @@ impl Ingest {
         }
         let parsed: TransactionLine<'a> = serde_json::from_slice(raw)
             .map_err(|e| format!("not a transaction line {{\"dataset\", \"event\"}}: {e}"))?;
-        let dataset = self.dataset(&parsed.dataset).map_err(|e| e.message().to_owned())?;
+        let dataset = if own { self.any_dataset(&parsed.dataset) } else { self.dataset(&parsed.dataset) };
+        let dataset = dataset.map_err(|e| e.message().to_owned())?;
         let decoder = self.decoder(&dataset);
         let mut scratch = EventBatch::new(decoder.definition());
         let event = parsed.event.get();
@@ -253,6 +278,17 @@ impl Ingest {
         let epochs = self.lake.epochs_after(before, u32::MAX).await?;
         Ok(epochs.iter().find(|epoch| epoch.position >= appended.position).map(|epoch| epoch.system_time))
     }
+}
+
+/// Refuses to let anybody define, change or fill what is Tidemark's own.
+pub fn refuse_own(dataset: &str) -> Result<()> {
+    if !is_own(dataset) {
+        return Ok(());
+    }
+    let message = format!(
+        "'{dataset}' is Tidemark's own: names that start with {OWN_PREFIX} are kept for what it stores of itself; choose another"
+    );
+    Err(Error::new(ErrorKind::Forbidden, message))
 }
 
 /// A line that can be accepted.

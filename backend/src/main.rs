@@ -38,6 +38,8 @@ enum Command {
     Ingest(cli::ingest::IngestArguments),
     /// Ask a question in SQL.
     Query(cli::query::QueryArguments),
+    /// Store a folder of dashboards, or write those that are stored into one.
+    Dashboards(cli::dashboards::DashboardsArguments),
     /// Resolve and put together the files of datasets now, or check that upkeep has changed no answer.
     Maintain(cli::maintain::MaintainArguments),
     /// Take a backup of the whole lake, list backups, or check one.
@@ -55,13 +57,18 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => compose::serve(config::ServeArguments { demo: true, ..arguments }),
         Command::Ingest(arguments) => cli::ingest::run(arguments),
         Command::Query(arguments) => cli::query::run(arguments),
+        Command::Dashboards(arguments) => return ended(cli::dashboards::run(arguments)),
         Command::Maintain(arguments) => cli::maintain::run(arguments),
         Command::Backup(arguments) => cli::backup::run(arguments),
         Command::Restore(arguments) => cli::backup::restore(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };
+    ended(outcome.map(|()| ExitCode::SUCCESS))
+}
+
+fn ended(outcome: error::Result<ExitCode>) -> ExitCode {
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("tidemark: {error}");
             ExitCode::FAILURE

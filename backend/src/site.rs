@@ -18,6 +18,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 use crate::{
     api::{ApiState, datasets::summaries},
     config::Settings,
+    dashboards::PageStore,
     error::Result,
 };
 
@@ -33,7 +34,7 @@ pub fn router(settings: &Settings, address: SocketAddr, state: ApiState) -> Rout
     let code_files = code_files(&settings.site);
     let context = move || {
         provide_context(code_files.clone());
-        provide_context::<Arc<dyn DashboardStore>>(page_state.dashboards.clone());
+        provide_context::<Arc<dyn DashboardStore>>(Arc::new(PageStore(page_state.dashboards.clone())));
         provide_context::<Arc<dyn LakeInfo>>(Arc::new(Info(page_state.clone())));
         // The middleware has let the request in; here it may read what pages show.
         provide_context::<Arc<dyn PageAccess>>(Arc::new(Admitted));

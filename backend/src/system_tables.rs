@@ -1,4 +1,5 @@
-//! Tables about Tidemark itself, in the SQL schema `system`. They are of the moment, not bitemporal.
+//! Tables about Tidemark itself, in the SQL schema `system`. They are of the moment, not bitemporal, but for dashboards: these
+//! are a dataset as soon as one is stored, and the empty table here stands for it until then.
 
 use std::sync::Arc;
 
@@ -8,10 +9,14 @@ use arrow::{
     error::ArrowError,
 };
 use lake::{Dataset, DefinitionVersion, Lake};
-use model::{EpochRecord, Instant, SnapshotToken};
+use model::{EpochRecord, Instant, SnapshotToken, arrow_layout::version_schema, definition::is_own};
 use query::SystemTables;
 
-use crate::{live::Live, upkeep::Upkeep};
+use crate::{
+    dashboards::history::{self, TABLE},
+    live::Live,
+    upkeep::Upkeep,
+};
 
 /// Most quarantined records shown.
 const QUARANTINE_SHOWN: usize = 1_000;
@@ -38,11 +43,12 @@ pub struct Tables {
 
 impl SystemTables for Tables {
     fn names(&self) -> Vec<String> {
-        [DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, UPKEEP].map(str::to_owned).to_vec()
+        [TABLE, DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, UPKEEP].map(str::to_owned).to_vec()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
         let table = match name {
+            TABLE => no_dashboards(),
             DEFINITIONS => self.definitions(),
             EPOCHS => self.epochs(),
             SAMPLES => self.samples(),
@@ -56,7 +62,8 @@ impl SystemTables for Tables {
 
 impl Tables {
     fn definitions(&self) -> Result<RecordBatch, ArrowError> {
-        let datasets = self.lake.datasets();
+        let mut datasets = self.lake.datasets();
+        datasets.retain(|dataset| !is_own(&dataset.name));
         let versions_of = |dataset: &Arc<Dataset>| self.lake.definitions(&dataset.name).unwrap_or_default();
         let versions: Vec<(&str, DefinitionVersion)> = datasets
             .iter()
@@ -134,6 +141,12 @@ impl Tables {
             ("run", texts(runs.iter().map(|r| r.run.clone()))),
         ])
     }
+}
+
+/// The columns of the stored dashboards, without rows.
+fn no_dashboards() -> Result<RecordBatch, ArrowError> {
+    let definition = history::definition().map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
+    Ok(RecordBatch::new_empty(version_schema(&definition)))
 }
 
 fn json(value: &impl serde::Serialize) -> String {

@@ -12,6 +12,7 @@ use crate::format::{
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChartSpec {
     /// What is measured, such as `Level`.
@@ -36,6 +37,7 @@ pub struct ChartSpec {
 
 /// How rows are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// A line through the rows of each series, broken where a value is null.
@@ -64,6 +66,7 @@ pub enum Mark {
 
 /// A column that goes somewhere.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     /// Its name in the answer.
@@ -91,6 +94,7 @@ pub struct Channel {
 
 /// How values become places on an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ScaleKind {
     /// By the column's type: times along time, texts as categories, numbers linear.
@@ -106,6 +110,7 @@ pub enum ScaleKind {
 
 /// How values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueFormat {
     /// As they are: every digit of decimals and integers.
@@ -135,6 +140,7 @@ pub enum ValueFormat {
 
 /// The name and the look of a series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SeriesStyle {
     /// The value of `by`, or the column of `y`.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A framed part of a page. `note` stands beside the title, `testid` names the tile for tests. `shown` is what the picture
-/// answers, where that may be older than what was answered last.
+/// answers, where that may be older than what was answered last. `elsewhere` is where to go, and its words, when it cannot be read.
 #[component]
 pub fn TileFrame(
     #[prop(into)] title: String,
@@ -21,6 +21,7 @@ pub fn TileFrame(
     status: TileStatus,
     #[prop(optional, into)] note: Option<Signal<String>>,
     #[prop(optional, into)] shown: Option<Signal<Option<Request>>>,
+    #[prop(optional, into)] elsewhere: Option<(String, &'static str)>,
     children: WholeChildren,
 ) -> impl IntoView {
     let phase = status.phase;
@@ -45,7 +46,7 @@ pub fn TileFrame(
     let fresh_title =
         move || read().map(|(_, commit)| format!("Read as of the commit of {}", time::moment_seconds_text(commit)));
     let trouble = move || match phase.get() {
-        Phase::Error(why) => Some(trouble_view(why, status)),
+        Phase::Error(why) => Some(trouble_view(why, status, elsewhere.clone())),
         Phase::Empty(why) => Some(view! { <p class="tile-empty">{why}</p> }.whole()),
         Phase::Loading | Phase::Ready => None,
     };
@@ -67,7 +68,8 @@ pub fn TileFrame(
     .whole()
 }
 
-fn trouble_view(why: String, status: TileStatus) -> WholeView {
+fn trouble_view(why: String, status: TileStatus, elsewhere: Option<(String, &'static str)>) -> WholeView {
+    let elsewhere = elsewhere.map(|(address, words)| view! { <a href=address>{words}</a> });
     view! {
         <div class="tile-error">
             <p>
@@ -78,6 +80,7 @@ fn trouble_view(why: String, status: TileStatus) -> WholeView {
             <button type="button" on:click=move |_| status.retries.update(|count| *count += 1)>
                 "Retry"
             </button>
+            {elsewhere}
         </div>
     }
     .whole()

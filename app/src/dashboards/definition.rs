@@ -1,13 +1,16 @@
-//! The definition of a dashboard, as it is written in JSON.
+//! The definition of a dashboard, as it is written in JSON or YAML: format version 1.
+//!
+//! Only shapes here. What a definition may not say although it has the right shape is in `checks`; how files are read, with the
+//! place of each mistake, is the server's.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Filters, PerTile, builder::TileQuery};
+use super::{Filters, PerTile, Variable, builder::TileQuery};
 use crate::{
     charts::{Channel, ChartSpec, Mark, ScaleKind},
-    queries::client::Reduction,
+    queries::client::{ParameterValue, Reduction},
 };
 
 /// The address parameter with the way down in each tile.
@@ -21,33 +24,90 @@ const ROWS_USUAL: (u8, u8) = (5, 8);
 /// Points along an axis that a reduced answer has about, where nothing else is said: what a wide screen can show.
 const REDUCED_COLUMNS: u32 = 1_200;
 
+/// The version of the format that this code reads and writes.
+pub const FORMAT: u32 = 1;
+
 /// A dashboard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Dashboard {
-    /// Its name in addresses.
+    /// The version of the format. 1 where it is not said.
+    #[serde(default = "first_format")]
+    pub format: u32,
+    /// Its name in addresses: `a` to `z`, `0` to `9` and `-`.
     pub name: String,
     /// What people call it.
     pub title: String,
     /// A sentence on what it is for.
     #[serde(default)]
     pub description: String,
+    /// The folder it is listed in, parts from top to bottom with `/` between them; at the top where it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub folder: String,
+    /// Words it can be found by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// What is noted on every chart that runs over time: one statement that gives instants in `at` and words in `note`. `$from`
     /// and `$to` are the effective range of the page, half-open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
+    /// What a reader chooses for the whole page, bound as `$name` in every statement that has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<Variable>,
+    /// Its tabs, of which one is shown. A tile that stands on none is shown above all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tabs: Vec<Tab>,
+    /// Its sections, which follow what stands in none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sections: Vec<Section>,
     /// Its tiles, from left to right and from top to bottom.
     pub tiles: Vec<TileDefinition>,
 }
 
+/// A tab of a page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Tab {
+    /// Its name in the dashboard and in addresses.
+    pub id: String,
+    /// What people call it.
+    pub title: String,
+}
+
+/// A part of a page under a heading, which can be folded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    /// Its name in the dashboard.
+    pub id: String,
+    /// What people call it.
+    pub title: String,
+    /// The tab it stands on, by its id; on the page itself where it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tab: String,
+    /// Whether it is folded until somebody opens it. What is folded asks nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub folded: bool,
+}
+
 /// A tile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TileDefinition {
     /// Its name in the dashboard.
     pub id: String,
     /// What people call it.
     pub title: String,
+    /// The section it stands in, by its id; in none where it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub section: String,
+    /// The tab it stands on, by its id, where it is in no section; on none where it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tab: String,
     /// How many of the twelve columns of the page it takes; all of them on a phone.
     #[serde(default = "half")]
     pub width: u8,
@@ -57,7 +117,8 @@ pub struct TileDefinition {
     /// How high its picture is, in rows of 40 pixels, as many as [`ROWS`] allows; as `tall` says without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u8>,
-    /// One statement that reads. `$from` and `$to` are the effective range of the page, half-open.
+    /// One statement that reads. `$from` and `$to` are the effective range of the page, half-open. Empty for words alone, and where
+    /// there is a `query`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sql: String,
     /// What it asks, in the place of a statement.
@@ -94,6 +155,7 @@ pub struct TileDefinition {
 
 /// A level below a tile. Its statement is narrowed down to what was chosen above it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     /// As of a tile.
@@ -114,12 +176,21 @@ pub struct Level {
     pub on_brush: Option<OnBrush>,
 }
 
+fn first_format() -> u32 {
+    1
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 fn half() -> u8 {
     GRID_COLUMNS / 2
 }
 
 /// How an answer is drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum PictureDefinition {
     /// A chart: what goes where.
@@ -146,10 +217,16 @@ pub enum PictureDefinition {
         /// What stands in the cells; the values of several rows add up.
         value: Channel,
     },
+    /// Words in Markdown. HTML in them is text, and links lead to this server or to http and https alone.
+    Markdown {
+        /// The words.
+        text: String,
+    },
 }
 
 /// What a choice on a tile does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum OnPick {
     /// All tiles show only what has the chosen value in this column.
@@ -173,6 +250,7 @@ pub enum OnPick {
 
 /// What a stretch that is marked on a chart does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum OnBrush {
     /// It becomes the effective range of the page. Of charts over effective time.
@@ -188,11 +266,25 @@ impl Dashboard {
     /// A dashboard without a name and without tiles.
     pub fn empty() -> Dashboard {
         Dashboard {
+            format: FORMAT,
             name: String::new(),
             title: String::new(),
             description: String::new(),
+            folder: String::new(),
+            tags: Vec::new(),
             notes: None,
+            variables: Vec::new(),
+            tabs: Vec::new(),
+            sections: Vec::new(),
             tiles: Vec::new(),
+        }
+    }
+
+    /// The tab that a tile stands on, by itself or by its section; empty where it stands on none.
+    pub fn tab_of<'a>(&'a self, tile: &'a TileDefinition) -> &'a str {
+        match self.sections.iter().find(|section| section.id == tile.section) {
+            Some(section) => &section.tab,
+            None => &tile.tab,
         }
     }
 }
@@ -203,6 +295,8 @@ impl TileDefinition {
         TileDefinition {
             id: String::new(),
             title: String::new(),
+            section: String::new(),
+            tab: String::new(),
             width: half(),
             tall: false,
             rows: None,
@@ -237,9 +331,10 @@ impl TileDefinition {
     }
 
     /// The values of those of its parameters that its statement has; others are refused by the server.
-    pub fn bound_parameters(&self) -> BTreeMap<String, String> {
+    pub fn bound_parameters(&self) -> BTreeMap<String, ParameterValue> {
         let has = |(name, _): &(&String, &String)| has_parameter(&self.sql, name);
-        self.parameters.iter().filter(has).map(|(name, value)| (name.clone(), value.clone())).collect()
+        let bound = self.parameters.iter().filter(has);
+        bound.map(|(name, value)| (name.clone(), ParameterValue::Text(value.clone()))).collect()
     }
 
     /// The classes of the stylesheet by which it has its size.
@@ -263,7 +358,7 @@ impl TileDefinition {
         let drawn = match &self.picture {
             PictureDefinition::Chart(chart) => chart.compares(),
             PictureDefinition::Kpi { .. } => true,
-            PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } => false,
+            PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } | PictureDefinition::Markdown { .. } => false,
         };
         drawn && (has_parameter(&self.sql, "from") || has_parameter(&self.sql, "to"))
     }
@@ -310,25 +405,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_dashboard_that_comes_along_can_be_read_and_says_the_same_again() {
-        for (file, text) in BUILT_IN {
-            let dashboard: Dashboard = serde_json::from_str(text).unwrap_or_else(|error| panic!("{file}: {error}"));
-            let name = &dashboard.name;
-            assert_eq!(format!("built_in/{name}.json"), file);
-            let again: Dashboard = serde_json::from_str(&serde_json::to_string(&dashboard).unwrap()).unwrap();
-            assert_eq!(again, dashboard);
-            for tile in &dashboard.tiles {
-                assert!((1..=GRID_COLUMNS).contains(&tile.width), "{name}, {}: {} columns", tile.id, tile.width);
-                let same = dashboard.tiles.iter().filter(|other| other.id == tile.id).count();
-                assert_eq!(same, 1, "{name}: two tiles '{}'", tile.id);
-            }
-        }
-    }
-
-    #[test]
     fn a_line_asks_for_no_more_than_its_pixels_show() {
         let market: Dashboard = serde_json::from_str(BUILT_IN[0].1).unwrap();
         let line = market.tiles.iter().find(|tile| tile.id == "prices").unwrap();
         assert!(matches!(&line.reductions()[..], [Reduction::M4 { columns: REDUCED_COLUMNS, .. }]));
+    }
+
+    #[test]
+    fn a_tile_stands_on_the_tab_of_its_section() {
+        let text = r#"{"name": "a", "title": "A", "tabs": [{"id": "t", "title": "T"}],
+            "sections": [{"id": "s", "title": "S", "tab": "t"}],
+            "tiles": [{"id": "x", "title": "X", "section": "s", "picture": {"markdown": {"text": ""}}},
+                      {"id": "y", "title": "Y", "tab": "t", "picture": {"markdown": {"text": ""}}},
+                      {"id": "z", "title": "Z", "picture": {"markdown": {"text": ""}}}]}"#;
+        let dashboard: Dashboard = serde_json::from_str(text).unwrap();
+        let tabs: Vec<&str> = dashboard.tiles.iter().map(|tile| dashboard.tab_of(tile)).collect();
+        assert_eq!(tabs, ["t", "t", ""]);
     }
 }

@@ -114,6 +114,22 @@ impl Filter {
     }
 }
 
+/// Values as one part of an address, with commas between them.
+pub(super) fn join_list(values: &[String]) -> String {
+    if values.is_empty() {
+        return NULL.to_owned();
+    }
+    values.iter().map(|value| escaped(value)).collect::<Vec<_>>().join(",")
+}
+
+/// The values that such a part says.
+pub(super) fn split_list(text: &str) -> Vec<String> {
+    if text == NULL {
+        return Vec::new();
+    }
+    text.split(',').map(unescaped).collect()
+}
+
 fn escaped(text: &str) -> String {
     let character = |c: char| if MARKS.contains(&c) { format!("%{:02X}", u32::from(c)) } else { c.to_string() };
     text.chars().map(character).collect()

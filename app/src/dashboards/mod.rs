@@ -1,14 +1,32 @@
 //! Dashboards as values: which tiles there are, what each asks and how its answer is drawn. Nothing here reads or draws.
 
 pub mod builder;
+mod checks;
 mod definition;
 mod filters;
+mod listed;
+#[cfg(feature = "ssr")]
+mod markdown;
 mod per_tile;
 mod question;
+#[cfg(feature = "ssr")]
+mod schema;
+mod shown;
+mod variables;
 
+pub use checks::{Problem, is_name};
 #[cfg(feature = "ssr")]
 pub use definition::BUILT_IN;
-pub use definition::{DRILL, Dashboard, GRID_COLUMNS, ROWS, Level, OnBrush, OnPick, PictureDefinition, TileDefinition, has_parameter};
+pub use definition::{
+    DRILL, Dashboard, FORMAT, GRID_COLUMNS, Level, OnBrush, OnPick, PictureDefinition, ROWS, Section, Tab, TileDefinition, has_parameter,
+};
+pub use listed::{Comparison, Difference, ListedDashboard, ListedVersion, VersionList};
 pub use filters::{Filter, FilterValue, Filters};
+#[cfg(feature = "ssr")]
+pub use markdown::html_of;
 pub use per_tile::PerTile;
 pub use question::{Clock, Moment, OWN_TIMES, question, range_of};
+#[cfg(feature = "ssr")]
+pub use schema::json_schema;
+pub use shown::{ShownDashboard, ShownVersion, VERSION, VERSION_AS_KNOWN};
+pub use variables::{Options, Values, Variable, VariableKind, options_of, values, values_for};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Filter, PerTile, TileDefinition, has_parameter};
 use crate::{
     format::time::{self, DAY_MICROS},
-    queries::client::{About, Request},
+    queries::client::{About, ParameterValue, Request},
     state::coordinates::{Compared, Coordinates, Days, Known},
 };
 
@@ -73,11 +73,11 @@ pub fn question(sql: &str, moment: Moment, range: (i64, i64), earlier: bool, fil
 }
 
 /// The parameters of a statement, as far as it has them: the ends of a range, half-open.
-fn parameters(sql: &str, (from, to): (i64, i64)) -> BTreeMap<String, String> {
+fn parameters(sql: &str, (from, to): (i64, i64)) -> BTreeMap<String, ParameterValue> {
     let ends = [("from", time::iso(from)), ("to", time::iso(to))];
     // A parameter that a statement does not have is refused.
     let named = |(name, _): &(&str, String)| has_parameter(sql, name);
-    ends.into_iter().filter(named).map(|(name, value)| (name.to_owned(), value)).collect()
+    ends.into_iter().filter(named).map(|(name, value)| (name.to_owned(), ParameterValue::Text(value))).collect()
 }
 
 type Pair = (String, String);
@@ -156,8 +156,9 @@ mod tests {
         let clock = Clock { now: 0, today: 20_543, last_commit: None, first_known: None };
         let moment = Moment::of(at("from:2026-01-01,to:2026-03-31,vs:1y,known:first"), clock);
         let asked = |earlier| question("SELECT $from, $to, $told", moment, moment.range, earlier, Vec::new());
-        assert_eq!(asked(false).parameters["from"], "2026-01-01T00:00:00Z");
-        assert_eq!(asked(true).parameters["from"], "2025-01-01T00:00:00Z");
+        let from = |earlier| asked(earlier).parameters["from"].clone();
+        assert_eq!(from(false), ParameterValue::Text("2026-01-01T00:00:00Z".to_owned()));
+        assert_eq!(from(true), ParameterValue::Text("2025-01-01T00:00:00Z".to_owned()));
         assert_eq!(asked(true).parameters.len(), 2);
         assert_eq!(asked(false).system_time.as_deref(), Some("first-published"));
     }

@@ -110,6 +110,20 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
+#[cfg(feature = "ssr")]
+impl schemars::JsonSchema for Currency {
+    fn schema_name() -> String {
+        "Currency".to_owned()
+    }
+
+    fn json_schema(_: &mut schemars::r#gen::SchemaGenerator) -> schemars::schema::Schema {
+        let letters = schemars::schema::StringValidation { pattern: Some("^[A-Za-z]{3}$".to_owned()), ..Default::default() };
+        let code = schemars::schema::InstanceType::String.into();
+        schemars::schema::SchemaObject { instance_type: Some(code), string: Some(Box::new(letters)), ..Default::default() }
+            .into()
+    }
+}
+
 /// A number as sign and plain digits: `1234.50`. Where it is not finite, the digits are a dash.
 struct Digits {
     negative: bool,

@@ -5,7 +5,7 @@ use model::{DatasetSummary, Mode};
 
 use crate::{
     components::{
-        chrome::{BENCHMARK_INDEX, DIFF, MARKET, PIPELINE, dataset_address},
+        chrome::{BENCHMARK_INDEX, DASHBOARD_LIST, DIFF, MARKET, PIPELINE, dataset_address},
         icon::{self, icon},
         kpi::{Figure, Kpi},
         whole::{Whole, WholeView, changing},
@@ -91,6 +91,9 @@ fn Overview(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Into
         <section aria-labelledby="dashboards-title">
             <h2 id="dashboards-title" class="section-title">"Dashboards"</h2>
             <ul class="cards">{Vec::from(DASHBOARDS.map(card))}</ul>
+            <p>
+                <a href=DASHBOARD_LIST>"All dashboards"</a>
+            </p>
         </section>
         <section
             class="tile"

@@ -5,7 +5,9 @@
 
 use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::components::{
-    chrome::{BENCHMARK_INDEX, DESIGN, DIFF, DOCS, PIPELINE},
+    chrome::{
+        BENCHMARK_INDEX, DASHBOARD_LIST, DESIGN, DIFF, DOCS, EXPLORE, PIPELINE, dashboard_of_versions, is_editor,
+    },
     whole::WholeView,
 };
 
@@ -14,12 +16,20 @@ use crate::components::{
 pub enum LazyPart {
     /// The level of an index.
     BenchmarkIndex,
+    /// All dashboards.
+    DashboardList,
+    /// The versions of a dashboard.
+    DashboardVersions,
     /// What differs between two coordinates.
     Diff,
     /// Choices of the display menu.
     Display,
     /// The documentation, and the page of all components.
     Docs,
+    /// The editor of a dashboard.
+    Editor,
+    /// What a dataset holds.
+    Explore,
     /// Where a reader comes in.
     Home,
     /// The list of keys.
@@ -43,6 +53,10 @@ impl LazyPart {
             PIPELINE => Some(LazyPart::Pipeline),
             "" => Some(LazyPart::Home),
             DESIGN => Some(LazyPart::Docs),
+            EXPLORE => Some(LazyPart::Explore),
+            path if is_editor(path) => Some(LazyPart::Editor),
+            DASHBOARD_LIST => Some(LazyPart::DashboardList),
+            path if dashboard_of_versions(path).is_some() => Some(LazyPart::DashboardVersions),
             path if path.starts_with(DOCS) => Some(LazyPart::Docs),
             _ => None,
         };
@@ -56,9 +70,13 @@ impl LazyPart {
     pub fn code(self) -> &'static str {
         match self {
             LazyPart::BenchmarkIndex => "benchmark_index",
+            LazyPart::DashboardList => "dashboard_list",
+            LazyPart::DashboardVersions => "dashboard_versions",
             LazyPart::Diff => "diff_page",
             LazyPart::Display => "display_choices",
             LazyPart::Docs => "documentation",
+            LazyPart::Editor => "editor",
+            LazyPart::Explore => "explore",
             LazyPart::Home => "home",
             LazyPart::Keys => "keys",
             LazyPart::Palette => "palette",
@@ -85,9 +103,13 @@ mod code {
     pub(super) fn view(part: LazyPart) -> WholeView {
         match part {
             LazyPart::BenchmarkIndex => benchmark_index::BenchmarkIndex().whole(),
+            LazyPart::DashboardList => dashboard_list::list(),
+            LazyPart::DashboardVersions => dashboard_versions::versions(),
             LazyPart::Diff => diff::Diff().whole(),
             LazyPart::Display => display_menu::Choices().whole(),
             LazyPart::Docs => docs::Docs().whole(),
+            LazyPart::Editor => editor::Editor().whole(),
+            LazyPart::Explore => explore::Explore().whole(),
             LazyPart::Home => home::Home().whole(),
             LazyPart::Keys => keys::list(),
             LazyPart::Palette => palette::content(),
@@ -126,7 +148,7 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 10]> = const { Cell::new([None; 10]) };
+        static MAKE: Cell<[Option<Make>; 14]> = const { Cell::new([None; 14]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
@@ -134,6 +156,16 @@ mod code {
     #[wasm_split(benchmark_index, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn benchmark_index() -> Loaded {
         Ok(|| benchmark_index::BenchmarkIndex().whole())
+    }
+
+    #[wasm_split(dashboard_list, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn dashboard_list() -> Loaded {
+        Ok(dashboard_list::list)
+    }
+
+    #[wasm_split(dashboard_versions, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn dashboard_versions() -> Loaded {
+        Ok(dashboard_versions::versions)
     }
 
     #[wasm_split(display_choices, wasm_split_path = ::leptos::wasm_split, fallible)]
@@ -144,6 +176,16 @@ mod code {
     #[wasm_split(documentation, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn documentation() -> Loaded {
         Ok(|| docs::Docs().whole())
+    }
+
+    #[wasm_split(editor, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn editor() -> Loaded {
+        Ok(|| editor::Editor().whole())
+    }
+
+    #[wasm_split(explore, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn explore() -> Loaded {
+        Ok(|| explore::Explore().whole())
     }
 
     #[wasm_split(home, wasm_split_path = ::leptos::wasm_split, fallible)]
@@ -184,9 +226,13 @@ mod code {
     async fn load(page: LazyPart) -> Result<(), SplitLoaderError> {
         let make = match page {
             LazyPart::BenchmarkIndex => benchmark_index().await?,
+            LazyPart::DashboardList => dashboard_list().await?,
+            LazyPart::DashboardVersions => dashboard_versions().await?,
             LazyPart::Diff => diff_page().await?,
             LazyPart::Display => display_choices().await?,
             LazyPart::Docs => documentation().await?,
+            LazyPart::Editor => editor().await?,
+            LazyPart::Explore => explore().await?,
             LazyPart::Home => home().await?,
             LazyPart::Keys => keys().await?,
             LazyPart::Palette => palette().await?,
@@ -262,6 +308,12 @@ mod tests {
         assert_eq!(of("/dashboards/pipeline/", ""), [LazyPart::Pipeline]);
         assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
         assert_eq!(of("/dashboards/market", "only=versions:a"), []);
+        assert_eq!(of("/dashboards", ""), [LazyPart::DashboardList]);
+        assert_eq!(of("/dashboards/market/versions", "?a=1"), [LazyPart::DashboardVersions]);
+        assert_eq!(of("/dashboards/versions", ""), []);
+        assert_eq!(of("/dashboards/new", ""), [LazyPart::Editor]);
+        assert_eq!(of("/dashboards/market/edit", "tile=a"), [LazyPart::Editor]);
+        assert_eq!(of("/explore", "dataset=gdp"), [LazyPart::Explore]);
         assert_eq!(of("/", ""), [LazyPart::Home]);
         assert_eq!(of("/docs/api", ""), [LazyPart::Docs]);
     }

@@ -1,11 +1,16 @@
 //! One module per page: what it asks for, what it makes of the answers, how it is put together.
 
+mod author;
 mod benchmark_index;
 pub mod dashboard;
+mod dashboard_list;
+mod dashboard_versions;
 #[cfg(feature = "ssr")]
 pub mod design;
 mod diff;
 pub mod docs;
+mod editor;
+mod explore;
 mod filters;
 pub mod home;
 pub mod lazy;

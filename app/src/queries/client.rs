@@ -18,7 +18,8 @@ use crate::{
     state::coordinates::{Compared, Known},
 };
 
-pub(super) const NOT_FOUND: u16 = 404;
+/// What is answered where there is nothing at an address.
+pub const NOT_FOUND: u16 = 404;
 const SQL_ADDRESS: &str = "/api/v1/sql";
 /// From so many bytes on an answer stays where the browser has put it.
 const LARGE_BYTES: u32 = 2 << 20;
@@ -39,7 +40,7 @@ pub struct Request {
     pub system_time: Option<String>,
     /// The values of `$name` in the statement.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, ParameterValue>,
     /// What every table is narrowed down to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<Filter>,
@@ -51,8 +52,38 @@ pub struct Request {
     pub about: About,
 }
 
+/// A value of a parameter.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ParameterValue {
+    /// A text; of times too.
+    Text(String),
+    /// A number that a double keeps.
+    Number(#[serde(serialize_with = "short")] f64),
+    /// Several texts, for `IN ($name)`.
+    Several(Vec<String>),
+}
+
+/// A whole number without a fraction, as `LIMIT` wants it.
+fn short<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match number.fract() == 0.0 && number.abs() < 1e15 {
+        true => serializer.serialize_i64(*number as i64),
+        false => serializer.serialize_f64(*number),
+    }
+}
+
+impl From<String> for ParameterValue {
+    fn from(text: String) -> ParameterValue {
+        ParameterValue::Text(text)
+    }
+}
+
+// Numbers among parameters are finite: what is not is no number that anybody wrote.
+impl Eq for ParameterValue {}
+
 /// What the server makes of rows before it sends them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reduction {
     /// Of each series and each stretch of x: the rows with the first and last x and the least and greatest values.
@@ -100,6 +131,7 @@ pub enum Reduction {
 
 /// What becomes of the rows of categories that are not among the top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Others {
     /// They are added up.
@@ -287,12 +319,14 @@ async fn arrived(response: Response) -> Result<JsValue, String> {
     JsFuture::from(body).await.map_err(cut_off)
 }
 
-pub(super) async fn refusal(response: &Response) -> String {
+/// What a refusing answer says, as a sentence for the user.
+pub async fn refusal(response: &Response) -> String {
     let problem = response.text().await.ok().and_then(|text| serde_json::from_str::<Problem>(&text).ok());
     let said = problem.and_then(|problem| problem.detail.or(problem.title));
     said.unwrap_or_else(|| format!("the server answered with status {}", response.status()))
 }
 
-pub(super) fn unreachable(_: gloo_net::Error) -> String {
+/// What is said of a server that does not answer.
+pub fn unreachable(_: gloo_net::Error) -> String {
     "the server could not be reached; check that it is running".to_owned()
 }

@@ -1,5 +1,5 @@
-//! Everything the pages read. Read only but for `publishing`: no query changes anything. SQL text is made by pure functions and
-//! tested as text; the client sends it.
+//! Everything the pages read. Read only: no query changes anything. SQL text is made by pure functions and tested as text;
+//! the client sends it.
 
 pub mod client;
 pub mod dashboards;
@@ -9,5 +9,4 @@ pub mod docs;
 pub mod index;
 pub mod pipeline;
 pub mod profile;
-pub mod publishing;
 pub mod source;

@@ -1,6 +1,8 @@
 //! The page's address: read it, change some of its parameters, keep the rest. Back and forward work because every choice is
 //! a step in the browser's history; while a slider moves, its steps replace each other.
 
+use std::borrow::Cow;
+
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -15,7 +17,7 @@ pub struct Address {
     change: StoredValue<Navigate>,
 }
 
-type Navigate = Box<dyn Fn(Vec<Change>, Step) + Send + Sync>;
+type Navigate = Box<dyn Fn(Vec<(Cow<'static, str>, Option<String>)>, Step) + Send + Sync>;
 
 /// A parameter and its new value; `None` removes it.
 pub type Change = (&'static str, Option<String>);
@@ -37,10 +39,10 @@ impl Address {
         // Only a browser goes anywhere; and what use_navigate gives may not move between threads, as a page that is
         // being rendered on the server does.
         let navigate = (!cfg!(feature = "ssr")).then(|| StoredValue::new_local(use_navigate()));
-        let change = move |changes: Vec<Change>, step: Step| {
+        let change = move |changes: Vec<(Cow<'static, str>, Option<String>)>, step: Step| {
             let mut query = query.get_untracked();
             for (name, value) in changes {
-                query.remove(name);
+                query.remove(&name);
                 if let Some(value) = value {
                     query.insert(name, value);
                 }
@@ -67,7 +69,13 @@ impl Address {
 
     /// Changes some parameters and keeps the rest.
     pub fn set(&self, changes: Vec<Change>, step: Step) {
+        let changes = changes.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
         self.change.with_value(|change| change(changes, step));
+    }
+
+    /// Changes a parameter whose name is not known before, and keeps the rest.
+    pub fn set_named(&self, name: String, value: Option<String>, step: Step) {
+        self.change.with_value(|change| change(vec![(Cow::Owned(name), value)], step));
     }
 }
 

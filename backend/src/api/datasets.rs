@@ -11,12 +11,15 @@ use axum::{
 use lake::{Dataset, Defined, StoredCounts};
 use model::{
     DatasetCounts, DatasetDefinition, DatasetSummary, DefinitionChange, Instant, SnapshotToken,
-    definition::check_dataset_name,
+    definition::{check_dataset_name, is_own},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{ApiState, access::Action, events::whole, sql_write};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    ingest::refuse_own,
+};
 
 /// `PUT /api/v1/datasets/{name}`
 pub async fn define(
@@ -27,6 +30,7 @@ pub async fn define(
 ) -> Result<(StatusCode, Json<DatasetSummary>)> {
     state.access.authorise(&headers, Action::Write)?;
     check_dataset_name(&name).map_err(|reason| Error::new(ErrorKind::Unprocessable, reason))?;
+    refuse_own(&name)?;
     let body = whole(body).await?;
     let definition: DatasetDefinition = serde_json::from_slice(&body).map_err(|e| {
         let kind = if e.is_data() { ErrorKind::Unprocessable } else { ErrorKind::BadRequest };
@@ -146,13 +150,16 @@ pub async fn show(
     summaries(&state, Some(&dataset)).await?.pop().map(Json).ok_or_else(missing)
 }
 
-/// Summaries of one dataset or of all, by name. Whoever calls has authorised.
+/// Summaries of one dataset or of all but Tidemark's own, by name. Whoever calls has authorised.
 pub async fn summaries(state: &ApiState, only: Option<&Dataset>) -> Result<Vec<DatasetSummary>> {
     // What is committed is read first: whatever is added in between shows as in flight and never as lost.
     let stored: HashMap<u32, StoredCounts> =
         state.lake.counts().await?.into_iter().map(|counts| (counts.dataset_id, counts)).collect();
     let received = state.stream.counts();
-    let wanted = state.lake.datasets().into_iter().filter(|dataset| only.is_none_or(|only| only.id == dataset.id));
+    let wanted = state.lake.datasets().into_iter().filter(|dataset| match only {
+        Some(only) => only.id == dataset.id,
+        None => !is_own(&dataset.name),
+    });
     Ok(wanted
         .map(|dataset| {
             let stored = stored.get(&dataset.id);

@@ -16,7 +16,7 @@ use crate::{backup::Backups, dashboards::Dashboards, ingest::Ingest, live::Live,
 
 pub mod access;
 pub mod backups;
-mod dashboards;
+pub mod dashboards;
 pub mod datasets;
 mod encode;
 mod events;
@@ -77,10 +77,16 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets/{name}/upkeep", get(upkeep::plan).post(upkeep::carry_out))
         .route("/api/v1/upkeep", get(upkeep::past))
         .route("/api/v1/backups", get(backups::list).post(backups::take))
-        .route("/api/v1/dashboards", get(dashboards::list))
-        .route("/api/v1/dashboards/{name}", get(dashboards::show))
+        .route("/api/v1/dashboards", get(dashboards::list).post(dashboards::apply))
+        .route("/api/v1/dashboards/schema.json", get(dashboards::schema))
+        .route("/api/v1/dashboards/{name}", get(dashboards::show).put(dashboards::put).delete(dashboards::delete))
         .route("/api/v1/dashboards/{name}/page", get(dashboards::page))
+        .route("/api/v1/dashboards/{name}/versions", get(dashboards::versions))
+        .route("/api/v1/dashboards/{name}/diff", get(dashboards::diff))
+        .route("/api/v1/dashboards/{name}/restore", post(dashboards::restore))
+        .route("/api/v1/dashboards/{name}/duplicate", post(dashboards::duplicate))
         .route("/api/v1/dashboards/{name}/tiles/{file}", get(pictures::show))
+        .route("/api/v1/markdown", post(dashboards::markdown))
         .route("/api/v1/transactions", post(events::transaction))
         .route("/api/v1/sql", post(sql::post).get(sql::get))
         .route("/api/v1/live", get(live::stream))

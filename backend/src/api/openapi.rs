@@ -23,7 +23,7 @@ mod tests {
 
     use super::*;
 
-    const METHODS: [&str; 4] = ["get", "patch", "post", "put"];
+    const METHODS: [&str; 5] = ["delete", "get", "patch", "post", "put"];
 
     #[test]
     fn every_route_is_described_and_nothing_else() {

@@ -33,6 +33,7 @@ fn status_and_title(kind: ErrorKind) -> (StatusCode, &'static str) {
         ErrorKind::Unprocessable => (StatusCode::UNPROCESSABLE_ENTITY, "The request cannot be carried out"),
         ErrorKind::NotFound => (StatusCode::NOT_FOUND, "There is no such thing"),
         ErrorKind::Conflict => (StatusCode::CONFLICT, "What is there already stands against it"),
+        ErrorKind::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "Somebody else was quicker"),
         ErrorKind::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
         ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Too much at once"),
         ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Not now"),

@@ -294,7 +294,7 @@ fn read_filter((index, filter): (usize, FilterText<'_>)) -> Result<Filter> {
     Ok(Filter { dataset, column, passing })
 }
 
-pub(super) fn from_query(error: query::Error) -> Error {
+pub(crate) fn from_query(error: query::Error) -> Error {
     use query::ErrorKind as Kind;
     let kind = match error.kind() {
         Kind::Syntax | Kind::InvalidFilter => ErrorKind::BadRequest,

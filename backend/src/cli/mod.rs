@@ -2,6 +2,7 @@
 //! alone needs none.
 
 pub mod backup;
+pub mod dashboards;
 pub mod ingest;
 mod input;
 pub mod maintain;

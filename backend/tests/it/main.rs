@@ -7,6 +7,7 @@ mod bad_input;
 mod buckets;
 mod caching;
 mod crash;
+mod dashboards;
 mod differential;
 mod docs_examples;
 mod gdp_vintages;

@@ -207,6 +207,13 @@ impl Client {
         self.expect(self.http.put(self.url(path)).header("authorization", authorization).body(body))
     }
 
+    /// Any call with any headers.
+    pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = self.http.request(method, self.url(path)).body(body);
+        self.expect(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+    }
+
     /// Whether something answers, whatever it says.
     pub fn answers(&self) -> bool {
         self.send(self.http.get(self.url("/"))).is_ok()

@@ -151,6 +151,14 @@ pub struct DefinitionProblem {
     pub reason: String,
 }
 
+/// What the names of Tidemark's own datasets begin with. In SQL `tidemark_dashboards` is `system.dashboards`.
+pub const OWN_PREFIX: &str = "tidemark_";
+
+/// Whether a dataset is one of Tidemark's own: no one else defines it, changes it or sends it events.
+pub fn is_own(dataset: &str) -> bool {
+    dataset.starts_with(OWN_PREFIX)
+}
+
 /// Checks a dataset's name: lower-case letters, digits and underscores, starting with a letter, 63 at most.
 pub fn check_dataset_name(name: &str) -> Result<(), String> {
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase());

@@ -19,7 +19,11 @@ use datafusion::{
 };
 use lake::{
     ErrorKind, LakeSnapshot, TableSnapshot,
-    model::{DatasetDefinition, arrow_layout::version_schema},
+    model::{
+        DatasetDefinition,
+        arrow_layout::version_schema,
+        definition::{OWN_PREFIX, is_own},
+    },
 };
 
 use crate::{
@@ -42,7 +46,8 @@ pub(crate) const SYSTEM: &str = "system";
 
 /// Tables about Tidemark itself, such as `system.epochs`.
 ///
-/// They are not temporal and not part of a snapshot: they say how things stand when they are read.
+/// They are not temporal and not part of a snapshot: they say how things stand when they are read. What Tidemark keeps of
+/// itself in a dataset is read from there instead, with both times, as soon as there is one.
 pub trait SystemTables: Send + Sync {
     /// The names of the tables, without `system.`.
     fn names(&self) -> Vec<String>;
@@ -117,10 +122,15 @@ pub(crate) fn find(snapshot: &LakeSnapshot, name: &str) -> crate::Result<Option<
     }
 }
 
-/// The names of the datasets that can be read, in order.
+/// The dataset that a table of the schema `system` is kept in, if it is a dataset at all. Such a table has both times.
+pub(crate) fn own_dataset(snapshot: &LakeSnapshot, table: &str) -> crate::Result<Option<TableSnapshot>> {
+    find(snapshot, &format!("{OWN_PREFIX}{table}"))
+}
+
+/// The names of the datasets that can be read, in order; those of Tidemark itself are not among them.
 pub(crate) fn dataset_names(snapshot: &LakeSnapshot) -> Vec<String> {
     let mut names: Vec<String> = snapshot.datasets().into_iter().map(|dataset| dataset.name.clone()).collect();
-    names.retain(|name| snapshot.table(name).is_ok());
+    names.retain(|name| !is_own(name) && snapshot.table(name).is_ok());
     names.sort_unstable();
     names
 }
@@ -279,11 +289,14 @@ impl TableProvider for DatasetTable {
 }
 
 /// The schema `system`.
-struct System(Arc<dyn SystemTables>);
+struct System {
+    tables: Arc<dyn SystemTables>,
+    datasets: Arc<Datasets>,
+}
 
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("System").finish()
+        f.debug_struct("System").finish_non_exhaustive()
     }
 }
 
@@ -294,16 +307,20 @@ impl SchemaProvider for System {
     }
 
     fn table_names(&self) -> Vec<String> {
-        self.0.names()
+        self.tables.names()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some(batch) = self.0.table(name) else { return Ok(None) };
+        if let Some(table) = own_dataset(&self.datasets.snapshot, name).map_err(external)? {
+            let shape = Shape::Versions(self.datasets.defaults);
+            return Ok(Some(Arc::new(DatasetTable::new(table, shape, self.datasets.explain).map_err(external)?)));
+        }
+        let Some(batch) = self.tables.table(name) else { return Ok(None) };
         Ok(Some(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?)))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.0.names().iter().any(|known| known == name)
+        self.tables.names().iter().any(|known| known == name)
     }
 }
 
@@ -316,7 +333,8 @@ pub(crate) struct QueryCatalog {
 
 impl QueryCatalog {
     pub(crate) fn new(datasets: Datasets, system: Arc<dyn SystemTables>) -> QueryCatalog {
-        QueryCatalog { datasets: Arc::new(datasets), system: Arc::new(System(system)) }
+        let datasets = Arc::new(datasets);
+        QueryCatalog { system: Arc::new(System { tables: system, datasets: datasets.clone() }), datasets }
     }
 }
 

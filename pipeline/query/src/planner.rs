@@ -277,8 +277,9 @@ impl Planner {
     }
 
     fn dataset_of(&self, snapshot: &LakeSnapshot, reference: &Reference) -> Result<String> {
-        let (schema, _) = qualified(&reference.name);
-        if schema != Some(DATASETS) {
+        let (schema, table) = qualified(&reference.name);
+        let own = schema == Some(SYSTEM) && catalog::own_dataset(snapshot, table)?.is_some();
+        if schema != Some(DATASETS) && !own {
             let message = format!("'{}' is not a dataset and has no times to ask for", reference.name.join("."));
             return Err(Error::new(ErrorKind::Unsupported, message).at(reference.clause_location));
         }
@@ -287,8 +288,13 @@ impl Planner {
 
     fn dataset_called(&self, snapshot: &LakeSnapshot, name: &[String], location: Location) -> Result<String> {
         let (schema, table) = qualified(name);
-        if schema == Some(DATASETS) && catalog::find(snapshot, table).map_err(|error| error.at(location))?.is_some() {
-            return Ok(table.to_owned());
+        let found = match schema {
+            Some(DATASETS) => catalog::find(snapshot, table),
+            Some(SYSTEM) => catalog::own_dataset(snapshot, table),
+            _ => Ok(None),
+        };
+        if let Some(found) = found.map_err(|error| error.at(location))? {
+            return Ok(found.dataset().name.clone());
         }
         Err(self.unknown_table(snapshot, name, location))
     }

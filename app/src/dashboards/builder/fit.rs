@@ -24,6 +24,7 @@ pub enum PictureKind {
     Pivot,
     Table,
     Plane,
+    Words,
 }
 
 impl PictureKind {
@@ -44,6 +45,7 @@ impl PictureKind {
             PictureKind::Pivot => "Pivot table",
             PictureKind::Table => "Table",
             PictureKind::Plane => "Plane of both times",
+            PictureKind::Words => "Words",
         }
     }
 
@@ -53,6 +55,7 @@ impl PictureKind {
             PictureDefinition::Grid { .. } => PictureKind::Table,
             PictureDefinition::Kpi { .. } => PictureKind::Figure,
             PictureDefinition::Pivot { .. } => PictureKind::Pivot,
+            PictureDefinition::Markdown { .. } => PictureKind::Words,
             PictureDefinition::Chart(chart) => match chart.mark {
                 Mark::Line => PictureKind::Line,
                 Mark::Area => PictureKind::Area,
@@ -208,7 +211,7 @@ impl Shape<'_> {
             PictureKind::Table => {
                 Some(PictureDefinition::Grid { columns: self.columns.iter().map(channel).collect() })
             }
-            PictureKind::Bar | PictureKind::StackedBar | PictureKind::Plane => None,
+            PictureKind::Bar | PictureKind::StackedBar | PictureKind::Plane | PictureKind::Words => None,
         }
     }
 }
@@ -283,7 +286,7 @@ fn with_choices(mut picture: PictureDefinition, before: &PictureDefinition) -> P
 /// The channels whose numbers a picture is about; none of a table.
 pub fn value_channels_mut(picture: &mut PictureDefinition) -> Vec<&mut Channel> {
     match picture {
-        PictureDefinition::Grid { .. } => Vec::new(),
+        PictureDefinition::Grid { .. } | PictureDefinition::Markdown { .. } => Vec::new(),
         PictureDefinition::Kpi { value, .. } | PictureDefinition::Pivot { value, .. } => vec![value],
         PictureDefinition::Chart(chart) if chart.mark == Mark::HeatMap => chart.color.iter_mut().collect(),
         PictureDefinition::Chart(chart) => chart.y.iter_mut().collect(),
@@ -296,6 +299,7 @@ pub fn channels(picture: &PictureDefinition) -> Vec<&Channel> {
         PictureDefinition::Grid { columns } => columns.iter().collect(),
         PictureDefinition::Kpi { value, at } => vec![value, at],
         PictureDefinition::Pivot { rows, columns, value } => vec![rows, columns, value],
+        PictureDefinition::Markdown { .. } => Vec::new(),
         PictureDefinition::Chart(chart) => std::iter::once(&chart.x).chain(&chart.y).chain(&chart.color).collect(),
     }
 }
@@ -306,6 +310,7 @@ pub fn channels_mut(picture: &mut PictureDefinition) -> Vec<&mut Channel> {
         PictureDefinition::Grid { columns } => columns.iter_mut().collect(),
         PictureDefinition::Kpi { value, at } => vec![value, at],
         PictureDefinition::Pivot { rows, columns, value } => vec![rows, columns, value],
+        PictureDefinition::Markdown { .. } => Vec::new(),
         PictureDefinition::Chart(chart) => {
             std::iter::once(&mut chart.x).chain(&mut chart.y).chain(&mut chart.color).collect()
         }

@@ -5,6 +5,7 @@
 //! times are parameters, names are quoted.
 
 mod compile;
+pub mod explore;
 mod fit;
 mod formula;
 mod literal;
@@ -25,8 +26,6 @@ pub use query::{
     Aggregate, Calculated, Distribution, Facts, FilterDefinition, Grain, Measure, Over, TileQuery, TimeAxis, Top,
     ValueTest,
 };
-#[cfg(feature = "ssr")]
-pub use resolve::resolved;
 pub use schema::{Field, Fields, ValueType};
 pub use start::{Extent, first_question, title_of};
 pub use suggest::{in_formula, nearest, renamed};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Without measures the facts come as they are, with the columns that `by` names or all of them. With `distribution` they are
 /// counted by stretches of one number.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TileQuery {
     /// The dataset.
@@ -39,6 +40,7 @@ pub struct TileQuery {
 
 /// Which facts are read where no time is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Facts {
     /// Those that hold at the end of the effective range.
@@ -56,6 +58,7 @@ impl Facts {
 
 /// A field that is worked out from others.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Calculated {
     /// Its name.
@@ -66,6 +69,7 @@ pub struct Calculated {
 
 /// Something that is measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// The field; none where facts are counted. A calculated field that adds up by itself has no aggregation.
@@ -81,6 +85,7 @@ pub struct Measure {
 
 /// How values are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Aggregate {
     /// How many facts, or how many that have a value.
@@ -145,6 +150,7 @@ impl Aggregate {
 
 /// Along which time it is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Over {
     /// Which time.
@@ -155,6 +161,7 @@ pub struct Over {
 
 /// What is put on the axis of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeAxis {
     /// When facts begin to be effective: each counts in the step in which it begins.
@@ -176,6 +183,7 @@ impl TimeAxis {
 
 /// Steps of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Grain {
     /// Days.
@@ -219,6 +227,7 @@ impl Grain {
 
 /// What facts have to meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FilterDefinition {
     /// The field.
@@ -229,6 +238,7 @@ pub struct FilterDefinition {
 
 /// What values have to be. Values are written as texts and read by the type of the field: `12.50`, `2026-03-31`, `true`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueTest {
     /// One of these; null is no value.
@@ -247,6 +257,7 @@ pub enum ValueTest {
 
 /// How many values are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Top {
     /// So many, those for which the first measure is greatest.
@@ -258,6 +269,7 @@ pub struct Top {
 
 /// A number that facts are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Distribution {
     /// The field.

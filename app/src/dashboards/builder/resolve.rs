@@ -1,26 +1,24 @@
 //! Definitions as pages take them: with the statements of their questions, made for the datasets as they are.
 
-use model::DatasetSummary;
+use model::DatasetDefinition;
 
-use super::{Fields, Problem, TileQuery, compile};
+use super::{Fields, Problem, Question, TileQuery, compile};
 use crate::dashboards::{Dashboard, TileDefinition};
 
-/// A definition with statements in the place of questions. What cannot be asked says why in the tile. A text that is no
-/// definition stays what it is, and whoever reads it says what is wrong.
-pub fn resolved(definition: String, datasets: &[DatasetSummary]) -> String {
-    let Ok(mut dashboard) = serde_json::from_str::<Dashboard>(&definition) else { return definition };
-    if dashboard.tiles.iter().all(|tile| tile.query.is_none()) {
-        return definition;
+/// Finds a dataset by its name: its definition, and whether it can be read.
+pub type Find<'a> = &'a dyn Fn(&str) -> Option<(DatasetDefinition, bool)>;
+
+impl Dashboard {
+    /// Puts statements in the place of questions. What cannot be asked says why in its tile.
+    pub fn resolve(&mut self, find: Find<'_>) {
+        self.tiles.iter_mut().for_each(|tile| tile.resolve(find));
     }
-    dashboard.tiles.iter_mut().for_each(|tile| tile.resolve(datasets));
-    serde_json::to_string(&dashboard).unwrap_or(definition)
 }
 
 impl TileDefinition {
-    /// Puts the statement in the place of the question; where it cannot be asked, the reason.
-    pub fn resolve(&mut self, datasets: &[DatasetSummary]) {
+    fn resolve(&mut self, find: Find<'_>) {
         let Some(query) = self.query.take() else { return };
-        match asked(&query, datasets) {
+        match asked(&query, find) {
             Ok(question) => {
                 self.sql = question.sql;
                 self.parameters = question.parameters;
@@ -34,9 +32,9 @@ impl TileDefinition {
     }
 }
 
-fn asked(query: &TileQuery, datasets: &[DatasetSummary]) -> Result<super::Question, Vec<Problem>> {
-    match datasets.iter().find(|dataset| dataset.name == query.dataset) {
-        Some(dataset) if dataset.readable => compile(query, &Fields::of(&dataset.definition)),
+fn asked(query: &TileQuery, find: Find<'_>) -> Result<Question, Vec<Problem>> {
+    match find(&query.dataset) {
+        Some((definition, true)) => compile(query, &Fields::of(&definition)),
         Some(_) => {
             let reason = format!("nothing of '{}' can be read before its import is sealed", query.dataset);
             Err(vec![Problem::at("/dataset", reason)])

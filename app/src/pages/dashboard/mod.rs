@@ -1,17 +1,20 @@
 //! A dashboard from its definition: its tiles under one snapshot, at the page's two times, narrowed down by what was chosen
-//! on any of them.
+//! on any of them and by its variables.
 
+mod choices;
 mod level;
 mod notes;
 pub(in crate::pages) mod own_times;
 pub mod pictures;
+mod places;
 pub(in crate::pages) mod tile;
 mod times;
+mod version;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 use model::DatasetSummary;
 
 use crate::{
@@ -22,7 +25,9 @@ use crate::{
         time_plane::{CompareChoice, EffectiveAxis, Gesture, KnownMark, TimePlane},
         whole::{Whole, WholeView, changing},
     },
-    dashboards::{Dashboard, Filters, OWN_TIMES, PerTile, TileDefinition},
+    dashboards::{
+        Filters, OWN_TIMES, PerTile, ShownDashboard, TileDefinition, VERSION, VERSION_AS_KNOWN, Values, values,
+    },
     format::time,
     live::Live,
     pages::{
@@ -30,7 +35,8 @@ use crate::{
         not_found::NotFound,
         versions::{Versions, VersionsDialog},
     },
-    queries::dashboards::definition,
+    ports::DashboardDocument,
+    queries::dashboards::document,
     root::{Text, with_datasets_and},
     state::{
         address::{Address, Step},
@@ -41,7 +47,6 @@ use crate::{
 };
 use notes::read_notes;
 use own_times::OwnTimesDialog;
-use tile::tile;
 use times::Times;
 
 /// What all tiles of a page share, and the times of one of them.
@@ -59,6 +64,10 @@ pub(in crate::pages) struct Context {
     /// Those of the tile.
     times: Times,
     filters: Memo<Filters>,
+    /// What is bound for its variables.
+    values: Memo<Values>,
+    /// The words of tiles that are made of words, by tile, as HTML.
+    html: StoredValue<BTreeMap<String, String>>,
     /// What is noted on charts that run over time.
     notes: Signal<Arc<Vec<Note>>>,
     /// How many tiles are reading.
@@ -74,23 +83,31 @@ pub fn DashboardPage() -> impl IntoView {
     // Once more after the page is left, when its parameters are gone already: then the name stays what it was.
     let first = params.with_untracked(|params| params.get("dashboard")).unwrap_or_default();
     let name = move || params.try_with(|params| params.get("dashboard")).flatten().unwrap_or_else(|| first.clone());
-    with_datasets_and(Resource::new_blocking(name, definition), of_definition)
+    let query = use_query_map();
+    let wanted = move || {
+        let parameter = |name: &str| query.try_with(|query| query.get(name)).flatten();
+        let version = parameter(VERSION);
+        // What was known matters to the definition only where the address says so: else it stays while the slider moves.
+        let as_known = version.as_deref() == Some(VERSION_AS_KNOWN);
+        DashboardDocument::Shown { name: name(), version, known: as_known.then(|| parameter("known")).flatten() }
+    };
+    with_datasets_and(Resource::new_blocking(wanted, document), of_document)
 }
 
-fn of_definition(read: Text, datasets: Vec<DatasetSummary>, problem: Option<String>) -> WholeView {
+fn of_document(read: Text, datasets: Vec<DatasetSummary>, problem: Option<String>) -> WholeView {
     let parsed = read.and_then(|text| {
-        let parse = |text: String| serde_json::from_str::<Dashboard>(&text);
+        let parse = |text: String| serde_json::from_str::<ShownDashboard>(&text);
         text.map(parse).transpose().map_err(|error| format!("The definition of this dashboard is not right: {error}."))
     });
     match parsed {
-        Ok(Some(dashboard)) => view! { <Tiles dashboard datasets problem /> }.whole(),
+        Ok(Some(shown)) => view! { <Tiles shown datasets problem /> }.whole(),
         Ok(None) => view! { <NotFound /> }.whole(),
         Err(reason) => view! { <p class="notice" role="alert">{reason}</p> }.whole(),
     }
 }
 
 #[component]
-fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl IntoView {
+fn Tiles(shown: ShownDashboard, datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl IntoView {
     let live = expect_context::<Live>();
     let address = Address::of_page();
     SharedCrosshair::provide();
@@ -106,6 +123,9 @@ fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<St
         list.all.with(known).map(|first| first.micros())
     });
     let of_page = Times::new(live, today, first, chosen);
+    let version_notice = version::notice(&shown, address);
+    let ShownDashboard { definition: dashboard, html, .. } = shown;
+    let places = places::Places::of(&dashboard);
     let definitions: Vec<Arc<_>> = dashboard.tiles.into_iter().map(Arc::new).collect();
     let times_of = |tile: &Arc<_>| Times::of_tile(live, today, first, address, tile);
     let times: Vec<Times> = definitions.iter().map(times_of).collect();
@@ -117,11 +137,31 @@ fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<St
     let key = move || (of_page.moment.get(), filters.get(), own.get());
     let page = PageRead::new(live, follows, key);
     let versions = Versions { page, address };
-    let notes = read_notes(dashboard.notes, page, of_page);
-    let name = StoredValue::new(dashboard.name);
+    let variables = Arc::new(dashboard.variables);
+    let options = choices::read_options(&variables, page, of_page);
+    let values = {
+        let variables = variables.clone();
+        Memo::new(move |_| options.known.with(|known| values(&variables, known, |name| address.get(name))))
+    };
+    let notes = read_notes(dashboard.notes, page, of_page, values);
+    let (name, html) = (StoredValue::new(dashboard.name), StoredValue::new(html));
     let (busy, choosing) = (RwSignal::new(0), RwSignal::new(None));
-    let context =
-        Context { name, page, live, address, versions, today, of_page, times: of_page, filters, notes, busy, choosing };
+    let context = Context {
+        name,
+        page,
+        live,
+        address,
+        versions,
+        today,
+        of_page,
+        times: of_page,
+        filters,
+        values,
+        html,
+        notes,
+        busy,
+        choosing,
+    };
 
     let set_effective = Callback::new(move |(effective, gesture): (Effective, Gesture)| {
         address.set(Vec::from(effective.changes()), gesture.step());
@@ -140,17 +180,18 @@ fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<St
     let known = Memo::new(move |_| of_page.known());
     let compared = Memo::new(move |_| of_page.moment.get().compared);
     let busy = Signal::derive(move || context.busy.try_get().unwrap_or_default() > 0);
-    let all: Vec<_> = definitions.into_iter().zip(times).collect();
-    let one = |(definition, times): &(Arc<TileDefinition>, Times)| {
-        tile(definition.clone(), Context { times: *times, ..context })
-    };
-    let tiles = all.iter().map(one).collect_view();
+    let all: Vec<(Arc<TileDefinition>, Times)> = definitions.into_iter().zip(times).collect();
+    let tiles = places.view(Arc::new(all.clone()), context);
     let description = dashboard.description.clone();
     view! {
         {changing(move || list.problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
         {changing(move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> }))}
         <KnownBanner known hidden=Signal::derive(String::new) return_to_now />
-        <p class="quiet">{description}</p>
+        {version_notice.view(known)}
+        <div class="dashboard-head">
+            <p class="quiet">{description}</p>
+            {version::links(&name.get_value())}
+        </div>
         <TimePlane
             live
             effective=EffectiveAxis { choice: effective, facts, set: set_effective, testid: "effective" }
@@ -159,8 +200,9 @@ fn Tiles(dashboard: Dashboard, datasets: Vec<DatasetSummary>, problem: Option<St
             compare=CompareChoice { choice: compare, compared, set: set_compare, testid: "compare" }
             busy
         />
+        {choices::row(&variables, options, address)}
         <FilterRow filters address />
-        <div class="dashboard">{tiles}</div>
+        {tiles}
         <VersionsDialog versions=context.versions list />
         <OwnTimesDialog context first tiles=all />
     }

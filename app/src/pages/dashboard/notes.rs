@@ -8,7 +8,7 @@ use super::times::Times;
 use crate::{
     arrow::Table,
     charts::Note,
-    dashboards::question,
+    dashboards::{Values, question, values_for},
     queries::client::Request,
     state::tile::{PageRead, use_tile},
 };
@@ -17,19 +17,26 @@ use crate::{
 const NOTES_MOST: usize = 100;
 
 /// The notes of a page under its snapshot; none where its definition asks for none, or while they cannot be read.
-pub(super) fn read_notes(sql: Option<String>, page: PageRead, times: Times) -> Signal<Arc<Vec<Note>>> {
+pub(super) fn read_notes(
+    sql: Option<String>,
+    page: PageRead,
+    times: Times,
+    values: Memo<Values>,
+) -> Signal<Arc<Vec<Note>>> {
     let Some(sql) = sql else { return Signal::stored(Arc::default()) };
     let asked = move || {
         let moment = times.moment.get();
-        question(&sql, moment, moment.range, false, Vec::new())
+        let mut asked = question(&sql, moment, moment.range, false, Vec::new());
+        asked.parameters.extend(values.with(|values| values_for(&sql, values)).ok()?);
+        Some(asked)
     };
     let wanted = asked.clone();
-    let request = move || Some(Request { snapshot: page.snapshot(), ..wanted() });
+    let request = move || Some(Request { snapshot: page.snapshot(), ..wanted()? });
     let read = use_tile(Some(page), request, |table, _| Ok(Ok(notes_of(table)?)));
     // Notes of other coordinates would be noted where they do not belong.
     Signal::derive(move || {
         let answered = read.status.answered.get();
-        let same = answered.is_some_and(|answered| answered.asks_the_same(&asked()));
+        let same = answered.zip(asked()).is_some_and(|(answered, asked)| answered.asks_the_same(&asked));
         read.data.get().filter(|_| same).unwrap_or_default()
     })
 }

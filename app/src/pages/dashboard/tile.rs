@@ -20,7 +20,7 @@ use crate::{
         tile::TileFrame,
         whole::{Whole, WholeView, changing},
     },
-    dashboards::{Filter, Filters, OnBrush, OnPick, PictureDefinition, TileDefinition, question},
+    dashboards::{Filter, Filters, OnBrush, OnPick, PictureDefinition, TileDefinition, question, values_for},
     format::time,
     pages::filters::show_only,
     queries::client::Request,
@@ -46,6 +46,9 @@ pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeVi
         let own = context.times.known() != context.of_page.known() && context.times.known() != Known::Now;
         own.then_some("true")
     };
+    if let PictureDefinition::Markdown { .. } = definition.picture {
+        return words(&definition, class, context);
+    }
     if definition.levels.is_empty() {
         let content = on_level(definition, Filters::default(), context, section);
         return view! { <div class=class data-past=past node_ref=section>{content}</div> }.whole();
@@ -74,6 +77,25 @@ pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeVi
     .whole()
 }
 
+/// A tile that is made of words asks nothing.
+fn words(definition: &TileDefinition, class: String, context: Context) -> WholeView {
+    let html = context.html.with_value(|html| html.get(&definition.id).cloned()).unwrap_or_default();
+    let (title, testid) = (definition.title.clone(), format!("tile-{}", definition.id));
+    let heading = format!("{testid}-title");
+    let labelled_by = heading.clone();
+    view! {
+        <div class=class>
+            <section class="tile words" data-testid=testid data-state="ready" aria-labelledby=labelled_by>
+                <header class="tile-header">
+                    <h2 id=heading>{title}</h2>
+                </header>
+                <div class="tile-body prose" inner_html=html></div>
+            </section>
+        </div>
+    }
+    .whole()
+}
+
 fn on_level(
     definition: Arc<TileDefinition>,
     path: Filters,
@@ -87,10 +109,19 @@ fn on_level(
         let asks = definition.problem.is_none();
         use_tile(
             Some(context.page),
-            move || asks.then(|| request(&definition, context, &path, asked.get(), false)),
+            move || request(&definition, context, &path, asked.get(), false).filter(|_| asks),
             move |table, _| picture_of(&made.picture, table),
         )
     };
+    // What has no value for one of its variables cannot be asked.
+    let sql = definition.sql.clone();
+    let waits = Memo::new(move |_| context.values.with(|values| values_for(&sql, values).err()));
+    Effect::new(move |_| {
+        if let Some(why) = waits.get().filter(|why| !why.is_empty()) {
+            read.data.set(None);
+            read.status.phase.set(Phase::Empty(why));
+        }
+    });
     if let Some(problem) = &definition.problem {
         read.status.phase.set(Phase::Error(problem.clone()));
     }
@@ -110,7 +141,7 @@ fn on_level(
     let way_back = way_back(&definition, context, &path);
     let testid = format!("tile-{}", definition.id);
     view! {
-        <TileFrame title testid status=read.status note shown=answered>
+        <TileFrame title testid status=read.status note shown=answered elsewhere=versions_address(context)>
             {tools(&definition, context, section)}
             {way_back}
             {repair_link(&definition, context)}
@@ -125,6 +156,11 @@ fn repair_link(definition: &TileDefinition, context: Context) -> Option<WholeVie
     definition.problem.as_ref()?;
     let href = format!("/dashboards/{}/edit?tile={}", context.name.get_value(), definition.id);
     Some(view! { <p><a href=href>"Repair it in the editor"</a></p> }.whole())
+}
+
+/// Where earlier versions of what asks are, for a question that cannot be answered any more.
+fn versions_address(context: Context) -> (String, &'static str) {
+    (format!("/dashboards/{}/versions", context.name.get_value()), "Versions of this dashboard")
 }
 
 /// What can be done with the tile itself.
@@ -160,7 +196,7 @@ fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::D
 
 /// The tile as a picture that the server makes, at the coordinates and of the snapshot of the page.
 fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeView> {
-    if let PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } = definition.picture {
+    if !matches!(definition.picture, PictureDefinition::Chart(_) | PictureDefinition::Kpi { .. }) {
         return None;
     }
     let label = format!("Picture of {}", definition.title);
@@ -210,7 +246,7 @@ fn earlier_of(
         Some(context.page),
         move || {
             let compared = context.times.moment.get().compared;
-            compared.map(|_| request(&definition, context, &path, window.get(), true))
+            compared.and_then(|_| request(&definition, context, &path, window.get(), true))
         },
         |table, _| Ok(if table.rows() == 0 { Err("No row held then.".to_owned()) } else { Ok(table.clone()) }),
     ))
@@ -259,8 +295,15 @@ struct Beside {
     picture: Arc<TilePicture>,
 }
 
-/// What the tile asks for, or asks of the earlier period that it is compared with; tracked.
-fn request(definition: &TileDefinition, context: Context, path: &Filters, window: Window, earlier: bool) -> Request {
+/// What the tile asks for, or asks of the earlier period that it is compared with; `None` while one of its variables has no
+/// value. Tracked.
+fn request(
+    definition: &TileDefinition,
+    context: Context,
+    path: &Filters,
+    window: Window,
+    earlier: bool,
+) -> Option<Request> {
     let moment = context.times.moment.get();
     let (mut from, mut to) = moment.range;
     if let Some((first, last)) = window.filter(|_| zooms(definition)) {
@@ -270,8 +313,9 @@ fn request(definition: &TileDefinition, context: Context, path: &Filters, window
     }
     let filters = context.filters.get().0.into_iter().chain(path.0.clone()).collect();
     let mut asked = question(&definition.sql, moment, (from, to), earlier, filters);
+    asked.parameters.extend(context.values.with(|values| values_for(&definition.sql, values)).ok()?);
     asked.parameters.extend(definition.bound_parameters());
-    Request { reduce: definition.reductions(), snapshot: context.page.snapshot(), ..asked }
+    Some(Request { reduce: definition.reductions(), snapshot: context.page.snapshot(), ..asked })
 }
 
 /// Whether a window of the picture is a range of effective time that can be asked for.
@@ -369,6 +413,8 @@ fn picture_view(
             view! { <DataGrid label testid=table_id data pick /> }.whole()
         }
         PictureDefinition::Kpi { value, .. } => kpi_view(shown, value.unit.clone(), &definition.id),
+        // Shown without asking.
+        PictureDefinition::Markdown { .. } => ().whole(),
     }
 }
 

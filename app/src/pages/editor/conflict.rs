@@ -15,7 +15,7 @@ use crate::{
     },
     dashboards::Dashboard,
     editor::{Change, Command, Side, changes, merged},
-    queries::publishing::Published,
+    tasks::publishing::Published,
 };
 
 /// Two people's changes.

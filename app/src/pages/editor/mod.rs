@@ -27,7 +27,6 @@ use crate::{
     dashboards::Dashboard,
     editor::{Command, Document, Draft, plain_name},
     live::Live,
-    queries::publishing::{Published, published},
     root::with_datasets,
     state::{
         address::Address,
@@ -35,6 +34,7 @@ use crate::{
         datasets::DatasetList,
         tile::PageRead,
     },
+    tasks::publishing::{Published, published},
 };
 use state::Editing;
 

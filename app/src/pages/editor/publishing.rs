@@ -9,7 +9,7 @@ use crate::{
     browser,
     dashboards::Dashboard,
     editor::Draft,
-    queries::publishing::{Over, Publication, Published, publish, published},
+    tasks::publishing::{Over, Publication, Published, publish, published},
 };
 
 /// A draft is kept once nobody has changed anything for so long.

@@ -17,7 +17,6 @@ use crate::{
     queries::{
         client::{self, About, Request},
         profile,
-        publishing::Published,
     },
     state::{
         address::Address,
@@ -25,6 +24,7 @@ use crate::{
         datasets::DatasetList,
         tile::PageRead,
     },
+    tasks::publishing::Published,
 };
 
 /// The editor of one dashboard.

@@ -151,7 +151,10 @@ pub(super) fn asks_of(editing: Editing, tile: &TileDefinition) -> Asks {
     let (sql, parameters, first) = match &tile.query {
         Some(query) => {
             let compiled = editing.compiled_now(query)?;
-            (compiled.sql, compiled.parameters, compiled.reduce)
+            {
+                let bound = compiled.parameters.into_iter().map(|(name, value)| (name, value.into())).collect();
+                (compiled.sql, bound, compiled.reduce)
+            }
         }
         None if tile.sql.trim().is_empty() => {
             let reason = "write a statement that reads, such as SELECT * FROM and a dataset".to_owned();

@@ -4,10 +4,9 @@
 use std::sync::{Arc, LazyLock};
 
 use app::{
-    dashboards::{Clock, Dashboard, builder::resolved},
+    dashboards::{Clock, Dashboard, Options, VERSION},
     format::time::day_of,
-    pictures::{PictureAnswers, TilePictureRequest},
-    ports::DashboardStore,
+    pictures::{PictureAnswers, TilePictureRequest, option_questions, options_of},
     queries::client::Request,
 };
 use axum::{
@@ -57,14 +56,13 @@ pub async fn show(
         Some((tile, "png")) => (tile, Form::Png),
         _ => return Err(missing(format!("a picture of a tile ends with .svg or .png, which '{file}' does not"))),
     };
-    let definition = state.dashboards.definition(&name);
-    let definition = definition.ok_or_else(|| missing(format!("there is no dashboard '{name}'")))?;
-    let definition = resolved(definition, &datasets::summaries(&state, None).await?);
-    let dashboard: Dashboard = serde_json::from_str(&definition)
-        .map_err(|e| Error::new(ErrorKind::Internal, "the definition of the dashboard cannot be read").because(e))?;
     let parameters = parameters(query.as_deref().unwrap_or_default());
     let get = |name: &str| parameters.iter().find(|known| known.0 == name).map(|known| known.1.clone());
-    let request = TilePictureRequest::read(&dashboard, tile, clock(&state).await?, get)
+    let shown = state.dashboards.shown(&name, get(VERSION).as_deref(), get("known").as_deref()).await?;
+    let dashboard = shown.definition;
+    let clock = clock(&state).await?;
+    let options = options(&state, &dashboard, tile, clock, get).await?;
+    let request = TilePictureRequest::read(&dashboard, tile, clock, &options, get)
         .ok_or_else(|| missing(format!("dashboard '{name}' has no tile '{tile}'")))?
         .map_err(|reason| Error::new(ErrorKind::BadRequest, reason))?;
     let (answers, snapshot) = ask(&state, &request, get("snapshot")).await?;
@@ -100,6 +98,24 @@ async fn clock(state: &ApiState) -> Result<Clock> {
     let first_known = known.map(|(first, _)| first.micros()).min();
     let now = chrono::Utc::now().timestamp_micros();
     Ok(Clock { now, today: day_of(now), last_commit, first_known })
+}
+
+/// What can be chosen of the variables that the tile has and the address says nothing of.
+async fn options(
+    state: &ApiState,
+    dashboard: &Dashboard,
+    tile: &str,
+    clock: Clock,
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Options> {
+    let snapshot = get("snapshot");
+    let mut options = Options::new();
+    for (variable, question) in option_questions(dashboard, tile, clock, get) {
+        let (bytes, _) = answer(state, question, snapshot.clone()).await?;
+        let values = options_of(bytes).map_err(|reason| Error::new(ErrorKind::Internal, reason))?;
+        options.insert(variable, values);
+    }
+    Ok(options)
 }
 
 /// Asks all that a picture needs, of one snapshot; gives its token too.

@@ -2,8 +2,10 @@
 
 use gloo_net::http::{Request, Response};
 
-use super::client::{NOT_FOUND, refusal, unreachable};
-use crate::dashboards::Dashboard;
+use crate::{
+    dashboards::Dashboard,
+    queries::client::{NOT_FOUND, refusal, unreachable},
+};
 
 /// What the server answers where somebody else has published meanwhile.
 const CONFLICTS: [u16; 2] = [409, 412];
