@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Dashboard, FORMAT, PictureDefinition, TileDefinition, Variable, VariableKind, has_parameter};
-use super::definition::{GRID_COLUMNS, ROWS};
+use super::{
+    Dashboard, FORMAT, PictureDefinition, TileDefinition, Variable, VariableKind,
+    definition::{GRID_COLUMNS, ROWS},
+    has_parameter,
+};
 
 /// Parts of a definition at most: a page with more would never be ready.
 const TILES_MOST: usize = 200;
@@ -143,7 +146,7 @@ fn check_variable(variable: &Variable, all: &[Variable], path: &str, found: &mut
             found.add(&format!("{path}.kind.choice.options"), "has no value to choose".to_owned());
         }
         VariableKind::Choice { options } => {
-            for value in variable.default.iter().filter(|value| !options.contains(value)) {
+            for value in variable.default.iter().filter(|value| !options.contains(*value)) {
                 found.add(&format!("{path}.default"), format!("has '{value}', which is not among the options"));
             }
         }

@@ -279,14 +279,6 @@ impl Dashboard {
             tiles: Vec::new(),
         }
     }
-
-    /// The tab that a tile stands on, by itself or by its section; empty where it stands on none.
-    pub fn tab_of<'a>(&'a self, tile: &'a TileDefinition) -> &'a str {
-        match self.sections.iter().find(|section| section.id == tile.section) {
-            Some(section) => &section.tab,
-            None => &tile.tab,
-        }
-    }
 }
 
 impl TileDefinition {
@@ -409,17 +401,5 @@ mod tests {
         let market: Dashboard = serde_json::from_str(BUILT_IN[0].1).unwrap();
         let line = market.tiles.iter().find(|tile| tile.id == "prices").unwrap();
         assert!(matches!(&line.reductions()[..], [Reduction::M4 { columns: REDUCED_COLUMNS, .. }]));
-    }
-
-    #[test]
-    fn a_tile_stands_on_the_tab_of_its_section() {
-        let text = r#"{"name": "a", "title": "A", "tabs": [{"id": "t", "title": "T"}],
-            "sections": [{"id": "s", "title": "S", "tab": "t"}],
-            "tiles": [{"id": "x", "title": "X", "section": "s", "picture": {"markdown": {"text": ""}}},
-                      {"id": "y", "title": "Y", "tab": "t", "picture": {"markdown": {"text": ""}}},
-                      {"id": "z", "title": "Z", "picture": {"markdown": {"text": ""}}}]}"#;
-        let dashboard: Dashboard = serde_json::from_str(text).unwrap();
-        let tabs: Vec<&str> = dashboard.tiles.iter().map(|tile| dashboard.tab_of(tile)).collect();
-        assert_eq!(tabs, ["t", "t", ""]);
     }
 }

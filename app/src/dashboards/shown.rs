@@ -39,10 +39,3 @@ pub struct ShownVersion {
     /// Why.
     pub note: String,
 }
-
-impl ShownDashboard {
-    /// How many changes were made after a moment, in microseconds.
-    pub fn changes_after(&self, micros: i64) -> usize {
-        self.changes.iter().filter(|change| change.micros() > micros).count()
-    }
-}

@@ -106,7 +106,7 @@ impl Variable {
     /// What can be chosen; `None` where anything can be, or where it is not known yet.
     pub fn options<'a>(&'a self, known: &'a Options) -> Option<&'a [String]> {
         match &self.kind {
-            VariableKind::Choice { options } => Some(options),
+            VariableKind::Choice { options } => Some(options.as_slice()),
             VariableKind::Query { .. } => known.get(&self.name).map(Vec::as_slice),
             VariableKind::Text | VariableKind::Number { .. } | VariableKind::Time => None,
         }

@@ -8,6 +8,8 @@
 pub mod diff;
 pub mod history;
 pub mod reading;
+#[cfg(test)]
+mod round_trip;
 pub mod saving;
 mod shown;
 mod sources;

@@ -175,7 +175,8 @@ fn several(
         }
     };
     let one = move |(value, on): (String, bool)| {
-        let text = value.clone();
+        let (text, named) = (value.clone(), value.clone());
+        let checked = move || listed.with(|listed| listed.iter().any(|option| option.1 && option.0 == named));
         let toggle = move |_| {
             let now = listed.get_untracked();
             let kept = now.iter().filter(|option| option.1 != (option.0 == value));
@@ -184,7 +185,7 @@ fn several(
         view! {
             <li>
                 <label>
-                    <input type="checkbox" prop:checked=on checked=on on:change=toggle />
+                    <input type="checkbox" prop:checked=checked checked=on on:change=toggle />
                     {text}
                 </label>
             </li>

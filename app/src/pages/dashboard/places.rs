@@ -92,7 +92,7 @@ fn section_view(section: &Section, tiles: &Tiles, context: Context) -> WholeView
     let open = RwSignal::new(!folded);
     let (body, controlled) = (format!("section-{id}"), format!("section-{id}"));
     let tiles = tiles.clone();
-    let content = move || open.get().then(|| grid(&tiles, context, |tile| tile.section == id));
+    let content = move || open.get().then(|| grid(&tiles, context, |tile| tile.section == id)).flatten();
     view! {
         <section class="dashboard-section">
             <h2>
