@@ -98,7 +98,8 @@ impl Dashboard {
             found.add(&format!("{path}.problem"), "is for the server to say; leave it out".to_owned());
         }
         if !tile.section.is_empty() && !self.sections.iter().any(|section| section.id == tile.section) {
-            let reason = format!("is '{}', and there is no such section; add it to sections or leave this out", tile.section);
+            let reason =
+                format!("is '{}', and there is no such section; add it to sections or leave this out", tile.section);
             found.add(&format!("{path}.section"), reason);
         }
         if !tile.section.is_empty() && !tile.tab.is_empty() {
@@ -224,10 +225,26 @@ mod tests {
         assert_eq!(
             paths(text),
             [
-                "format", "name", "title", "folder", "tabs[1].id", "sections[0].tab", "variables[0].name",
-                "variables[1].multiple", "variables[2].kind.choice.options", "variables[3].default",
-                "variables[4].kind.query.sql", "variables[5].kind.number.min", "variables[6].name", "variables[2].name",
-                "tiles[0].width", "tiles[1].tab", "tiles[2].section", "tiles[2].sql", "tiles[3].sql", "tiles[1].id",
+                "format",
+                "name",
+                "title",
+                "folder",
+                "tabs[1].id",
+                "sections[0].tab",
+                "variables[0].name",
+                "variables[1].multiple",
+                "variables[2].kind.choice.options",
+                "variables[3].default",
+                "variables[4].kind.query.sql",
+                "variables[5].kind.number.min",
+                "variables[6].name",
+                "variables[2].name",
+                "tiles[0].width",
+                "tiles[1].tab",
+                "tiles[2].section",
+                "tiles[2].sql",
+                "tiles[3].sql",
+                "tiles[1].id",
                 "tiles[2].id",
             ]
         );

@@ -350,7 +350,9 @@ impl TileDefinition {
         let drawn = match &self.picture {
             PictureDefinition::Chart(chart) => chart.compares(),
             PictureDefinition::Kpi { .. } => true,
-            PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } | PictureDefinition::Markdown { .. } => false,
+            PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } | PictureDefinition::Markdown { .. } => {
+                false
+            }
         };
         drawn && (has_parameter(&self.sql, "from") || has_parameter(&self.sql, "to"))
     }

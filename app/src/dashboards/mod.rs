@@ -18,10 +18,11 @@ pub use checks::{Problem, is_name};
 #[cfg(feature = "ssr")]
 pub use definition::BUILT_IN;
 pub use definition::{
-    DRILL, Dashboard, FORMAT, GRID_COLUMNS, Level, OnBrush, OnPick, PictureDefinition, ROWS, Section, Tab, TileDefinition, has_parameter,
+    DRILL, Dashboard, FORMAT, GRID_COLUMNS, Level, OnBrush, OnPick, PictureDefinition, ROWS, Section, Tab,
+    TileDefinition, has_parameter,
 };
-pub use listed::{Comparison, Difference, ListedDashboard, ListedVersion, VersionList};
 pub use filters::{Filter, FilterValue, Filters};
+pub use listed::{Comparison, Difference, ListedDashboard, ListedVersion, VersionList};
 #[cfg(feature = "ssr")]
 pub use markdown::html_of;
 pub use per_tile::PerTile;

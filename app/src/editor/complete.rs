@@ -128,7 +128,9 @@ pub fn completions(sql: &str, cursor: usize, tables: &[Table]) -> (usize, Vec<Co
 /// What can follow these tokens.
 fn possible(before: &[Token], named: &[(String, &Table)], tables: &[Table]) -> Vec<Completion> {
     let fixed = |list: &[(&str, &str)]| {
-        list.iter().map(|(text, note)| Completion { text: (*text).to_owned(), note: (*note).to_owned() }).collect::<Vec<_>>()
+        list.iter()
+            .map(|(text, note)| Completion { text: (*text).to_owned(), note: (*note).to_owned() })
+            .collect::<Vec<_>>()
     };
     let last = |back: usize| before.len().checked_sub(back).and_then(|place| before.get(place));
     let is = |back: usize, word: &str| last(back).is_some_and(|token| token.is(word));
@@ -259,7 +261,10 @@ mod tests {
     fn tables() -> Vec<Table> {
         let column = |(name, kind): (&str, &str)| (name.to_owned(), kind.to_owned());
         vec![
-            Table { name: "gdp".into(), columns: [("country", "string"), ("value", "decimal(20,4)"), ("Odd name", "bool")].map(column).to_vec() },
+            Table {
+                name: "gdp".into(),
+                columns: [("country", "string"), ("value", "decimal(20,4)"), ("Odd name", "bool")].map(column).to_vec(),
+            },
             Table { name: "regions".into(), columns: vec![column(("region", "string"))] },
         ]
     }

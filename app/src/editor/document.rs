@@ -337,9 +337,8 @@ mod tests {
             id().prop_map(Command::Duplicate),
             (id(), prop::option::of(0_usize..9)).prop_map(|(id, place)| Command::Add(Box::new(tile(&id)), place)),
             (id(), any::<u8>(), any::<u8>()).prop_map(|(id, width, rows)| Command::Resize { id, width, rows }),
-            (id(), "[a-z]{0,3}").prop_map(|(id, title)| {
-                Command::Edit(Box::new(TileDefinition { title, ..tile(&id) }), "title")
-            }),
+            (id(), "[a-z]{0,3}")
+                .prop_map(|(id, title)| { Command::Edit(Box::new(TileDefinition { title, ..tile(&id) }), "title") }),
             "[a-z]{0,3}".prop_map(|title| Command::Describe { name: "desk".into(), title, description: String::new() }),
         ]
     }

@@ -49,8 +49,7 @@ mod tests {
 
     #[test]
     fn a_draft_reads_back_and_anything_else_is_none() {
-        let dashboard: Dashboard =
-            serde_json::from_str(r#"{"name": "desk", "title": "Desk", "tiles": []}"#).unwrap();
+        let dashboard: Dashboard = serde_json::from_str(r#"{"name": "desk", "title": "Desk", "tiles": []}"#).unwrap();
         let draft = Draft { dashboard: dashboard.clone(), base: None, version: Some("3".into()), kept_at: 7 };
         assert_eq!(Draft::read(&draft.text()), Some(draft.clone()));
         assert_eq!(Draft::read("{}"), None);

@@ -114,7 +114,13 @@ mod tests {
     /// Two in the first row, one over the whole second, two in the third.
     fn tiles() -> Vec<Rect> {
         let rect = |x: f64, y: f64, width: f64| Rect { x, y, width, height: 100.0 };
-        vec![rect(0.0, 0.0, 300.0), rect(310.0, 0.0, 290.0), rect(0.0, 110.0, 600.0), rect(0.0, 220.0, 300.0), rect(310.0, 220.0, 290.0)]
+        vec![
+            rect(0.0, 0.0, 300.0),
+            rect(310.0, 0.0, 290.0),
+            rect(0.0, 110.0, 600.0),
+            rect(0.0, 220.0, 300.0),
+            rect(310.0, 220.0, 290.0),
+        ]
     }
 
     #[test]

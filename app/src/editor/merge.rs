@@ -118,7 +118,14 @@ pub fn changes(base: &Dashboard, mine: &Dashboard, theirs: &Dashboard) -> Vec<Ch
     let [was, is_mine, is_theirs] = all.map(|parts| Some(parts.order_of(&all)));
     if was != is_mine || was != is_theirs {
         let order = (ORDER.to_owned(), String::new());
-        found.push(Change { tile: None, tile_title: order.1, member: order.0, base: was, mine: is_mine, theirs: is_theirs });
+        found.push(Change {
+            tile: None,
+            tile_title: order.1,
+            member: order.0,
+            base: was,
+            mine: is_mine,
+            theirs: is_theirs,
+        });
     }
     let mut ids: Vec<&String> = theirs.order.iter().chain(&mine.order).chain(&base.order).collect();
     let mut seen = std::collections::BTreeSet::new();
@@ -195,7 +202,8 @@ pub fn merged(
     let order = in_order(first, second);
     let ordered: Vec<Value> = order.into_iter().filter_map(|id| tiles.remove(id).map(Value::Object)).collect();
     head.insert(ORDER.to_owned(), Value::Array(ordered));
-    serde_json::from_value(Value::Object(head)).map_err(|error| format!("what was chosen does not go together: {error}"))
+    serde_json::from_value(Value::Object(head))
+        .map_err(|error| format!("what was chosen does not go together: {error}"))
 }
 
 fn set(members: &mut Map<String, Value>, name: String, value: Option<Value>) {
@@ -210,7 +218,8 @@ fn in_order<'a>(first: &'a [String], second: &'a [String]) -> Vec<&'a String> {
     let mut order: Vec<&String> = first.iter().collect();
     for (place, id) in second.iter().enumerate() {
         if !order.contains(&id) {
-            let before = second[..place].iter().rev().find_map(|known| order.iter().position(|placed| *placed == known));
+            let before =
+                second[..place].iter().rev().find_map(|known| order.iter().position(|placed| *placed == known));
             order.insert(before.map_or(0, |before| before + 1), id);
         }
     }
@@ -267,7 +276,8 @@ mod tests {
         ("[X-Z]", prop::collection::vec(tile, 0..5)).prop_map(|(title, mut tiles)| {
             let mut seen = std::collections::BTreeSet::new();
             tiles.retain(|tile| seen.insert(tile.0.clone()));
-            let tiles: Vec<(&str, &str, u8)> = tiles.iter().map(|(id, title, width)| (&id[..], &title[..], *width)).collect();
+            let tiles: Vec<(&str, &str, u8)> =
+                tiles.iter().map(|(id, title, width)| (&id[..], &title[..], *width)).collect();
             dashboard(&title, &tiles)
         })
     }

@@ -28,7 +28,8 @@ const FAVOURITES: &str = "tidemark-favourites";
 pub fn list() -> WholeView {
     let read = Resource::new_blocking(|| (), |()| document(DashboardDocument::List));
     with_datasets_and(read, |text, _, _| {
-        let parse = |text: String| serde_json::from_str::<Vec<ListedDashboard>>(&text).map_err(|error| error.to_string());
+        let parse =
+            |text: String| serde_json::from_str::<Vec<ListedDashboard>>(&text).map_err(|error| error.to_string());
         match text.and_then(|text| parse(text.unwrap_or_default())) {
             Ok(listed) => view! { <Listed listed /> }.whole(),
             Err(reason) => {

@@ -45,7 +45,9 @@ pub fn columns(dataset: &str, fields: &[&Field]) -> String {
 /// The values of a column that are there most often: rows with `value` and `facts`.
 pub fn common(dataset: &str, field: &Field) -> String {
     let (name, dataset) = (quoted(&field.name), quoted(dataset));
-    format!("SELECT {name} AS value, count(*) AS facts FROM {dataset} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {COMMON_MOST}")
+    format!(
+        "SELECT {name} AS value, count(*) AS facts FROM {dataset} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {COMMON_MOST}"
+    )
 }
 
 /// The values of a column, to be counted in stretches.

@@ -82,7 +82,10 @@ pub fn commands(datasets: &[DatasetSummary], sections: &[Section], past: bool) -
     let datasets = datasets.iter().filter(|dataset| dataset.readable);
     let datasets = datasets.flat_map(|DatasetSummary { name, .. }| {
         let explore = format!("Explore {name}");
-        [Command::open(name, "Dataset", &dataset_address(name)), Command::open(&explore, "Dataset", &explore_address(name))]
+        [
+            Command::open(name, "Dataset", &dataset_address(name)),
+            Command::open(&explore, "Dataset", &explore_address(name)),
+        ]
     });
     let sections = sections.iter().map(|section| Command::open(&section.title, &section.page, &section.address));
     let others = [Command::open("Design", "Page", DESIGN), Command::open("New dashboard", "Action", NEW_DASHBOARD)];

@@ -48,8 +48,8 @@ pub async fn published(name: &str) -> Result<Option<Published>, String> {
     }
     let version = version_of(&response);
     let text = response.text().await.map_err(unreachable)?;
-    let dashboard =
-        serde_json::from_str(&text).map_err(|error| format!("the definition of this dashboard is not right: {error}"))?;
+    let dashboard = serde_json::from_str(&text)
+        .map_err(|error| format!("the definition of this dashboard is not right: {error}"))?;
     Ok(Some(Published { dashboard, version }))
 }
 

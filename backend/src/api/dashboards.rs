@@ -317,8 +317,7 @@ pub async fn apply(
 ) -> Result<Json<Applied>> {
     state.access.authorise(&headers, Action::Write)?;
     let ApplyParameters { dry_run, prune } = understood(parameters, "dry_run and prune, true or false")?;
-    let Files { files, author, note } =
-        read_body(body, r#"{"files": [{"file", "text"}], "author"?, "note"?}"#).await?;
+    let Files { files, author, note } = read_body(body, r#"{"files": [{"file", "text"}], "author"?, "note"?}"#).await?;
     let reason = reason(ReasonParameters { author, note })?;
     let dashboards = read_files(&files)?;
     Ok(Json(Applied { changes: state.dashboards.apply(dashboards, Manner { prune, dry_run }, reason).await? }))
@@ -329,7 +328,8 @@ pub async fn markdown(State(state): State<ApiState>, headers: HeaderMap, body: B
     state.access.authorise(&headers, Action::Read)?;
     let body = whole(body).await?;
     if body.len() > reading::TEXT_BYTES_MAX {
-        let message = format!("these are {} bytes of words; a tile has at most {}", body.len(), reading::TEXT_BYTES_MAX);
+        let message =
+            format!("these are {} bytes of words; a tile has at most {}", body.len(), reading::TEXT_BYTES_MAX);
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html_of(&text_of(&body)?)))
@@ -395,8 +395,9 @@ async fn read_body<T: DeserializeOwned>(body: Body, shape: &str) -> Result<T> {
 }
 
 fn understood<T>(parameters: Asked<T>, there_are: &str) -> Result<T> {
-    let not_understood =
-        |e: QueryRejection| Error::new(ErrorKind::BadRequest, format!("the parameters are {there_are}: {}", e.body_text()));
+    let not_understood = |e: QueryRejection| {
+        Error::new(ErrorKind::BadRequest, format!("the parameters are {there_are}: {}", e.body_text()))
+    };
     Ok(parameters.map_err(not_understood)?.0)
 }
 

@@ -107,7 +107,8 @@ async fn apply(arguments: ApplyArguments) -> Result<ExitCode> {
         files.push(DefinitionFile { file, text });
     }
     if files.is_empty() {
-        let message = format!("there is no file that ends with .yaml, .yml or .json in {}; nothing was done", folder.display());
+        let message =
+            format!("there is no file that ends with .yaml, .yml or .json in {}; nothing was done", folder.display());
         return Err(Error::new(ErrorKind::BadRequest, message));
     }
     let request = Client::new()
@@ -206,7 +207,8 @@ fn file_of(folder: &Path, listed: &ListedDashboard, syntax: Syntax) -> Result<Pa
     let mut path = folder.to_path_buf();
     for part in listed.folder.split('/').filter(|part| !part.is_empty()) {
         if matches!(part, "." | "..") || part.contains(['\\', '\0']) {
-            let message = format!("the dashboard '{}' is in the folder '{}', which is none", listed.name, listed.folder);
+            let message =
+                format!("the dashboard '{}' is in the folder '{}', which is none", listed.name, listed.folder);
             return Err(Error::new(ErrorKind::Unprocessable, message));
         }
         path.push(part);
@@ -298,7 +300,8 @@ mod tests {
         };
         ["b.yaml", "a/c.json", ".git/d.yaml", "notes.md", ".e.yaml", "a/b/f.yml"].map(write);
         let found = definition_files(folder.path()).unwrap();
-        let found: Vec<_> = found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+        let found: Vec<_> =
+            found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
         assert_eq!(found, ["a/b/f.yml", "a/c.json", "b.yaml"]);
     }
 }

@@ -83,7 +83,12 @@ mod tests {
         let told: Vec<_> = found.iter().map(|d| (d.path.as_str(), d.before.is_some(), d.after.is_some())).collect();
         assert_eq!(
             told,
-            [("tiles[x].sql", true, true), ("tiles[y]", true, false), ("tiles[z]", false, true), ("folder", false, true)]
+            [
+                ("tiles[x].sql", true, true),
+                ("tiles[y]", true, false),
+                ("tiles[z]", false, true),
+                ("folder", false, true)
+            ]
         );
         assert_eq!(found[0].before, Some(Value::from("SELECT 1")));
         assert!(differences(&before, &before).is_empty());

@@ -165,11 +165,8 @@ impl Dashboards {
     async fn reload(&self) -> Result<Arc<Current>> {
         let stored = self.history.as_of(None).await?;
         let current: Arc<Current> = Arc::new(stored.into_iter().map(|saved| (saved.name.clone(), saved)).collect());
-        let mut titles: BTreeMap<String, String> = self
-            .sources
-            .all()
-            .map(|source| (source.dashboard.name.clone(), source.dashboard.title.clone()))
-            .collect();
+        let mut titles: BTreeMap<String, String> =
+            self.sources.all().map(|source| (source.dashboard.name.clone(), source.dashboard.title.clone())).collect();
         let there = current.values().filter(|saved| !saved.deleted());
         titles.extend(there.map(|saved| (saved.name.clone(), saved.title.clone())));
         *self.titles.write().unwrap_or_else(PoisonError::into_inner) = titles.into_iter().collect();

@@ -215,7 +215,9 @@ impl Places {
         for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
             let next = match (&at.value, step.strip_suffix(']')) {
                 (Tree::Items(items), Some(index)) => index.parse::<usize>().ok().and_then(|index| items.get(index)),
-                (Tree::Members(members), None) => members.iter().find(|member| member.0 == step).map(|member| &member.1),
+                (Tree::Members(members), None) => {
+                    members.iter().find(|member| member.0 == step).map(|member| &member.1)
+                }
                 _ => None,
             };
             match next {
@@ -343,9 +345,10 @@ mod tests {
 
     #[test]
     fn a_newer_format_says_which_this_server_reads() {
-        for (text, syntax) in
-            [("{\"format\": 2, \"name\": \"a\", \"panels\": 1}", Syntax::Json), ("panels: 1\nformat: 2\n", Syntax::Yaml)]
-        {
+        for (text, syntax) in [
+            ("{\"format\": 2, \"name\": \"a\", \"panels\": 1}", Syntax::Json),
+            ("panels: 1\nformat: 2\n", Syntax::Yaml),
+        ] {
             let found = mistake(text, syntax);
             assert_eq!(found.path, "format");
             assert!(found.reason.contains("is 2") && found.reason.contains("up to 1"), "{found}");
@@ -355,7 +358,9 @@ mod tests {
     #[test]
     fn what_is_no_definition_at_all_is_refused_and_never_a_panic() {
         let bomb = format!("a: &a [1,1]\n{}", (0..40).map(|i| format!("b{i}: [*a,*a]\n")).collect::<String>());
-        for text in ["", "[", "{", "null", "- a", "\u{0}", "a: b: c", "name: [", "\t", "*x", &bomb, "name: a\n---\nname: b\n"] {
+        for text in
+            ["", "[", "{", "null", "- a", "\u{0}", "a: b: c", "name: [", "\t", "*x", &bomb, "name: a\n---\nname: b\n"]
+        {
             for syntax in [Syntax::Json, Syntax::Yaml] {
                 let found = mistake(text, syntax);
                 assert!(!found.reason.is_empty(), "{text:?}");

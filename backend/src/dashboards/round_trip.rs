@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use app::{
     charts::{Channel, ChartSpec, Mark, ScaleKind, SeriesStyle, ValueFormat},
     dashboards::{
-        Dashboard, FORMAT, Level, OnBrush, OnPick, PictureDefinition, Section, Tab, TileDefinition, Variable, VariableKind,
+        Dashboard, FORMAT, Level, OnBrush, OnPick, PictureDefinition, Section, Tab, TileDefinition, Variable,
+        VariableKind,
     },
     format::value::Currency,
     queries::client::{Others, Reduction},
@@ -20,10 +21,61 @@ use super::{
 /// Words as people and their enemies write them: what YAML takes for something else, several lines, blanks at the ends.
 fn words() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
-        "", " ", "yes", "no", "on", "null", "~", "true", "1", "1.0", "0x1f", "1e3", ".inf", "2026-03-31", "a: b", "# a", "- a",
-        "'", "\"", "\\", "|", ">", "&a", "*a", "!tag", "%", "@", "`", "{a}", "[a]", "a\n", "\na", "a\n\nb", " a", "a ", "a\tb",
-        "SELECT 1\nFROM x\n", "  SELECT\n 1", "é", "日本", "\u{200f}", "\u{1f600}", "a\r\nb", "---", "...", "? a", "=", "<<",
-        "a #b", "a:", ":a", "\u{85}", "\u{2028}", "\u{feff}", "\u{7f}",
+        "",
+        " ",
+        "yes",
+        "no",
+        "on",
+        "null",
+        "~",
+        "true",
+        "1",
+        "1.0",
+        "0x1f",
+        "1e3",
+        ".inf",
+        "2026-03-31",
+        "a: b",
+        "# a",
+        "- a",
+        "'",
+        "\"",
+        "\\",
+        "|",
+        ">",
+        "&a",
+        "*a",
+        "!tag",
+        "%",
+        "@",
+        "`",
+        "{a}",
+        "[a]",
+        "a\n",
+        "\na",
+        "a\n\nb",
+        " a",
+        "a ",
+        "a\tb",
+        "SELECT 1\nFROM x\n",
+        "  SELECT\n 1",
+        "é",
+        "日本",
+        "\u{200f}",
+        "\u{1f600}",
+        "a\r\nb",
+        "---",
+        "...",
+        "? a",
+        "=",
+        "<<",
+        "a #b",
+        "a:",
+        ":a",
+        "\u{85}",
+        "\u{2028}",
+        "\u{feff}",
+        "\u{7f}",
     ]);
     prop_oneof![odd.prop_map(str::to_owned), "[ -~]{0,20}", "\\PC{0,12}", "[a-z \n]{0,40}"]
 }
@@ -35,7 +87,13 @@ fn id() -> impl Strategy<Value = String> {
 fn format() -> impl Strategy<Value = ValueFormat> {
     let money = Currency::of_code("chf").map_or(ValueFormat::Plain, ValueFormat::Money);
     prop_oneof![
-        prop::sample::select(vec![ValueFormat::Plain, ValueFormat::Whole, ValueFormat::Compact, ValueFormat::Day, money]),
+        prop::sample::select(vec![
+            ValueFormat::Plain,
+            ValueFormat::Whole,
+            ValueFormat::Compact,
+            ValueFormat::Day,
+            money
+        ]),
         (0_usize..9).prop_map(ValueFormat::Fixed),
         (0_usize..9).prop_map(ValueFormat::Percent),
     ]
@@ -43,14 +101,19 @@ fn format() -> impl Strategy<Value = ValueFormat> {
 
 fn channel() -> impl Strategy<Value = Channel> {
     let scale = prop::sample::select(vec![ScaleKind::Auto, ScaleKind::Log, ScaleKind::Category]);
-    (words(), prop::option::of(words()), words(), words(), format(), scale, any::<bool>())
-        .prop_map(|(column, end, title, unit, format, scale, zero)| Channel { column, end, title, unit, format, scale, zero })
+    (words(), prop::option::of(words()), words(), words(), format(), scale, any::<bool>()).prop_map(
+        |(column, end, title, unit, format, scale, zero)| Channel { column, end, title, unit, format, scale, zero },
+    )
 }
 
 fn chart() -> impl Strategy<Value = PictureDefinition> {
     let mark = prop::sample::select(vec![Mark::Line, Mark::StackedArea, Mark::HeatMap, Mark::Plane]);
-    let style = (words(), words(), 0_usize..9, any::<bool>())
-        .prop_map(|(value, name, color, dashed)| SeriesStyle { value, name, color, dashed });
+    let style = (words(), words(), 0_usize..9, any::<bool>()).prop_map(|(value, name, color, dashed)| SeriesStyle {
+        value,
+        name,
+        color,
+        dashed,
+    });
     let spec = (words(), mark, channel(), prop::collection::vec(channel(), 0..3), prop::option::of(words()));
     (spec, prop::option::of(channel()), prop::collection::vec(style, 0..2)).prop_map(
         |((title, mark, x, y, by), color, styles)| {
@@ -64,21 +127,23 @@ fn picture() -> impl Strategy<Value = PictureDefinition> {
         chart(),
         prop::collection::vec(channel(), 0..3).prop_map(|columns| PictureDefinition::Grid { columns }),
         (channel(), channel()).prop_map(|(value, at)| PictureDefinition::Kpi { value, at }),
-        (channel(), channel(), channel())
-            .prop_map(|(rows, columns, value)| PictureDefinition::Pivot { rows, columns, value }),
+        (channel(), channel(), channel()).prop_map(|(rows, columns, value)| PictureDefinition::Pivot {
+            rows,
+            columns,
+            value
+        }),
     ]
 }
 
 fn reductions() -> impl Strategy<Value = Vec<Reduction>> {
-    let top = (words(), words(), 1_u32..9).prop_map(|(by, of, n)| Reduction::Top { by, of: vec![of], n, others: Others::Sum });
-    let bins = (words(), prop::option::of(words()), prop::option::of(1_u32..9)).prop_map(|(x, y, rows)| Reduction::Bins {
-        x,
-        y,
-        columns: 7,
-        rows,
-        of: None,
-        aggregate: "count".to_owned(),
+    let top = (words(), words(), 1_u32..9).prop_map(|(by, of, n)| Reduction::Top {
+        by,
+        of: vec![of],
+        n,
+        others: Others::Sum,
     });
+    let bins = (words(), prop::option::of(words()), prop::option::of(1_u32..9))
+        .prop_map(|(x, y, rows)| Reduction::Bins { x, y, columns: 7, rows, of: None, aggregate: "count".to_owned() });
     prop::collection::vec(prop_oneof![top, bins], 0..2)
 }
 
@@ -101,8 +166,9 @@ fn sql() -> impl Strategy<Value = String> {
 }
 
 fn level() -> impl Strategy<Value = Level> {
-    (sql(), reductions(), any::<bool>(), picture(), pick(), brush())
-        .prop_map(|(sql, reduce, raw, picture, on_pick, on_brush)| Level { sql, reduce, raw, picture, on_pick, on_brush })
+    (sql(), reductions(), any::<bool>(), picture(), pick(), brush()).prop_map(
+        |(sql, reduce, raw, picture, on_pick, on_brush)| Level { sql, reduce, raw, picture, on_pick, on_brush },
+    )
 }
 
 fn tile() -> impl Strategy<Value = TileDefinition> {
@@ -120,14 +186,28 @@ fn tile() -> impl Strategy<Value = TileDefinition> {
             let Level { sql, reduce, raw, picture, on_pick, on_brush } = own;
             let (id, section, tab) = (String::new(), section.to_owned(), String::new());
             TileDefinition {
-                id, title, section, tab, width, tall, sql, reduce, raw, picture, on_pick, on_brush, times, levels,
+                id,
+                title,
+                section,
+                tab,
+                width,
+                tall,
+                sql,
+                reduce,
+                raw,
+                picture,
+                on_pick,
+                on_brush,
+                times,
+                levels,
             }
         },
     )
 }
 
 fn variable() -> impl Strategy<Value = Variable> {
-    let bound = || prop::option::of(prop_oneof![Just(0.0), Just(-1.5), (-1_000_000_i32..1_000_000).prop_map(f64::from)]);
+    let bound =
+        || prop::option::of(prop_oneof![Just(0.0), Just(-1.5), (-1_000_000_i32..1_000_000).prop_map(f64::from)]);
     let kind = prop_oneof![
         prop::collection::vec(words(), 1..4).prop_map(|options| VariableKind::Choice { options }),
         Just(VariableKind::Text),

@@ -98,8 +98,9 @@ impl Dashboards {
             let saved = match &found {
                 Found::Stored(saved) => saved,
                 Found::Beneath(..) => {
-                    let message =
-                        format!("the dashboard '{name}' comes with this server and cannot be deleted; one that is stored can");
+                    let message = format!(
+                        "the dashboard '{name}' comes with this server and cannot be deleted; one that is stored can"
+                    );
                     return Err(Error::new(ErrorKind::Conflict, message));
                 }
                 Found::Deleted(_) | Found::Missing => return Err(missing(&name, &found)),
@@ -282,11 +283,17 @@ fn check(name: &str, expected: &Expected, found: &Found) -> Result<()> {
         Expected::Tag(_) => match found {
             Found::Stored(saved) => {
                 let by = if saved.author.is_empty() { String::new() } else { format!(" by {}", saved.author) };
-                format!("the dashboard '{name}' was changed{by} at {}, after the version this change was made of", saved.system_time)
+                format!(
+                    "the dashboard '{name}' was changed{by} at {}, after the version this change was made of",
+                    saved.system_time
+                )
             }
             Found::Deleted(saved) | Found::Beneath(_, Some(saved)) => {
                 let by = if saved.author.is_empty() { String::new() } else { format!(" by {}", saved.author) };
-                format!("the dashboard '{name}' was deleted{by} at {}, after the version this change was made of", saved.system_time)
+                format!(
+                    "the dashboard '{name}' was deleted{by} at {}, after the version this change was made of",
+                    saved.system_time
+                )
             }
             Found::Beneath(_, None) => {
                 format!("the dashboard '{name}' comes with this server, and is another than this change was made of")
@@ -300,7 +307,8 @@ fn check(name: &str, expected: &Expected, found: &Found) -> Result<()> {
 
 /// What there is, for whoever expected something else.
 fn told_of(found: &Found) -> Value {
-    let definition = found.dashboard().ok().flatten().map(|dashboard| serde_json::to_value(dashboard).unwrap_or_default());
+    let definition =
+        found.dashboard().ok().flatten().map(|dashboard| serde_json::to_value(dashboard).unwrap_or_default());
     let saved = match found {
         Found::Stored(saved) | Found::Deleted(saved) | Found::Beneath(_, Some(saved)) => Some(told(saved)),
         Found::Beneath(_, None) | Found::Missing => None,

@@ -84,7 +84,9 @@ impl Dashboards {
     /// A document of a page, in JSON; `None` where there is none.
     async fn document(&self, wanted: DashboardDocument) -> Result<Option<String>> {
         let text = |value: serde_json::Result<String>| {
-            value.map(Some).map_err(|e| Error::new(ErrorKind::Internal, "what a page shows cannot be written").because(e))
+            value
+                .map(Some)
+                .map_err(|e| Error::new(ErrorKind::Internal, "what a page shows cannot be written").because(e))
         };
         let read = match wanted {
             DashboardDocument::Shown { name, version, known } => {
@@ -107,7 +109,8 @@ impl Dashboards {
 /// A version as addresses name it: a moment, whose last version is meant.
 pub fn parse_version(text: &str) -> Result<Instant> {
     Instant::parse(text).map_err(|reason| {
-        let message = format!("a version is a moment such as 2026-03-31T18:00:00Z, whose last version is meant: {reason}");
+        let message =
+            format!("a version is a moment such as 2026-03-31T18:00:00Z, whose last version is meant: {reason}");
         Error::new(ErrorKind::BadRequest, message)
     })
 }

@@ -48,7 +48,12 @@ fn five_versions(client: &Client) -> Vec<(String, String)> {
     let one = |number: usize| {
         let title = format!("Desk {number}");
         let author = if number % 2 == 0 { "Ann" } else { "Ben" };
-        let made = put(client, &desk(&title, &format!("SELECT {number}")), &format!("?author={author}&note=step+{number}"), &[]);
+        let made = put(
+            client,
+            &desk(&title, &format!("SELECT {number}")),
+            &format!("?author={author}&note=step+{number}"),
+            &[],
+        );
         let made = made.expect_status(if number == 1 { 201 } else { 200 });
         let tag = format!("\"{}\"", system_time(&made));
         assert_eq!(made.header("etag"), Some(tag.as_str()));
@@ -83,7 +88,8 @@ fn a_dashboard_changed_five_times_opens_at_each_of_its_versions() {
     assert_eq!((&page["absent"], &page["definition"]["title"]), (&json!(true), &json!("Desk 5")));
     // What was known decides where the link says so.
     let third = &versions[2].1;
-    let then = server.get(&format!("/api/v1/dashboards/desk/page?version=known&known={third}")).expect_status(200).json();
+    let then =
+        server.get(&format!("/api/v1/dashboards/desk/page?version=known&known={third}")).expect_status(200).json();
     assert_eq!(then["definition"]["title"], "Desk 3");
     server.get("/api/v1/dashboards/desk?system_time=2999-01-01").expect_status(422);
     server.get("/api/v1/dashboards/desk/page?version=yesterday").expect_status(400);
@@ -104,7 +110,10 @@ fn versions_outlive_a_restart_and_a_kill_and_are_a_dataset_in_sql() {
     assert_eq!(rows[3], json!({"title": "Desk 4", "author": "Ann"}));
     let then = format!("SELECT title FROM system.dashboards FOR SYSTEM_TIME AS OF TIMESTAMP '{}'", versions[1].1);
     assert_eq!(server.rows(&then), [json!({"title": "Desk 2"})]);
-    assert_eq!(server.rows("SELECT title FROM system.dashboards AS d WHERE d.name = 'desk'"), [json!({"title": "Desk 5"})]);
+    assert_eq!(
+        server.rows("SELECT title FROM system.dashboards AS d WHERE d.name = 'desk'"),
+        [json!({"title": "Desk 5"})]
+    );
 }
 
 #[test]
@@ -241,7 +250,10 @@ fn a_folder_of_files_is_applied_and_exported_again() {
     write("deep/b.json", &desk("Desk", "SELECT 1").to_string());
     let (code, out, _) = dashboards(&server, &["apply", dir, "--dry-run"]);
     assert_eq!(code, 2, "{out}");
-    assert!(out.contains("would be created") && !names(&server.get("/api/v1/dashboards").json()).contains(&"one".to_owned()));
+    assert!(
+        out.contains("would be created")
+            && !names(&server.get("/api/v1/dashboards").json()).contains(&"one".to_owned())
+    );
     let (code, out, err) = dashboards(&server, &["apply", dir, "--author", "Ann", "--note", "from files"]);
     assert_eq!(code, 0, "{out}{err}");
     let both = server.rows("SELECT name, note, system_from FROM system.dashboards ORDER BY name");

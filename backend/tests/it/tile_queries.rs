@@ -62,7 +62,8 @@ fn facts(rng: &mut ChaCha8Rng) -> Vec<Fact> {
             from,
             to: from + rng.random_range(1..60),
             region: [Some("North"), Some("South"), Some("it's \"East\""), None][rng.random_range(0..4)],
-            units: [None, Some(0), Some(rng.random_range(-50..1_000)), Some(rng.random_range(1..9))][rng.random_range(0..4)],
+            units: [None, Some(0), Some(rng.random_range(-50..1_000)), Some(rng.random_range(1..9))]
+                [rng.random_range(0..4)],
             share: [None, Some(0.0), Some(-0.0), Some(rng.random_range(-2.0..2.0))][rng.random_range(0..4)],
             open: rng.random_bool(0.5),
         }
@@ -200,7 +201,11 @@ fn measures_are_what_a_plain_loop_makes_of_the_facts() {
                 let found: BTreeMap<(String, Option<String>), Option<f64>> = rows
                     .iter()
                     .map(|row| {
-                        let month = if over.is_some() { row["at"].as_str().expect("a time")[..10].to_owned() } else { String::new() };
+                        let month = if over.is_some() {
+                            row["at"].as_str().expect("a time")[..10].to_owned()
+                        } else {
+                            String::new()
+                        };
                         ((month, row["region"].as_str().map(str::to_owned)), number(&row[&name]))
                     })
                     .collect();
@@ -232,15 +237,12 @@ fn formulas_give_nothing_rather_than_an_error() {
     let values = |formula: &str| {
         let calculated = vec![Calculated { name: "x".to_owned(), formula: formula.to_owned() }];
         let by = ["id", "x"].map(str::to_owned).to_vec();
-        let query = TileQuery {
-            dataset: "orders".to_owned(),
-            facts: Facts::Beginning,
-            calculated,
-            by,
-            ..TileQuery::default()
-        };
+        let query =
+            TileQuery { dataset: "orders".to_owned(), facts: Facts::Beginning, calculated, by, ..TileQuery::default() };
         let rows = ask(&server, &query).unwrap_or_else(|reason| panic!("{formula}: {reason}"));
-        rows.into_iter().map(|row| (row["id"].as_u64().expect("a key") as usize, row["x"].clone())).collect::<BTreeMap<_, _>>()
+        rows.into_iter()
+            .map(|row| (row["id"].as_u64().expect("a key") as usize, row["x"].clone()))
+            .collect::<BTreeMap<_, _>>()
     };
     for (id, value) in values("units ÷ share") {
         let share = facts[id].share.filter(|share| *share != 0.0);
@@ -260,10 +262,20 @@ fn formulas_give_nothing_rather_than_an_error() {
         assert_eq!(Some(&value).filter(|value| !value.is_null()).map(written), wanted);
     }
     for formula in [
-        "round(share, 1) + floor(share) * ceil(share)", "abs(−units) + [gross \"x\"] * 2", "least(units, 3) + greatest(1, units, 2)",
-        "length(upper(lower(region)))", "year(valid_from) * 100 + month(valid_from) + day(valid_from)",
-        "case(units > 100, 1, units > 10, 2.5)", "not open or valid_from ≥ '2025-03-01'", "null", "coalesce(null, units)", "null + 1",
-        "share = 0 or units <> 3", "if(valid_to > valid_from, region, null)", "-(-share)", "case(open, share, units)",
+        "round(share, 1) + floor(share) * ceil(share)",
+        "abs(−units) + [gross \"x\"] * 2",
+        "least(units, 3) + greatest(1, units, 2)",
+        "length(upper(lower(region)))",
+        "year(valid_from) * 100 + month(valid_from) + day(valid_from)",
+        "case(units > 100, 1, units > 10, 2.5)",
+        "not open or valid_from ≥ '2025-03-01'",
+        "null",
+        "coalesce(null, units)",
+        "null + 1",
+        "share = 0 or units <> 3",
+        "if(valid_to > valid_from, region, null)",
+        "-(-share)",
+        "case(open, share, units)",
     ] {
         values(formula);
     }
@@ -286,9 +298,17 @@ fn filters_are_typed_and_say_what_a_plain_loop_says() {
     let text = |text: &str| Some(text.to_owned());
     type Passes = Box<dyn Fn(&Fact) -> bool>;
     let cases: Vec<(&str, ValueTest, Passes)> = vec![
-        ("region", ValueTest::OneOf(vec![text("it's \"East\""), None]), Box::new(|fact| fact.region.is_none_or(|region| region.contains("East")))),
+        (
+            "region",
+            ValueTest::OneOf(vec![text("it's \"East\""), None]),
+            Box::new(|fact| fact.region.is_none_or(|region| region.contains("East"))),
+        ),
         ("region", ValueTest::NoneOf(vec![text("North")]), Box::new(|fact| fact.region != Some("North"))),
-        ("region", ValueTest::NoneOf(vec![text("North"), None]), Box::new(|fact| fact.region.is_some_and(|region| region != "North"))),
+        (
+            "region",
+            ValueTest::NoneOf(vec![text("North"), None]),
+            Box::new(|fact| fact.region.is_some_and(|region| region != "North")),
+        ),
         ("region", ValueTest::Containing("OUT".to_owned()), Box::new(|fact| fact.region == Some("South"))),
         ("units", ValueTest::AtLeast("12.5".to_owned()), Box::new(|fact| fact.units.is_some_and(|units| units > 12))),
         ("units", ValueTest::LessThan("-3".to_owned()), Box::new(|fact| fact.units.is_some_and(|units| units < -3))),
@@ -296,7 +316,11 @@ fn filters_are_typed_and_say_what_a_plain_loop_says() {
         ("open", ValueTest::OneOf(vec![text("true")]), Box::new(|fact| fact.open)),
         ("units", ValueTest::Missing(true), Box::new(|fact| fact.units.is_none())),
         ("valid_from", ValueTest::LessThan("2025-04-01".to_owned()), Box::new(|fact| fact.from < 90)),
-        ("gross \"x\"", ValueTest::AtLeast("7.25".to_owned()), Box::new(|fact| fact.units.is_some_and(|units| units >= 7))),
+        (
+            "gross \"x\"",
+            ValueTest::AtLeast("7.25".to_owned()),
+            Box::new(|fact| fact.units.is_some_and(|units| units >= 7)),
+        ),
     ];
     for (field, is, passes) in cases {
         let filter = FilterDefinition { field: field.to_owned(), is };
@@ -338,7 +362,15 @@ fn the_greatest_and_all_others_add_up_to_the_whole() {
 /// Whatever can be put together in the editor; most of it makes sense.
 fn random_query(rng: &mut ChaCha8Rng) -> TileQuery {
     let names = ["region", "units", "share", "open", "gross \"x\"", "calc", "id", "valid_from"];
-    let formulas = ["units / share", "if(open, units, 0)", "upper(region)", "units + share * 2", "share > 0", "round([gross \"x\"], 1)", "sum(units) / count()"];
+    let formulas = [
+        "units / share",
+        "if(open, units, 0)",
+        "upper(region)",
+        "units + share * 2",
+        "share > 0",
+        "round([gross \"x\"], 1)",
+        "sum(units) / count()",
+    ];
     let axes = [None, Some(TimeAxis::EffectiveStart), Some(TimeAxis::AsOf), Some(TimeAxis::Known)];
     let mut pick = |count: usize| rng.random_range(0..count);
     let measure = |field: usize, aggregate: usize| match field {
@@ -355,7 +387,8 @@ fn random_query(rng: &mut ChaCha8Rng) -> TileQuery {
     };
     let measures = (0..pick(3)).map(|_| measure(pick(8), pick(9))).collect();
     let by = (0..pick(3)).map(|_| names[pick(8)].to_owned()).collect();
-    let filters = (0..pick(3)).map(|_| FilterDefinition { field: names[pick(8)].to_owned(), is: test(pick(6)) }).collect();
+    let filters =
+        (0..pick(3)).map(|_| FilterDefinition { field: names[pick(8)].to_owned(), is: test(pick(6)) }).collect();
     let over = axes[pick(4)].map(|time| Over { time, grain: Grain::ALL[pick(5)] });
     TileQuery {
         dataset: "orders".to_owned(),
@@ -395,10 +428,12 @@ fn every_question_that_can_be_asked_is_answered() {
 #[test]
 fn pages_get_statements_and_pictures_are_drawn_of_questions() {
     let folder = TempDir::new().expect("a temporary folder can be made");
-    let tile = |id: &str, query: Value, picture: Value| json!({"id": id, "title": id, "query": query, "picture": picture});
+    let tile =
+        |id: &str, query: Value, picture: Value| json!({"id": id, "title": id, "query": query, "picture": picture});
     let sum = json!({"dataset": "orders", "measures": [{"field": "units", "aggregate": "sum"}], "by": ["region"],
         "filters": [{"field": "open", "is": {"one-of": ["true"]}}]});
-    let bars = json!({"chart": {"title": "Units", "mark": "bar", "x": {"column": "region"}, "y": [{"column": "units_sum"}]}});
+    let bars =
+        json!({"chart": {"title": "Units", "mark": "bar", "x": {"column": "region"}, "y": [{"column": "units_sum"}]}});
     let mut gone = sum.clone();
     gone["dataset"] = json!("former");
     let mut dropped = sum.clone();
@@ -409,7 +444,8 @@ fn pages_get_statements_and_pictures_are_drawn_of_questions() {
     let settings = format!("dashboards = {:?}\n", folder.path());
     let server = quick::start_with(Arc::new(TempDir::new().expect("a temporary folder can be made")), &settings);
     server.put_dataset("orders", &definition()).expect_status(201);
-    let event = json!({"id": 1, "region": "North & South", "units": 12, "open": true, "begins": "2026-01-01", "ends": null});
+    let event =
+        json!({"id": 1, "region": "North & South", "units": 12, "open": true, "begins": "2026-01-01", "ends": null});
     server.post_events("orders", "committed", event.to_string()).expect_status(200);
 
     let page = server.get("/api/v1/dashboards/desk/page").expect_status(200).json();
@@ -422,7 +458,8 @@ fn pages_get_statements_and_pictures_are_drawn_of_questions() {
     assert_eq!(written["tiles"][0]["query"]["dataset"], "orders");
     server.get("/api/v1/dashboards/elsewhere/page").expect_status(404);
 
-    let picture = |tile: &str| server.get(&format!("/api/v1/dashboards/desk/tiles/{tile}.svg?from=2026-01-01&to=2026-03-01"));
+    let picture =
+        |tile: &str| server.get(&format!("/api/v1/dashboards/desk/tiles/{tile}.svg?from=2026-01-01&to=2026-03-01"));
     let drawn = picture("units").expect_status(200).text();
     assert!(drawn.contains("North &amp; South"), "{drawn}");
     assert!(picture("gone").expect_status(400).text().contains("no dataset 'former'"));

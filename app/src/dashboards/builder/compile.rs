@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Aggregate, Distribution, Facts, Fields, FilterDefinition, Grain, Measure, Over, Problem, TileQuery, TimeAxis, Top,
-    ValueTest, ValueType,
-    formula::Checked,
-    literal::quoted,
-    scope::Scope,
+    ValueTest, ValueType, formula::Checked, literal::quoted, scope::Scope,
 };
 use crate::queries::client::{Others, Reduction};
 
@@ -70,9 +67,8 @@ pub enum Role {
 pub fn compile(query: &TileQuery, fields: &Fields) -> Result<Question, Vec<Problem>> {
     let mut scope = Scope::new(&query.dataset, fields, &query.calculated);
     let mut problems = scope.problems();
-    let conditions = collected(&query.filters, "/filters", &mut problems, |filter, pointer| {
-        condition(filter, pointer, &mut scope)
-    });
+    let conditions =
+        collected(&query.filters, "/filters", &mut problems, |filter, pointer| condition(filter, pointer, &mut scope));
     let conditions: Vec<String> = conditions.into_iter().flatten().collect();
     let made = match (&query.distribution, &query.measures[..]) {
         (Some(distribution), measures) => distributed(query, distribution, measures, &conditions, &mut scope),
@@ -183,7 +179,10 @@ fn source(query: &TileQuery, conditions: &[String]) -> String {
 fn plain(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> Result<Question, Vec<Problem>> {
     let mut problems = Vec::new();
     if query.over.is_some() {
-        problems.push(Problem::at("/over", "along a time something has to be measured; add a measure, such as the count of facts"));
+        problems.push(Problem::at(
+            "/over",
+            "along a time something has to be measured; add a measure, such as the count of facts",
+        ));
     }
     if query.top.is_some() {
         problems.push(Problem::at("/top", "the greatest can be told only of a measure; add one"));
@@ -222,7 +221,8 @@ fn distributed(
     let field = &distribution.field;
     let (sql, value) = scope.of_fact(field, "/distribution/field").map_err(|problem| vec![problem])?;
     if !value.is_number() && !value.is_time() {
-        let reason = format!("only numbers and times lie in stretches, and '{field}' is {}; count by it instead", value.word());
+        let reason =
+            format!("only numbers and times lie in stretches, and '{field}' is {}; count by it instead", value.word());
         return one("/distribution/field", &reason);
     }
     let stretch = |name: &str| OutputColumn { name: name.to_owned(), title: field.clone(), role: Role::Stretch, value };
@@ -268,14 +268,21 @@ fn measured(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> 
             TimeAxis::Known => format!("date_trunc('{}', f.\"system_from\")", over.grain.word()),
         };
         let title = if over.time == TimeAxis::Known { "Known" } else { "Effective" };
-        (at, OutputColumn { name: "at".to_owned(), title: title.to_owned(), role: Role::Time, value: ValueType::Instant })
+        (
+            at,
+            OutputColumn {
+                name: "at".to_owned(),
+                title: title.to_owned(),
+                role: Role::Time,
+                value: ValueType::Instant,
+            },
+        )
     });
     let groups = usize::from(time.is_some()) + categories.len();
     let mut all: Vec<_> = time.into_iter().chain(categories).chain(measures).collect();
     if groups == 0 {
         let title = "Effective".to_owned();
-        let latest =
-            OutputColumn { name: "at".to_owned(), title, role: Role::Latest, value: ValueType::Instant };
+        let latest = OutputColumn { name: "at".to_owned(), title, role: Role::Latest, value: ValueType::Instant };
         all.push((format!("max({FACT})"), latest));
     }
     let (selected, columns) = selected(all);
@@ -301,7 +308,10 @@ fn measured(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> 
 
 /// By what the first fact and the last are told: no two facts are equal in it.
 fn order_of_facts(fields: &Fields) -> String {
-    std::iter::once(FACT.to_owned()).chain(fields.key().map(|name| format!("f.{}", quoted(name)))).collect::<Vec<_>>().join(", ")
+    std::iter::once(FACT.to_owned())
+        .chain(fields.key().map(|name| format!("f.{}", quoted(name))))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn measure_sql(
@@ -323,7 +333,9 @@ fn measure_sql(
     let Some(field) = &measure.field else {
         return match measure.aggregate {
             Some(Aggregate::Count) => Ok((format!("count({FACT})"), column(ValueType::Whole, true))),
-            _ => Err(Problem::at(format!("{pointer}/field"), "choose what is measured; facts alone can only be counted")),
+            _ => {
+                Err(Problem::at(format!("{pointer}/field"), "choose what is measured; facts alone can only be counted"))
+            }
         };
     };
     let place = format!("{pointer}/field");
@@ -342,14 +354,17 @@ fn measure_sql(
         (Some(aggregate), false) => aggregate,
     };
     if aggregate.needs_numbers() && !value.is_number() {
-        let reason = format!("a {} takes numbers, and '{field}' is {}", aggregate.words().1.to_lowercase(), value.word());
+        let reason =
+            format!("a {} takes numbers, and '{field}' is {}", aggregate.words().1.to_lowercase(), value.word());
         return Err(Problem::at(format!("{pointer}/aggregate"), reason));
     }
     // No sum of integers wraps around, and no mean loses its decimals.
     let (sql, value) = match aggregate {
         Aggregate::Count => (format!("count({sql})"), ValueType::Whole),
         Aggregate::CountDistinct => (format!("count(DISTINCT {sql})"), ValueType::Whole),
-        Aggregate::Sum if value == ValueType::Whole => (format!("sum(CAST({sql} AS DECIMAL(20, 0)))"), ValueType::Decimal),
+        Aggregate::Sum if value == ValueType::Whole => {
+            (format!("sum(CAST({sql} AS DECIMAL(20, 0)))"), ValueType::Decimal)
+        }
         Aggregate::Sum => (format!("sum({sql})"), value),
         Aggregate::Avg | Aggregate::Median => {
             (format!("{}(CAST({sql} AS DOUBLE))", aggregate.words().0), ValueType::Float)
@@ -378,7 +393,8 @@ fn check_top(top: Top, query: &TileQuery, scope: &mut Scope<'_>) -> Result<Top, 
     let adds_up = |measure: &Measure| measure.aggregate.is_some_and(Aggregate::adds_up);
     match query.measures.iter().find(|measure| !adds_up(measure)) {
         Some(measure) if top.others => {
-            let reason = format!("'{}' of all others does not follow from those of each; leave others out", measure.name());
+            let reason =
+                format!("'{}' of all others does not follow from those of each; leave others out", measure.name());
             Err(Problem::at("/top/others", reason))
         }
         _ => Ok(top),

@@ -173,7 +173,8 @@ mod tests {
     fn every_question_of_a_dataset_can_be_asked() {
         let filters = Filters::parse(Some("country:DEU,~;value:1~20;gone:1"));
         let fields = fields();
-        let mut all: Vec<TileQuery> = column_questions("gdp", &fields, &filters).into_iter().map(|it| it.query).collect();
+        let mut all: Vec<TileQuery> =
+            column_questions("gdp", &fields, &filters).into_iter().map(|it| it.query).collect();
         all.extend([revisions("gdp", &fields, &filters), facts("gdp", &fields, &filters)]);
         all.push(Refinement::default().question("gdp", &fields, &EXTENT, &filters));
         for query in &all {
@@ -194,7 +195,8 @@ mod tests {
         let refined = read(&[("measure", "value"), ("as", "avg"), ("by", "country"), ("along", "none")]);
         assert_eq!((refined.measures, refined.over), (vec![Measure::of("value", Aggregate::Avg)], None));
         assert_eq!(refined.top, Some(Top { n: 8, others: false }));
-        let counted = read(&[("measure", "facts"), ("as", "avg"), ("along", "known"), ("steps", "month"), ("by", "none")]);
+        let counted =
+            read(&[("measure", "facts"), ("as", "avg"), ("along", "known"), ("steps", "month"), ("by", "none")]);
         assert_eq!(counted.measures, [Measure::count()]);
         assert_eq!(counted.over, Some(Over { time: TimeAxis::Known, grain: Grain::Month }));
         assert_eq!(read(&[("measure", "country")]).measures, [Measure::of("country", Aggregate::CountDistinct)]);

@@ -208,9 +208,7 @@ impl Shape<'_> {
                 let (rows, columns) = (channel(axes.next()?), channel(axes.next()?));
                 Some(PictureDefinition::Pivot { rows, columns, value: channel(first?) })
             }
-            PictureKind::Table => {
-                Some(PictureDefinition::Grid { columns: self.columns.iter().map(channel).collect() })
-            }
+            PictureKind::Table => Some(PictureDefinition::Grid { columns: self.columns.iter().map(channel).collect() }),
             PictureKind::Bar | PictureKind::StackedBar | PictureKind::Plane | PictureKind::Words => None,
         }
     }

@@ -66,7 +66,11 @@ impl Bound {
             return Err(format!("'{text}' has more than {DECIMAL_DIGITS} digits"));
         }
         let sign = if text.starts_with('-') { "-" } else { "" };
-        let canonical = format!("{sign}{}{}{part}", if whole.is_empty() { "0" } else { whole }, if part.is_empty() { "" } else { "." });
+        let canonical = format!(
+            "{sign}{}{}{part}",
+            if whole.is_empty() { "0" } else { whole },
+            if part.is_empty() { "" } else { "." }
+        );
         Ok(format!("CAST({} AS DECIMAL({precision}, {}))", self.text(&canonical), part.len()))
     }
 }
@@ -91,7 +95,10 @@ mod tests {
         let evil = "'; DROP TABLE x --";
         assert_eq!(bound(evil, ValueType::Text).unwrap(), ("$q1".to_owned(), evil.to_owned()));
         assert!(bound(evil, ValueType::Float).is_err());
-        assert_eq!(bound("-012.50", ValueType::Decimal).unwrap(), ("CAST($q1 AS DECIMAL(4, 2))".into(), "-12.50".into()));
+        assert_eq!(
+            bound("-012.50", ValueType::Decimal).unwrap(),
+            ("CAST($q1 AS DECIMAL(4, 2))".into(), "-12.50".into())
+        );
         assert_eq!(bound("7", ValueType::Whole).unwrap().0, "CAST($q1 AS DECIMAL(1, 0))");
         assert_eq!(bound("2026-03-31", ValueType::Day).unwrap().0, "CAST($q1 AS DATE)");
         assert_eq!(bound("2026-03-31", ValueType::Instant).unwrap().1, "2026-03-31T00:00:00Z");

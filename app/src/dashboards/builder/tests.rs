@@ -36,7 +36,8 @@ fn refused(json: &str) -> Vec<(String, String)> {
 
 #[test]
 fn a_measure_by_a_category_reads_what_holds_at_the_end() {
-    let question = asked(r#"{"dataset": "sales", "measures": [{"field": "amount", "aggregate": "sum"}], "by": ["region"]}"#);
+    let question =
+        asked(r#"{"dataset": "sales", "measures": [{"field": "amount", "aggregate": "sum"}], "by": ["region"]}"#);
     assert_eq!(
         question.sql,
         "SELECT f.\"region\" AS \"region\", sum(f.\"amount\") AS \"amount_sum\" FROM \"sales\" FOR VALID_TIME AS OF \
@@ -93,7 +94,9 @@ fn calculated_fields_stand_wherever_fields_do() {
             "measures": [{"field": "per unit", "aggregate": "avg"}, {"field": "mean"}], "by": ["size"]}"#,
     );
     let per_unit = "(CAST(f.\"amount\" AS DOUBLE) / NULLIF(CAST(f.\"units\" AS DOUBLE) + 0.0, 0.0))";
-    assert!(question.sql.contains(&format!("(CASE WHEN ({per_unit} >= CAST($q1 AS DECIMAL(2, 0))) THEN $q2 ELSE $q3 END)")));
+    assert!(
+        question.sql.contains(&format!("(CASE WHEN ({per_unit} >= CAST($q1 AS DECIMAL(2, 0))) THEN $q2 ELSE $q3 END)"))
+    );
     assert!(question.sql.contains("avg(CAST("), "{}", question.sql);
     assert!(question.sql.contains("sum(CAST(f.\"units\" AS DECIMAL(20, 0)))"), "{}", question.sql);
     assert_eq!(question.parameters.len(), 3);
@@ -111,7 +114,10 @@ fn what_is_wrong_is_named_with_its_place() {
     assert_eq!(formula("amount + region"), "+ takes numbers, and this is a text, at character 10");
     assert_eq!(formula("amuont * 2"), "'sales' has no field 'amuont'; did you mean 'amount'?, at character 1");
     assert_eq!(formula("roud(amount)"), "there is no function roud; did you mean round?, at character 1");
-    assert_eq!(formula("if(amount, 1, 2)"), "if before a value takes a condition, and this is a number, at character 4");
+    assert_eq!(
+        formula("if(amount, 1, 2)"),
+        "if before a value takes a condition, and this is a number, at character 4"
+    );
     assert!(formula("if(open, 1, 'a')").contains("only values of one type can be given by if"));
     assert!(formula("sum(amount) + amount").contains("of many facts"));
     assert!(formula("sum(sum(amount))").contains("already"));
@@ -171,7 +177,10 @@ fn the_shape_of_an_answer_suggests_its_picture() {
     assert_eq!(kinds(&format!(r#"{{{sum}, {month}, "by": ["region"]}}"#))[0], PictureKind::Line);
     assert_eq!(kinds(&format!(r#"{{{sum}, "by": ["region"]}}"#))[0], PictureKind::Bar);
     assert_eq!(kinds(&format!(r#"{{{sum}, "by": ["region", "open"]}}"#))[0], PictureKind::HeatMap);
-    assert_eq!(kinds(r#"{"dataset": "sales", "distribution": {"field": "amount"}}"#), [PictureKind::Histogram, PictureKind::Table]);
+    assert_eq!(
+        kinds(r#"{"dataset": "sales", "distribution": {"field": "amount"}}"#),
+        [PictureKind::Histogram, PictureKind::Table]
+    );
     assert_eq!(kinds(r#"{"dataset": "sales"}"#)[0], PictureKind::Table);
     assert!(kinds(&format!(r#"{{{sum}, "by": ["region"]}}"#)).contains(&PictureKind::Waterfall));
 }
@@ -241,13 +250,28 @@ fn a_dataset_begins_with_a_question_that_shows_something() {
 
 /// Anything that can be put together in the editor, sensible or not.
 fn any_query() -> impl Strategy<Value = TileQuery> {
-    let name = || prop::sample::select(vec!["region", "product \"x\"", "amount", "units", "share", "open", "due", "calc", "gone"]);
+    let name = || {
+        prop::sample::select(vec!["region", "product \"x\"", "amount", "units", "share", "open", "due", "calc", "gone"])
+    };
     let aggregate = prop::option::of(prop::sample::select(Aggregate::ALL.to_vec()));
-    let measure = (prop::option::of(name()), aggregate)
-        .prop_map(|(field, aggregate)| Measure { field: field.map(str::to_owned), aggregate, title: String::new() });
+    let measure = (prop::option::of(name()), aggregate).prop_map(|(field, aggregate)| Measure {
+        field: field.map(str::to_owned),
+        aggregate,
+        title: String::new(),
+    });
     let formula = prop::sample::select(vec![
-        "amount / units", "abs(share) * 2", "sum(amount) / count()", "if(open, 1, 0)", "region", "1 / 0", "calc + 1", "(",
-        "due > '2026-01-01'", "coalesce(share, 0)", "round(amount / 3, 2)", "case(amount > 5, 'a', amount > 2, 'b', 'c')",
+        "amount / units",
+        "abs(share) * 2",
+        "sum(amount) / count()",
+        "if(open, 1, 0)",
+        "region",
+        "1 / 0",
+        "calc + 1",
+        "(",
+        "due > '2026-01-01'",
+        "coalesce(share, 0)",
+        "round(amount / 3, 2)",
+        "case(amount > 5, 'a', amount > 2, 'b', 'c')",
     ]);
     let test = prop_oneof![
         prop::collection::vec(prop::option::of("[0-9a-z'-]{0,4}"), 0..3).prop_map(ValueTest::OneOf),
@@ -262,7 +286,8 @@ fn any_query() -> impl Strategy<Value = TileQuery> {
     let over = (prop::sample::select(axes), prop::sample::select(Grain::ALL.to_vec()))
         .prop_map(|(time, grain)| Over { time, grain });
     let top = (0_u32..4, any::<bool>()).prop_map(|(n, others)| Top { n, others });
-    let distribution = (name(), 0_u32..50).prop_map(|(field, stretches)| Distribution { field: field.to_owned(), stretches });
+    let distribution =
+        (name(), 0_u32..50).prop_map(|(field, stretches)| Distribution { field: field.to_owned(), stretches });
     (
         prop::collection::vec(measure, 0..3),
         prop::collection::vec(name(), 0..3),
@@ -273,7 +298,10 @@ fn any_query() -> impl Strategy<Value = TileQuery> {
         .prop_map(|(measures, by, formula, filters, (over, top, distribution, beginning))| TileQuery {
             dataset: "sales".to_owned(),
             facts: if beginning { Facts::Beginning } else { Facts::HoldingAtEnd },
-            calculated: formula.map(|formula| Calculated { name: "calc".into(), formula: formula.into() }).into_iter().collect(),
+            calculated: formula
+                .map(|formula| Calculated { name: "calc".into(), formula: formula.into() })
+                .into_iter()
+                .collect(),
             measures,
             over,
             by: by.into_iter().map(str::to_owned).collect(),

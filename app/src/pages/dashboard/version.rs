@@ -30,12 +30,17 @@ pub(super) fn notice(shown: &ShownDashboard, address: Address) -> Notice {
     let earlier = shown.version.as_ref().filter(|_| !shown.latest).map(|version| {
         let by = if version.author.is_empty() { String::new() } else { format!(" by {}", version.author) };
         let why = if version.note.is_empty() { String::new() } else { format!(": {}", version.note) };
-        format!("This is the dashboard as it was saved on {}{by}{why}.", time::moment_text(version.system_time.micros()))
+        format!(
+            "This is the dashboard as it was saved on {}{by}{why}.",
+            time::moment_text(version.system_time.micros())
+        )
     });
     let said = match (shown.absent, shown.latest) {
         (true, _) => Some("There was no such dashboard then; it is shown as it is now.".to_owned()),
         (false, true) => None,
-        (false, false) => Some(earlier.unwrap_or_else(|| "This is the dashboard as it came with the server.".to_owned())),
+        (false, false) => {
+            Some(earlier.unwrap_or_else(|| "This is the dashboard as it came with the server.".to_owned()))
+        }
     };
     let changes = shown.changes.iter().map(|change| change.micros()).collect();
     Notice { shown: said, changes, address }
@@ -63,7 +68,13 @@ impl Notice {
     }
 }
 
-fn banner(state: &'static str, said: String, label: &'static str, address: Address, version: Option<String>) -> WholeView {
+fn banner(
+    state: &'static str,
+    said: String,
+    label: &'static str,
+    address: Address,
+    version: Option<String>,
+) -> WholeView {
     let choose = move |_| address.set(vec![(VERSION, version.clone())], Step::Push);
     view! {
         <div class="version-banner" data-testid="version-banner" data-version=state role="status">

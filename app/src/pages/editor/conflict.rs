@@ -86,7 +86,8 @@ fn content(
     let merge = move |_| match merged(&found.base, &found.mine, &theirs.dashboard, &choices.get_untracked()) {
         Ok(together) => {
             editing.published.set(Some(theirs.clone()));
-            editing.apply(Command::Replace(Box::new(together), "Merged with what somebody else has published".to_owned()));
+            editing
+                .apply(Command::Replace(Box::new(together), "Merged with what somebody else has published".to_owned()));
             conflict.set(None);
             send(editing, stand, conflict, false);
         }
@@ -130,7 +131,8 @@ fn row(place: usize, change: &Change, choices: RwSignal<BTreeMap<usize, Side>>) 
     let name = format!("conflict-{place}");
     let part = change.place();
     let cell = |side: Side, word: &'static str| {
-        let (text, changed) = (change.text(side), if side == Side::Mine { &change.mine } else { &change.theirs } != &change.base);
+        let (text, changed) =
+            (change.text(side), if side == Side::Mine { &change.mine } else { &change.theirs } != &change.base);
         let chosen = move || choices.with(|choices| choices.get(&place).copied().unwrap_or(usual) == side);
         let choose = move |_| choices.update(|choices| drop(choices.insert(place, side)));
         let label = format!("{part}: {word}");

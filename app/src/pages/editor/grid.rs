@@ -82,9 +82,8 @@ impl Hands {
             editing.apply(Command::Resize { id, width, rows });
         }
         if let (Some(id), Some(target)) = (dragged, target) {
-            let to = editing.document.with_untracked(|document| {
-                document.tiles().iter().position(|tile| tile.id == target)
-            });
+            let to =
+                editing.document.with_untracked(|document| document.tiles().iter().position(|tile| tile.id == target));
             if let Some(to) = to {
                 editing.apply(Command::Move(id, to));
             }

@@ -97,7 +97,12 @@ fn begin(name: Option<String>, datasets: Vec<DatasetSummary>, problem: Option<St
 }
 
 /// What is left of a dashboard that is not there: the draft of it, if this browser has one.
-fn failed(name: Option<&str>, reason: String, again: impl Fn() + Send + Sync + 'static, list: DatasetList) -> WholeView {
+fn failed(
+    name: Option<&str>,
+    reason: String,
+    again: impl Fn() + Send + Sync + 'static,
+    list: DatasetList,
+) -> WholeView {
     let draft = browser::recall(&Draft::storage_name(name)).and_then(|text| Draft::read(&text));
     let goes_on = RwSignal::new(false);
     let has_draft = draft.is_some();

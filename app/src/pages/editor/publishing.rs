@@ -65,8 +65,12 @@ pub(super) fn missing(dashboard: &Dashboard) -> Option<&'static str> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     match () {
         () if dashboard.title.trim().is_empty() => Some("Give the dashboard a title first."),
-        () if dashboard.name.is_empty() => Some("Give the dashboard a name for its address first: a to z, 0 to 9 and -."),
-        () if !dashboard.name.chars().all(plain) => Some("The name in the address is made of a to z, 0 to 9 and - alone."),
+        () if dashboard.name.is_empty() => {
+            Some("Give the dashboard a name for its address first: a to z, 0 to 9 and -.")
+        }
+        () if !dashboard.name.chars().all(plain) => {
+            Some("The name in the address is made of a to z, 0 to 9 and - alone.")
+        }
         () if dashboard.name == "new" => Some("'new' is the address of new dashboards; choose another name."),
         () if dashboard.tiles.is_empty() => Some("Add a tile first."),
         () => None,
@@ -101,13 +105,18 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
                         conflict.try_set(Some(found));
                     }
                     Err(reason) => {
-                        stand.try_set(Stand::Failed(format!("Somebody else has published, and that could not be read: {reason}.")));
+                        stand.try_set(Stand::Failed(format!(
+                            "Somebody else has published, and that could not be read: {reason}."
+                        )));
                     }
                 }
             }
             Err(reason) => {
                 let kept = "What you have made is kept in this browser.";
-                stand.try_set(Stand::Failed(format!("It could not be published: {}. {kept}", reason.trim_end_matches('.'))));
+                stand.try_set(Stand::Failed(format!(
+                    "It could not be published: {}. {kept}",
+                    reason.trim_end_matches('.')
+                )));
             }
         }
     });

@@ -8,7 +8,9 @@ use model::DatasetSummary;
 use crate::{
     dashboards::{
         PictureDefinition, TileDefinition,
-        builder::{Extent, Fields, OutputColumn, Problem, Question, TileQuery, compile, first_question, fit_picture, title_of},
+        builder::{
+            Extent, Fields, OutputColumn, Problem, Question, TileQuery, compile, first_question, fit_picture, title_of,
+        },
         range_of,
     },
     editor::{Command, Document, Said},
@@ -229,7 +231,8 @@ impl Editing {
         });
         if let Some((from, to)) = extent.and_then(|extent| extent.times_beside(page)) {
             self.edit(id, "dataset", |tile| {
-                tile.times = [("from", from), ("to", to)].map(|(name, day)| (name.to_owned(), time::iso_day(day))).into();
+                tile.times =
+                    [("from", from), ("to", to)].map(|(name, day)| (name.to_owned(), time::iso_day(day))).into();
             });
         }
     }

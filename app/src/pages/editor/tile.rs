@@ -240,7 +240,9 @@ pub(super) fn tile(editing: Editing, id: String, hands: Hands) -> WholeView {
 /// The columns that a statement's answer has, for the choice of its picture; a picture of other columns is replaced.
 fn tell_columns(editing: Editing, id: String, definition: Memo<Arc<TileDefinition>>, shown: Preview) {
     Effect::new(move |_| {
-        let Some(table) = shown.answer().filter(|_| definition.with_untracked(|tile| tile.query.is_none())) else { return };
+        let Some(table) = shown.answer().filter(|_| definition.with_untracked(|tile| tile.query.is_none())) else {
+            return;
+        };
         let columns = columns_of(&table);
         let keep_kind = editing.automatic.with_untracked(|automatic| !automatic.contains(&id));
         let tile = definition.get_untracked();
@@ -255,7 +257,8 @@ fn tell_columns(editing: Editing, id: String, definition: Memo<Arc<TileDefinitio
 
 /// What keeps a tile from being shown, and what to do about it. The last picture stays below.
 fn trouble(shown: Preview) -> Option<WholeView> {
-    let problems = shown.asks.with(|asks| asks.as_ref().err().map(|problems| problems.first().map(ToString::to_string)));
+    let problems =
+        shown.asks.with(|asks| asks.as_ref().err().map(|problems| problems.first().map(ToString::to_string)));
     let reason = match problems {
         Some(first) => first,
         None => match (shown.read.status.phase.get(), shown.shown.with(|shown| shown.1.clone())) {

@@ -88,7 +88,8 @@ fn content(context: Context, kept: Kept) -> WholeView {
         (RwSignal::new(Options::new()), RwSignal::new(String::new()), RwSignal::new(String::new()));
     spawn_local(async move {
         let read = document(DashboardDocument::List).await;
-        let listed = read.map(|text| serde_json::from_str::<Vec<Listed>>(&text.unwrap_or_default()).unwrap_or_default());
+        let listed =
+            read.map(|text| serde_json::from_str::<Vec<Listed>>(&text.unwrap_or_default()).unwrap_or_default());
         match listed {
             Ok(listed) => drop(dashboards.try_set(listed.into_iter().map(|it| (it.name, it.title)).collect())),
             Err(reason) => drop(problem.try_set(format!("The dashboards could not be read: {reason}."))),

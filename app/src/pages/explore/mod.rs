@@ -79,9 +79,8 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     let fields = Memo::new(move |_| {
         dataset.with(|dataset| dataset.as_ref().map(|dataset| Fields::of(&dataset.definition)).unwrap_or_default())
     });
-    let known = Memo::new(move |_| {
-        Coordinates::read(|name| address.get(name)).0.known.at(live.now.get(), live.head_micros())
-    });
+    let known =
+        Memo::new(move |_| Coordinates::read(|name| address.get(name)).0.known.at(live.now.get(), live.head_micros()));
     let filters = Memo::new(move |_| Filters::parse(address.get("only").as_deref()));
     let name = move || dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone()));
     let key = move || (name(), known.get(), filters.get());
@@ -90,7 +89,9 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         Some(page),
         move || {
             let asked = dataset.with(|dataset| {
-                dataset.as_ref().map(|dataset| (dataset.name.clone(), profile::extent(&dataset.name, &dataset.definition.key)))
+                dataset
+                    .as_ref()
+                    .map(|dataset| (dataset.name.clone(), profile::extent(&dataset.name, &dataset.definition.key)))
             });
             let (dataset, sql) = asked?;
             let about = About { known: known.get(), dataset, ..About::default() };
@@ -114,20 +115,22 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         let gone = ["only", "measure", "as", "by", "along", "steps"].map(|name| (name, None));
         address.set([("dataset", Some(name))].into_iter().chain(gone).collect(), Step::Push);
     };
-    let names = move || {
-        list.all.with(|all| named(all.iter().filter(|it| it.readable).map(|it| it.name.clone())))
-    };
+    let names = move || list.all.with(|all| named(all.iter().filter(|it| it.readable).map(|it| it.name.clone())));
     let missing = move || {
         let said = address.get("dataset");
         match (dataset.with(Option::is_none), said) {
-            (true, Some(name)) => Some(format!("There is no dataset '{name}' that can be read. Choose one from the list.")),
+            (true, Some(name)) => {
+                Some(format!("There is no dataset '{name}' that can be read. Choose one from the list."))
+            }
             (true, None) => Some("The lake holds no dataset yet. Define one and send it records.".to_owned()),
             (false, _) => None,
         }
     };
     let return_to_now = Callback::new(move |()| address.set(vec![("known", None)], Step::Push));
     let trouble = move || match profile.status.phase.get() {
-        Phase::Error(why) => Some(view! { <p class="notice" role="alert">{format!("The dataset could not be read: {why}.")}</p> }),
+        Phase::Error(why) => {
+            Some(view! { <p class="notice" role="alert">{format!("The dataset could not be read: {why}.")}</p> })
+        }
         _ => None,
     };
     let is_there = Memo::new(move |_| name().filter(|_| extent.with(Option::is_some)));
@@ -194,9 +197,8 @@ fn parts(context: Context, dataset: &str) -> WholeView {
     let main = move || {
         let extent = context.extent.get()?;
         let refinement = Refinement::read(|name| context.address.get(name));
-        let question = |filters: &Filters| {
-            context.fields.with(|fields| refinement.question(&of_main, fields, &extent, filters))
-        };
+        let question =
+            |filters: &Filters| context.fields.with(|fields| refinement.question(&of_main, fields, &extent, filters));
         Some(context.filters.with(question))
     };
     view! {

@@ -18,17 +18,15 @@ pub(super) fn form(context: Context) -> WholeView {
         let extent = context.extent.get()?;
         let dataset = context.dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone()))?;
         let refinement = Refinement::read(|name| context.address.get(name));
-        let asked = context.filters.with(|filters| {
-            context.fields.with(|fields| refinement.question(&dataset, fields, &extent, filters))
-        });
+        let asked = context
+            .filters
+            .with(|filters| context.fields.with(|fields| refinement.question(&dataset, fields, &extent, filters)));
         Some(asked)
     });
     let of = move |part: fn(&TileQuery) -> String| {
         move || question.with(|question| question.as_ref().map(part).unwrap_or_default())
     };
-    let set = move |name: &'static str| {
-        move |value: String| context.address.set(vec![(name, Some(value))], Step::Push)
-    };
+    let set = move |name: &'static str| move |value: String| context.address.set(vec![(name, Some(value))], Step::Push);
     let own = move |first: (&str, &str)| {
         let first = (first.0.to_owned(), first.1.to_owned());
         move || -> Options {

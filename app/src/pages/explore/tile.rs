@@ -173,7 +173,8 @@ fn shown(
             (None, Some(_)) => "valid_from".to_owned(),
             (None, None) => return,
         };
-        let is_time = picture.with_untracked(|picture: &Option<Arc<Picture>>| picture.as_ref().is_some_and(|it| it.data.x_is_time()));
+        let is_time = picture
+            .with_untracked(|picture: &Option<Arc<Picture>>| picture.as_ref().is_some_and(|it| it.data.x_is_time()));
         let text = |end: f64| if is_time { time::iso(end as i64) } else { format!("{end:.6}") };
         show_only(context.address, &context.filters.get_untracked().within(&column, text(from), text(to)));
     });
@@ -181,7 +182,8 @@ fn shown(
         0 => ().whole(),
         1 => {
             let testid = chart_id.clone();
-            view! { <ChartView testid table_testid=table_id.clone() picture pick=Some(pick) brush=Some(brush) /> }.whole()
+            view! { <ChartView testid table_testid=table_id.clone() picture pick=Some(pick) brush=Some(brush) /> }
+                .whole()
         }
         2 => {
             let data = Signal::derive(move || match read.data.get().as_deref() {

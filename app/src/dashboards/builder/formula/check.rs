@@ -108,12 +108,7 @@ fn float(part: &Checked) -> String {
     format!("CAST({} AS DOUBLE)", part.sql)
 }
 
-fn binary(
-    operator: Operator,
-    [left, right]: [Checked; 2],
-    at: [&Expression; 2],
-    span: Span,
-) -> Result<Checked, Fault> {
+fn binary(operator: Operator, [left, right]: [Checked; 2], at: [&Expression; 2], span: Span) -> Result<Checked, Fault> {
     let sign = operator.sql().0;
     match operator {
         Operator::Or | Operator::And => {
@@ -186,7 +181,8 @@ fn unified(parts: &[Checked], span: Span, what: &str) -> Result<Option<ValueType
             }
             Some(known) if known.is_time() && value.is_time() => Some(ValueType::Instant),
             Some(known) => {
-                let reason = format!("{} and {} are given, and only values of one type {what}", known.word(), value.word());
+                let reason =
+                    format!("{} and {} are given, and only values of one type {what}", known.word(), value.word());
                 return Err(Fault::new(span, reason));
             }
         };
@@ -246,7 +242,12 @@ fn call(name: &str, arguments: &[Expression], span: Span, context: &mut dyn Cont
             Some(value) if !value.is_time() => {
                 Err(Fault::new(arguments[0].span, format!("{name} takes a time, and this is {}", value.word())))
             }
-            _ => made(format!("CAST(extract({name} FROM {}) AS BIGINT)", parts[0].sql), Some(ValueType::Whole), &parts, span),
+            _ => made(
+                format!("CAST(extract({name} FROM {}) AS BIGINT)", parts[0].sql),
+                Some(ValueType::Whole),
+                &parts,
+                span,
+            ),
         },
     }
 }

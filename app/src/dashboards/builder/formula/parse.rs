@@ -187,7 +187,10 @@ fn enclosed(characters: &[char], at: &mut usize, close: char) -> Result<String, 
                 *at += 1;
             }
             (None, _) => {
-                return Err(Fault::new((from, characters.len()), format!("what begins here does not end; add {close}")));
+                return Err(Fault::new(
+                    (from, characters.len()),
+                    format!("what begins here does not end; add {close}"),
+                ));
             }
         }
     }

@@ -14,7 +14,8 @@ pub(super) fn list(panel: Panel) -> WholeView {
     let add = move || {
         panel.ask("calculated", |query| {
             let is_taken = |name: &str| query.calculated.iter().any(|field| field.name == name);
-            let names = std::iter::once("calculated".to_owned()).chain((2..).map(|number| format!("calculated {number}")));
+            let names =
+                std::iter::once("calculated".to_owned()).chain((2..).map(|number| format!("calculated {number}")));
             let name = names.into_iter().find(|name| !is_taken(name)).unwrap_or_default();
             query.calculated.push(Calculated { name, formula: String::new() });
         });

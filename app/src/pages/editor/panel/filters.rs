@@ -65,7 +65,8 @@ fn test_of(word: &str, typed: &str) -> ValueTest {
 pub(super) fn list(panel: Panel) -> WholeView {
     let count = Memo::new(move |_| panel.of(|query| query.filters.len()));
     let add = move || {
-        let first = untrack(|| all_fields(panel, |_| true)).into_iter().next().map(|(name, _)| name).unwrap_or_default();
+        let first =
+            untrack(|| all_fields(panel, |_| true)).into_iter().next().map(|(name, _)| name).unwrap_or_default();
         panel.ask("filters", |query| {
             query.filters.push(FilterDefinition { field: first, is: ValueTest::OneOf(Vec::new()) });
         });

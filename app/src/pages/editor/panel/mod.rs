@@ -55,7 +55,8 @@ impl Panel {
     fn problem(self, pointer: &str) -> Option<String> {
         self.asks.with(|asks| {
             let problems = asks.as_ref().err()?;
-            let inside = |known: &str| known == pointer || known.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'));
+            let inside =
+                |known: &str| known == pointer || known.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'));
             problems.iter().find(|problem| inside(&problem.pointer)).map(ToString::to_string)
         })
     }
@@ -104,7 +105,8 @@ fn of_tile(editing: Editing, id: String) -> WholeView {
             found.inspect(|tile| last.set_value(tile.clone())).unwrap_or_else(|| last.get_value())
         })
     };
-    let panel = Panel { editing, id: StoredValue::new(id), tile, asks: Memo::new(move |_| asks_of(editing, &tile.get())) };
+    let panel =
+        Panel { editing, id: StoredValue::new(id), tile, asks: Memo::new(move |_| asks_of(editing, &tile.get())) };
     let has_query = Memo::new(move |_| tile.with(|tile| tile.query.is_some()));
     view! {
         {text(
@@ -124,9 +126,7 @@ fn of_tile(editing: Editing, id: String) -> WholeView {
 /// Writes the question as a statement, from where it can be changed by hand.
 fn as_statement(panel: Panel) -> WholeView {
     let change = move || {
-        let compiled = panel.tile.with_untracked(|tile| {
-            tile.query.as_ref().map(|query| panel.editing.compiled(query))
-        });
+        let compiled = panel.tile.with_untracked(|tile| tile.query.as_ref().map(|query| panel.editing.compiled(query)));
         panel.edit("statement", |tile| {
             if let Some(Ok(question)) = compiled {
                 tile.sql = question.sql;

@@ -185,7 +185,8 @@ fn measure(panel: Panel, index: usize) -> WholeView {
         }
         all
     };
-    let aggregate = move || of().and_then(|measure| measure.aggregate).map_or(NONE, |aggregate| aggregate.words().0).to_owned();
+    let aggregate =
+        move || of().and_then(|measure| measure.aggregate).map_or(NONE, |aggregate| aggregate.words().0).to_owned();
     let choose_field = move |name: String| {
         let fields = untrack(|| panel.editing.fields(&panel.of(|query| query.dataset.clone())));
         panel.ask("measure-field", |query| {
@@ -196,7 +197,9 @@ fn measure(panel: Panel, index: usize) -> WholeView {
             measure.aggregate = match (name.is_empty(), formula) {
                 (true, _) => Some(Aggregate::Count),
                 (_, Some(formula)) if puts_together(&formula) => None,
-                _ if !is_number && measure.aggregate.is_none_or(Aggregate::needs_numbers) => Some(Aggregate::CountDistinct),
+                _ if !is_number && measure.aggregate.is_none_or(Aggregate::needs_numbers) => {
+                    Some(Aggregate::CountDistinct)
+                }
                 _ if measure.aggregate.is_none_or(|aggregate| aggregate == Aggregate::Count) => {
                     Some(if is_number { Aggregate::Sum } else { Aggregate::CountDistinct })
                 }

@@ -134,9 +134,8 @@ impl Typing {
 pub(super) fn form(panel: Panel) -> WholeView {
     let typing = Typing { panel, field: NodeRef::new(), offered: RwSignal::new(Offered::default()) };
     let count = Memo::new(move |_| typing.offered.with(|offered| offered.list.len()));
-    let active = move || {
-        typing.offered.with(|offered| (!offered.list.is_empty()).then(|| format!("{OPTION}-{}", offered.at)))
-    };
+    let active =
+        move || typing.offered.with(|offered| (!offered.list.is_empty()).then(|| format!("{OPTION}-{}", offered.at)));
     let heard = move || match count.get() {
         0 => String::new(),
         1 => "1 suggestion".to_owned(),
