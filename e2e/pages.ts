@@ -6,6 +6,9 @@ export const PAGES = {
   "benchmark-index": "/dashboards/benchmark-index",
   market: "/dashboards/market",
   diff: "/diff",
+  explore: "/explore?dataset=prices",
+  "editor-new": "/dashboards/new",
+  "editor-market": "/dashboards/market/edit?tile=sectors",
   pipeline: "/dashboards/pipeline",
   docs: "/docs",
   "docs-semantics": "/docs/semantics",
@@ -18,7 +21,7 @@ export const PAGES = {
   design: "/design",
 } as const;
 
-export const DASHBOARDS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/dashboards/") || path === "/diff");
+export const DASHBOARDS = Object.entries(PAGES).filter(([, path]) => (path.startsWith("/dashboards/") && !/\/(new|edit|versions)\b/.test(path)) || path === "/diff");
 /** The written pages of the documentation. */
 export const DOCS = Object.entries(PAGES).filter(([, path]) => path.startsWith("/docs") && !path.includes("?"));
 export const THEMES = ["light", "dark"] as const;
