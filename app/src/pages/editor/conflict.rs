@@ -134,7 +134,11 @@ fn row(place: usize, change: &Change, choices: RwSignal<BTreeMap<usize, Side>>) 
         let (text, changed) =
             (change.text(side), if side == Side::Mine { &change.mine } else { &change.theirs } != &change.base);
         let chosen = move || choices.with(|choices| choices.get(&place).copied().unwrap_or(usual) == side);
-        let choose = move |_| choices.update(|choices| drop(choices.insert(place, side)));
+        let choose = move |_| {
+            choices.update(|choices| {
+                choices.insert(place, side);
+            });
+        };
         let label = format!("{part}: {word}");
         let shown = if changed { text } else { format!("{text} (as before)") };
         view! {

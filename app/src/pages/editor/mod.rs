@@ -100,7 +100,7 @@ fn begin(name: Option<String>, datasets: Vec<DatasetSummary>, problem: Option<St
 fn failed(
     name: Option<&str>,
     reason: String,
-    again: impl Fn() + Send + Sync + 'static,
+    again: impl Fn() + Clone + Send + Sync + 'static,
     list: DatasetList,
 ) -> WholeView {
     let draft = browser::recall(&Draft::storage_name(name)).and_then(|text| Draft::read(&text));

@@ -178,7 +178,9 @@ impl Editing {
             ..TileDefinition::empty()
         };
         let id = tile.id.clone();
-        self.automatic.update(|automatic| drop(automatic.insert(id.clone())));
+        self.automatic.update(|automatic| {
+            automatic.insert(id.clone());
+        });
         self.apply(Command::Add(Box::new(tile), None));
         if !dataset.is_empty() {
             self.choose_dataset(&id, dataset);
@@ -247,7 +249,9 @@ impl Editing {
 
     /// Chooses the picture of a tile. From now on it stays that kind.
     pub(super) fn choose_picture(self, id: &str, picture: PictureDefinition) {
-        self.automatic.update(|automatic| drop(automatic.remove(id)));
+        self.automatic.update(|automatic| {
+            automatic.remove(id);
+        });
         self.edit(id, "picture", |tile| tile.picture = picture);
     }
 

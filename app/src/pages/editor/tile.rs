@@ -268,7 +268,7 @@ fn trouble(shown: Preview) -> Option<WholeView> {
         },
     }?;
     let kept = shown.shown.with(|shown| shown.0.is_some()).then_some(" What is shown below is older.");
-    Some(view! { <div class="tile-error"><p role="status">{reason} "." {kept}</p></div> }.whole())
+    Some(view! { <div class="tile-error"><p role="status">{reason.trim_end_matches('.').to_owned()} "." {kept}</p></div> }.whole())
 }
 
 fn picture(id: &str, title: Memo<String>, shown: Preview) -> WholeView {
@@ -380,7 +380,9 @@ fn handle(
             editing.apply(Command::Move(key_id.clone(), place_in_direction(&rects, place, direction)));
             // Where it has gone the focus goes too.
             let focus = format!("handle-{key_id}");
-            request_animation_frame(move || drop(crate::browser::focus(&focus)));
+            request_animation_frame(move || {
+                crate::browser::focus(&focus);
+            });
         }
     };
     view! {

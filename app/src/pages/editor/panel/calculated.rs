@@ -50,13 +50,21 @@ pub(super) fn list(panel: Panel) -> WholeView {
 
 fn row(panel: Panel, index: usize) -> WholeView {
     let of = move || panel.of(|query| query.calculated.get(index).cloned()).unwrap_or_default();
+    // The name by which others refer to it. While what is typed is the name of something else, they keep the one before.
+    let referred = StoredValue::new((String::new(), String::new()));
     let rename = move |name: String| {
+        let fields = untrack(|| panel.editing.fields(&panel.of(|query| query.dataset.clone())));
         panel.ask("calculated-name", |query| {
-            let before = query.calculated.get(index).map(|field| field.name.clone());
-            if let Some(before) = before.filter(|before| !before.is_empty() && !name.is_empty()) {
-                // Whoever refers to it goes on doing so.
+            let others = query.calculated.iter().enumerate().filter(|(place, _)| *place != index);
+            let is_taken = fields.get(&name).is_some() || others.into_iter().any(|(_, field)| field.name == name);
+            let now = query.calculated.get(index).map(|field| field.name.clone()).unwrap_or_default();
+            let (typed, known) = referred.get_value();
+            let before = if typed == now && !known.is_empty() { known } else { now };
+            let follows = !name.is_empty() && !is_taken && !before.is_empty();
+            if follows {
                 *query = renamed(query, &before, &name);
             }
+            referred.set_value((name.clone(), if follows { name.clone() } else { before }));
             if let Some(field) = query.calculated.get_mut(index) {
                 field.name = name;
             }

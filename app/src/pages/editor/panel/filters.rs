@@ -113,7 +113,7 @@ fn row(panel: Panel, index: usize) -> WholeView {
     let value = move || {
         has_value.get().then(|| {
             text(
-                label.get_untracked(),
+                label.get(),
                 format!("filter-{index}-value"),
                 move || typed.get(),
                 move |value: String| {
