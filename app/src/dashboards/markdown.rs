@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn words_lists_tables_and_links_are_shown() {
-        let html = html_of("# Desk\n\nSee *this* [index](/dashboards/market?last=1y) or [that](https://example.org/a?b&c).\n\n- one\n\n|a|\n|-|\n|b|\n");
+        let html = html_of(
+            "# Desk\n\nSee *this* [index](/dashboards/market?last=1y) or [that](https://example.org/a?b&c).\n\n- one\n\n|a|\n|-|\n|b|\n",
+        );
         assert!(html.contains("<h3>Desk</h3>") && html.contains("<em>this</em>"), "{html}");
         assert!(html.contains("<a href=\"/dashboards/market?last=1y\">index</a>"), "{html}");
         assert!(html.contains("<a href=\"https://example.org/a?b&amp;c\" rel=\"external noopener"), "{html}");
@@ -119,7 +121,18 @@ mod tests {
             "<!-- --><iframe src=x></iframe>",
         ] {
             let html = html_of(hostile);
-            for never in ["<script", "<img", "<svg", "<iframe", "<b ", "href=\"j", "href=\"d", "href=\"v", "href=\"//", "href=\"/\\"] {
+            for never in [
+                "<script",
+                "<img",
+                "<svg",
+                "<iframe",
+                "<b ",
+                "href=\"j",
+                "href=\"d",
+                "href=\"v",
+                "href=\"//",
+                "href=\"/\\",
+            ] {
                 assert!(!html.to_ascii_lowercase().contains(never), "{hostile}: {html}");
             }
             assert!(tags(&html).all(|tag| !tag.contains(" on")), "{hostile}: {html}");

@@ -136,16 +136,17 @@ impl Variable {
             (VariableKind::Text, value) => Ok(ParameterValue::Text(value.unwrap_or_default())),
             (_, None) => Err(self.nothing(known)),
             (VariableKind::Number { min, max, .. }, Some(text)) => {
-                let number = number_of(&text).filter(|number| {
-                    min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max)
-                });
+                let number = number_of(&text)
+                    .filter(|number| min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max));
                 let bounds = match (min, max) {
                     (Some(min), Some(max)) => format!(" from {min} to {max}"),
                     (Some(min), None) => format!(" of at least {min}"),
                     (None, Some(max)) => format!(" of at most {max}"),
                     (None, None) => String::new(),
                 };
-                number.map(ParameterValue::Number).ok_or_else(|| format!("{title} is a number{bounds}; '{text}' is none"))
+                number
+                    .map(ParameterValue::Number)
+                    .ok_or_else(|| format!("{title} is a number{bounds}; '{text}' is none"))
             }
             (VariableKind::Time, Some(text)) => match time::parse_field(&text) {
                 Ok(micros) => Ok(ParameterValue::Text(time::iso(micros))),
@@ -236,9 +237,8 @@ mod tests {
     #[test]
     fn several_values_are_a_list_and_all_of_them_without_a_choice() {
         let region = variable(r#"{"query": {"sql": "SELECT 1"}}"#, r#", "multiple": true"#);
-        let several = |values: &[&str]| {
-            Ok(ParameterValue::Several(values.iter().map(|value| (*value).to_owned()).collect()))
-        };
+        let several =
+            |values: &[&str]| Ok(ParameterValue::Several(values.iter().map(|value| (*value).to_owned()).collect()));
         assert_eq!(bound(&region, None, &["EU", "US"]), several(&["EU", "US"]));
         assert_eq!(bound(&region, Some("US,a%2Cb"), &["EU", "US"]), several(&["US", "a,b"]));
     }
@@ -248,7 +248,9 @@ mod tests {
         let region = variable(r#"{"query": {"sql": "SELECT 1"}}"#, "");
         assert!(bound(&region, None, &[]).unwrap_err().contains("nothing to choose for v"));
         assert_eq!(region.value(None, &Options::new()), Err(String::new()));
-        assert!(bound(&Variable { multiple: true, ..region.clone() }, Some("~"), &["EU"]).unwrap_err().contains("Choose"));
+        assert!(
+            bound(&Variable { multiple: true, ..region.clone() }, Some("~"), &["EU"]).unwrap_err().contains("Choose")
+        );
         assert_eq!(bound(&region, Some("gone"), &[]), text("gone"));
         assert_eq!(bound(&variable(r#""text""#, ""), None, &[]), text(""));
         assert!(bound(&variable(r#""time""#, ""), None, &[]).is_err());

@@ -117,10 +117,15 @@ impl schemars::JsonSchema for Currency {
     }
 
     fn json_schema(_: &mut schemars::r#gen::SchemaGenerator) -> schemars::schema::Schema {
-        let letters = schemars::schema::StringValidation { pattern: Some("^[A-Za-z]{3}$".to_owned()), ..Default::default() };
+        let letters =
+            schemars::schema::StringValidation { pattern: Some("^[A-Za-z]{3}$".to_owned()), ..Default::default() };
         let code = schemars::schema::InstanceType::String.into();
-        schemars::schema::SchemaObject { instance_type: Some(code), string: Some(Box::new(letters)), ..Default::default() }
-            .into()
+        schemars::schema::SchemaObject {
+            instance_type: Some(code),
+            string: Some(Box::new(letters)),
+            ..Default::default()
+        }
+        .into()
     }
 }
 

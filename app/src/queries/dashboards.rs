@@ -23,7 +23,8 @@ pub async fn document(wanted: DashboardDocument) -> Result<Option<String>, Strin
     let encoded = |text: &str| String::from(js_sys::encode_uri_component(text));
     let address = match wanted {
         DashboardDocument::Shown { name, version, known } => {
-            let parameter = |name: &str, value: Option<String>| value.map(|value| format!("{name}={}&", encoded(&value)));
+            let parameter =
+                |name: &str, value: Option<String>| value.map(|value| format!("{name}={}&", encoded(&value)));
             let parameters = [parameter("version", version), parameter("known", known)];
             format!("/{name}/page?{}", parameters.into_iter().flatten().collect::<String>())
         }

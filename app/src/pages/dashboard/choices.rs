@@ -100,8 +100,12 @@ fn control(variable: Arc<Variable>, read: Read, address: Address) -> WholeView {
             }
             .whole();
         }
-        VariableKind::Choice { .. } | VariableKind::Query { .. } => one_of(variable.clone(), id.clone(), read, chosen, choose),
-        VariableKind::Text | VariableKind::Number { .. } | VariableKind::Time => typed(&variable, id.clone(), chosen, choose),
+        VariableKind::Choice { .. } | VariableKind::Query { .. } => {
+            one_of(variable.clone(), id.clone(), read, chosen, choose)
+        }
+        VariableKind::Text | VariableKind::Number { .. } | VariableKind::Time => {
+            typed(&variable, id.clone(), chosen, choose)
+        }
     };
     view! {
         <div class="variable">
@@ -193,7 +197,8 @@ fn several(
         .whole()
     };
     // Made anew only when there are other values: the box that was ticked keeps the focus.
-    let names = Memo::new(move |_| listed.with(|listed| listed.iter().map(|option| option.0.clone()).collect::<Vec<_>>()));
+    let names =
+        Memo::new(move |_| listed.with(|listed| listed.iter().map(|option| option.0.clone()).collect::<Vec<_>>()));
     let boxes = move || {
         names.track();
         listed.get_untracked().into_iter().map(one).collect_view().whole()
@@ -230,7 +235,9 @@ fn typed(variable: &Variable, id: String, chosen: Memo<Vec<String>>, choose: Cal
         _ => "text",
     };
     let (min, max, step) = match variable.kind {
-        VariableKind::Number { min, max, step } => (min, max, Some(step.map_or_else(|| "any".to_owned(), |s| s.to_string()))),
+        VariableKind::Number { min, max, step } => {
+            (min, max, Some(step.map_or_else(|| "any".to_owned(), |s| s.to_string())))
+        }
         _ => (None, None, None),
     };
     let bound = |bound: Option<f64>| bound.map(|bound| bound.to_string());
