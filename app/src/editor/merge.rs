@@ -188,14 +188,15 @@ pub fn merged(
     for (place, change) in all.into_iter().enumerate() {
         let side = choices.get(&place).copied().unwrap_or_else(|| change.usual());
         let value = if side == Side::Mine { change.mine } else { change.theirs };
-        match (change.tile, &change.member[..]) {
-            (None, ORDER) => by_mine = side == Side::Mine,
-            (None, _) => set(&mut head, change.member, value),
-            (Some(id), "") => match value {
+        let member = change.member;
+        match change.tile {
+            None if member == ORDER => by_mine = side == Side::Mine,
+            None => set(&mut head, member, value),
+            Some(id) if member.is_empty() => match value {
                 Some(Value::Object(tile)) => drop(tiles.insert(id, tile)),
                 _ => drop(tiles.remove(&id)),
             },
-            (Some(id), _) => set(tiles.entry(id).or_default(), change.member, value),
+            Some(id) => set(tiles.entry(id).or_default(), member, value),
         }
     }
     let (first, second) = if by_mine { (&mine.order, &theirs.order) } else { (&theirs.order, &mine.order) };

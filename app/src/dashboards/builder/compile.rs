@@ -143,11 +143,11 @@ fn condition(filter: &FilterDefinition, pointer: &str, scope: &mut Scope<'_>) ->
 /// Where facts come from, and what they have to meet.
 fn source(query: &TileQuery, conditions: &[String]) -> String {
     let dataset = quoted(&query.dataset);
-    let all = |own: &[&str]| {
-        let all: Vec<&str> = own.iter().copied().chain(conditions.iter().map(String::as_str)).collect();
+    let all = |own: &[String]| {
+        let all: Vec<&str> = own.iter().chain(conditions).map(String::as_str).collect();
         if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
     };
-    let begins = [&format!("{FACT} >= $from")[..], &format!("{FACT} < $to")];
+    let begins = [format!("{FACT} >= $from"), format!("{FACT} < $to")];
     match (query.over, query.facts) {
         (Some(Over { time: TimeAxis::AsOf, grain }), _) => {
             let joined: String = conditions.iter().map(|condition| format!(" AND {condition}")).collect();

@@ -47,10 +47,6 @@ impl Problem {
     fn at(pointer: impl Into<String>, reason: impl Into<String>) -> Problem {
         Problem { pointer: pointer.into(), span: None, missing: None, reason: reason.into() }
     }
-
-    fn within(self, pointer: &str) -> Problem {
-        Problem { pointer: format!("{pointer}{}", self.pointer), ..self }
-    }
 }
 
 impl std::fmt::Display for Problem {

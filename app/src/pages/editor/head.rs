@@ -59,6 +59,10 @@ pub(super) fn head(editing: Editing) -> WholeView {
                     editing.add_tile();
                     crate::browser::focus(super::panel::HEADING);
                 })}
+                {button("Add words", "add-words", move || {
+                    editing.add_words();
+                    crate::browser::focus(super::panel::HEADING);
+                })}
                 {publish_button(editing, stand, conflict)}
                 {stands(editing, stand)}
             </div>

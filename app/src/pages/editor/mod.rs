@@ -140,7 +140,7 @@ fn failed(
 
 fn of_draft(draft: Option<Draft>, list: DatasetList) -> WholeView {
     let dashboard = draft.map(|draft| draft.dashboard).unwrap_or_else(Dashboard::empty);
-    let editing = Editing::begin(dashboard, None, list);
+    let editing = Editing::of(dashboard, None, list);
     shown(editing)
 }
 
@@ -150,7 +150,7 @@ fn editor(published: Option<Published>, list: DatasetList) -> WholeView {
     let now = published.as_ref().map(|published| &published.dashboard);
     let draft = draft.filter(|draft| draft.differs_from(now));
     let dashboard = now.cloned().unwrap_or_else(Dashboard::empty);
-    let editing = Editing::begin(dashboard, published, list);
+    let editing = Editing::of(dashboard, published, list);
     if let Some(Draft { dashboard, base, version, kept_at }) = draft {
         let when = crate::format::time::moment_text(kept_at);
         // What was published meanwhile is found by publishing over the version that the draft began with.
@@ -164,7 +164,7 @@ fn editor(published: Option<Published>, list: DatasetList) -> WholeView {
 }
 
 impl Editing {
-    fn begin(dashboard: Dashboard, published: Option<Published>, list: DatasetList) -> Editing {
+    fn of(dashboard: Dashboard, published: Option<Published>, list: DatasetList) -> Editing {
         let live = expect_context::<Live>();
         let address = Address::of_page();
         let first = Memo::new(move |_| {

@@ -187,6 +187,18 @@ impl Editing {
         }
     }
 
+    /// A tile of words more, and its panel.
+    pub(super) fn add_words(self) {
+        let text = "## Heading\n\nWords about what is shown.".to_owned();
+        let tile = TileDefinition {
+            id: self.document.with_untracked(|document| document.free_id("words")),
+            title: "Words".to_owned(),
+            picture: PictureDefinition::Markdown { text },
+            ..TileDefinition::empty()
+        };
+        self.apply(Command::Add(Box::new(tile), None));
+    }
+
     /// Asks something of a dataset that shows it, whatever the tile asked before of another.
     pub(super) fn choose_dataset(self, id: &str, dataset: String) {
         self.begin(id, &dataset);

@@ -21,7 +21,7 @@ use crate::{
         whole::{Whole, WholeView, changing},
     },
     dashboards::{
-        Clock, Moment, TileDefinition,
+        Clock, Moment, PictureDefinition, TileDefinition,
         builder::{Problem, channels, fit_picture},
         question,
     },
@@ -42,7 +42,7 @@ const ASK_AFTER: Duration = Duration::from_millis(150);
 /// Rows and columns that a key resizes by.
 const STEP: i16 = 1;
 
-/// What a tile asks.
+/// What a tile asks, or all that is wrong with it; nothing is wrong with words, which ask nothing.
 pub(super) type Asks = Result<Request, Vec<Problem>>;
 
 /// What a tile of the editor shows.
@@ -151,11 +151,10 @@ pub(super) fn asks_of(editing: Editing, tile: &TileDefinition) -> Asks {
     let (sql, parameters, first) = match &tile.query {
         Some(query) => {
             let compiled = editing.compiled_now(query)?;
-            {
-                let bound = compiled.parameters.into_iter().map(|(name, value)| (name, value.into())).collect();
-                (compiled.sql, bound, compiled.reduce)
-            }
+            let bound = compiled.parameters.into_iter().map(|(name, value)| (name, value.into())).collect();
+            (compiled.sql, bound, compiled.reduce)
         }
+        None if matches!(tile.picture, PictureDefinition::Markdown { .. }) => return Err(Vec::new()),
         None if tile.sql.trim().is_empty() => {
             let reason = "write a statement that reads, such as SELECT * FROM and a dataset".to_owned();
             return Err(vec![Problem { pointer: "/sql".to_owned(), span: None, missing: None, reason }]);
@@ -203,10 +202,11 @@ pub(super) fn tile(editing: Editing, id: String, hands: Hands) -> WholeView {
     let (selected, dragged, target) = (is(editing.selected), is(hands.dragged), is(hands.target));
     let (testid, heading) = (format!("edit-{id}"), format!("edit-{id}-title"));
     let labelled_by = heading.clone();
-    let state = move || match shown.asks.with(Result::is_err) {
-        true => "error",
-        false if shown.is_pending() => "loading",
-        false => shown.read.status.phase.with(Phase::word),
+    let state = move || match shown.asks.with(|asks| asks.as_ref().err().map(Vec::is_empty)) {
+        Some(true) => "ready",
+        Some(false) => "error",
+        None if shown.is_pending() => "loading",
+        None => shown.read.status.phase.with(Phase::word),
     };
     let select = {
         let id = id.clone();
@@ -229,7 +229,10 @@ pub(super) fn tile(editing: Editing, id: String, hands: Hands) -> WholeView {
                 </header>
                 <div class="tile-progress" aria-hidden="true"></div>
                 {changing(move || trouble(shown))}
-                <div class="tile-body">{picture(&id, title, shown)}</div>
+                <div class="tile-body">
+                    {changing(move || words(definition))}
+                    {picture(&id, title, shown)}
+                </div>
                 {corner(editing, &id, definition, hands)}
             </section>
         </div>
@@ -269,6 +272,14 @@ fn trouble(shown: Preview) -> Option<WholeView> {
     }?;
     let kept = shown.shown.with(|shown| shown.0.is_some()).then_some(" What is shown below is older.");
     Some(view! { <div class="tile-error"><p role="status">{reason.trim_end_matches('.').to_owned()} "." {kept}</p></div> }.whole())
+}
+
+/// The words of a tile that is made of them, as they are written.
+fn words(definition: Memo<Arc<TileDefinition>>) -> Option<WholeView> {
+    definition.with(|tile| match &tile.picture {
+        PictureDefinition::Markdown { text } => Some(view! { <p class="editor-words">{text.clone()}</p> }.whole()),
+        _ => None,
+    })
 }
 
 fn picture(id: &str, title: Memo<String>, shown: Preview) -> WholeView {

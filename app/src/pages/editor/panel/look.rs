@@ -7,7 +7,7 @@ use crate::{
     charts::ValueFormat,
     components::whole::{Whole, WholeView, changing},
     dashboards::{
-        GRID_COLUMNS, ROWS,
+        GRID_COLUMNS, PictureDefinition, ROWS,
         builder::{OutputColumn, PictureKind, as_kind, pictures, value_channels_mut},
     },
     editor::Command,
@@ -45,16 +45,26 @@ fn format_of(word: &str) -> ValueFormat {
 }
 
 pub(super) fn form(panel: Panel) -> WholeView {
+    let is_drawn =
+        Memo::new(move |_| panel.tile.with(|tile| !matches!(tile.picture, PictureDefinition::Markdown { .. })));
+    let picture = move || {
+        is_drawn.get().then(|| {
+            view! {
+                <fieldset class="field-group">
+                    <legend>"Picture"</legend>
+                    {kind(panel)}
+                    {numbers(panel)}
+                </fieldset>
+            }
+            .whole()
+        })
+    };
     view! {
-        <fieldset class="field-group">
-            <legend>"Picture"</legend>
-            {kind(panel)}
-            {numbers(panel)}
-        </fieldset>
+        {changing(picture)}
         <fieldset class="field-group">
             <legend>"Size and times"</legend>
             {size(panel)}
-            {effective(panel)}
+            {changing(move || is_drawn.get().then(|| effective(panel)))}
         </fieldset>
     }
     .whole()

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     components::whole::{Whole, WholeView, changing},
-    dashboards::{TileDefinition, builder::TileQuery},
+    dashboards::{PictureDefinition, TileDefinition, builder::TileQuery},
 };
 
 /// Id of the panel's heading, which takes the focus when a panel is opened.
@@ -86,12 +86,12 @@ pub(super) fn panel(editing: Editing) -> WholeView {
         .whole(),
     };
     view! {
-        <aside class="editor-panel" aria-labelledby=HEADING data-testid="editor-panel">
+        <section class="editor-panel" aria-labelledby=HEADING data-testid="editor-panel">
             <h2 id=HEADING tabindex="-1">
                 {move || if chosen.with(Option::is_some) { "Tile" } else { "No tile chosen" }}
             </h2>
             {changing(content)}
-        </aside>
+        </section>
     }
     .whole()
 }
@@ -107,7 +107,18 @@ fn of_tile(editing: Editing, id: String) -> WholeView {
     };
     let panel =
         Panel { editing, id: StoredValue::new(id), tile, asks: Memo::new(move |_| asks_of(editing, &tile.get())) };
-    let has_query = Memo::new(move |_| tile.with(|tile| tile.query.is_some()));
+    let asks = Memo::new(move |_| {
+        tile.with(|tile| match (&tile.query, &tile.picture) {
+            (Some(_), _) => Form::Question,
+            (None, PictureDefinition::Markdown { .. }) => Form::Words,
+            (None, _) => Form::Statement,
+        })
+    });
+    let form = move || match asks.get() {
+        Form::Question => question::form(panel),
+        Form::Words => words(panel),
+        Form::Statement => statement::form(panel),
+    };
     view! {
         {text(
             "Title",
@@ -117,8 +128,41 @@ fn of_tile(editing: Editing, id: String) -> WholeView {
             move || editing.settle(),
         )}
         {repair::offers(panel)}
-        {changing(move || if has_query.get() { question::form(panel) } else { statement::form(panel) })}
+        {changing(form)}
         {look::form(panel)}
+    }
+    .whole()
+}
+
+/// How a tile asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Question,
+    Statement,
+    /// Not at all.
+    Words,
+}
+
+/// The words of a tile that is made of them.
+fn words(panel: Panel) -> WholeView {
+    let text = move || {
+        panel.tile.with(|tile| match &tile.picture {
+            PictureDefinition::Markdown { text } => text.clone(),
+            _ => String::new(),
+        })
+    };
+    let typed = move |text: String| panel.edit("words", |tile| tile.picture = PictureDefinition::Markdown { text });
+    view! {
+        <label class="field">
+            <span class="field-name">"Words, in Markdown"</span>
+            <textarea
+                rows="8"
+                data-testid="words"
+                prop:value=text
+                on:input:target=move |event| typed(event.target().value())
+                on:blur=move |_| panel.editing.settle()
+            ></textarea>
+        </label>
     }
     .whole()
 }
