@@ -58,7 +58,7 @@ pub enum Found {
     /// A stored version.
     Stored(Saved),
     /// What comes with the server, and the stored version that was deleted before it came to sight again.
-    Beneath(Source, Option<Saved>),
+    Beneath(Arc<Source>, Option<Saved>),
     /// Nothing any more: the last version says who deleted it.
     Deleted(Saved),
     /// Nothing.
@@ -169,8 +169,14 @@ impl Dashboards {
             self.sources.all().map(|source| (source.dashboard.name.clone(), source.dashboard.title.clone())).collect();
         let there = current.values().filter(|saved| !saved.deleted());
         titles.extend(there.map(|saved| (saved.name.clone(), saved.title.clone())));
+        let newest = |current: &Current| current.values().map(|saved| saved.system_time).max();
+        let mut kept = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // A reading that began earlier may end later.
+        if let Some(newer) = kept.as_ref().filter(|kept| newest(kept) > newest(&current)) {
+            return Ok(Arc::clone(newer));
+        }
+        *kept = Some(Arc::clone(&current));
         *self.titles.write().unwrap_or_else(PoisonError::into_inner) = titles.into_iter().collect();
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&current));
         Ok(current)
     }
 

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use app::dashboards::{BUILT_IN, Dashboard};
@@ -27,7 +28,7 @@ pub enum Origin {
 
 /// Dashboards by name.
 #[derive(Debug, Default)]
-pub struct Sources(BTreeMap<String, Source>);
+pub struct Sources(BTreeMap<String, Arc<Source>>);
 
 /// A dashboard and where it is from.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,14 +46,14 @@ impl Sources {
         let mut all = Sources::default();
         for (file, text) in BUILT_IN {
             let dashboard = read(Path::new(file), text, Syntax::Json)?;
-            all.0.insert(dashboard.name.clone(), Source { origin: Origin::BuiltIn, dashboard });
+            all.0.insert(dashboard.name.clone(), Arc::new(Source { origin: Origin::BuiltIn, dashboard }));
         }
         let mut own = BTreeMap::new();
         for (path, syntax) in folder.map(definition_files).transpose()?.unwrap_or_default() {
             let unreadable = |e| refused(&path, "cannot be read").because(e);
             let dashboard = read(&path, &fs::read_to_string(&path).map_err(unreadable)?, syntax)?;
             let name = dashboard.name.clone();
-            if own.insert(name.clone(), Source { origin: Origin::File, dashboard }).is_some() {
+            if own.insert(name.clone(), Arc::new(Source { origin: Origin::File, dashboard })).is_some() {
                 return Err(refused(&path, &format!("names its dashboard '{name}', and so does another file")));
             }
         }
@@ -61,12 +62,12 @@ impl Sources {
     }
 
     /// The one of that name.
-    pub fn get(&self, name: &str) -> Option<&Source> {
+    pub fn get(&self, name: &str) -> Option<&Arc<Source>> {
         self.0.get(name)
     }
 
     /// All of them, by name.
-    pub fn all(&self) -> impl Iterator<Item = &Source> {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Source>> {
         self.0.values()
     }
 }
