@@ -57,10 +57,8 @@ pub fn Editor() -> impl IntoView {
     let params = use_params_map();
     let name = Memo::new(move |last: Option<&Option<String>>| {
         // Once more after the page is left, when its parameters are gone already: then the name stays what it was.
-        match params.try_with(|params| params.get("dashboard")) {
-            Some(name) => name,
-            None => last.cloned().flatten(),
-        }
+        let name = params.try_with(|params| params.get("dashboard")).flatten();
+        name.or_else(|| last.cloned().flatten())
     });
     with_datasets(move |datasets, problem| begin(name.get(), datasets, problem))
 }
