@@ -7,9 +7,6 @@ use crate::{
     queries::diff::quoted,
 };
 
-/// Values of a column that are shown, those that are there most often.
-pub const COMMON_MOST: usize = 8;
-
 /// How far a dataset reaches: one row with `facts`, `keys`, `first` and `last`.
 pub fn extent(dataset: &str, key: &[String]) -> String {
     let key: Vec<String> = key.iter().map(|name| quoted(name)).collect();
@@ -27,46 +24,35 @@ pub fn extent_of(table: &Table) -> Result<Extent, String> {
     Ok(Extent { facts: facts.count(0).unwrap_or_default(), first: day(first), last: day(last) })
 }
 
-/// What there is in the columns of a dataset: one row with, for each by its place, `n0` values that are not null and `d0`
-/// different ones; of numbers and times the least `a0` and the greatest `b0` too.
+/// What there is in the columns of a dataset: one row with `facts`, and for each column by its place `n0` values that are not
+/// null and `d0` different ones.
 pub fn columns(dataset: &str, fields: &[&Field]) -> String {
     let one = |(place, field): (usize, &&Field)| {
         let name = quoted(&field.name);
-        let ends = match field.value.is_number() || field.value.is_time() {
-            true => format!(", min({name}) AS a{place}, max({name}) AS b{place}"),
-            false => String::new(),
-        };
-        format!("count({name}) AS n{place}, count(DISTINCT {name}) AS d{place}{ends}")
+        format!("count({name}) AS n{place}, count(DISTINCT {name}) AS d{place}")
     };
     let all: Vec<String> = fields.iter().enumerate().map(one).collect();
     format!("SELECT count(*) AS facts, {} FROM {}", all.join(", "), quoted(dataset))
 }
 
-/// The values of a column that are there most often: rows with `value` and `facts`.
-pub fn common(dataset: &str, field: &Field) -> String {
-    let (name, dataset) = (quoted(&field.name), quoted(dataset));
-    format!(
-        "SELECT {name} AS value, count(*) AS facts FROM {dataset} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {COMMON_MOST}"
-    )
-}
-
-/// The values of a column, to be counted in stretches.
-pub fn values(dataset: &str, field: &Field) -> String {
-    format!("SELECT {} AS value FROM {}", quoted(&field.name), quoted(dataset))
-}
-
-/// How much became known day by day: rows with `at` and `facts`.
-pub fn revisions(dataset: &str) -> String {
-    let dataset = quoted(dataset);
-    format!(
-        "SELECT date_trunc('day', system_from) AS at, count(*) AS facts FROM {dataset} FOR SYSTEM_TIME ALL GROUP BY 1 ORDER BY 1"
-    )
+/// How many values each column lacks and how many different ones it has, in an answer to [`columns`].
+pub fn columns_of(table: &Table) -> Result<Vec<(u64, u64)>, String> {
+    let count = |name: &str| Ok::<u64, String>(table.column(name)?.count(0).unwrap_or_default());
+    let facts = count("facts")?;
+    let places = table.names().len() / 2;
+    (0..places)
+        .map(|place| Ok((facts.saturating_sub(count(&format!("n{place}"))?), count(&format!("d{place}"))?)))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int64Array;
+
     use super::*;
-    use crate::dashboards::builder::ValueType;
+    use crate::{arrow::tests::table, dashboards::builder::ValueType};
 
     #[test]
     fn every_column_is_asked_for_once() {
@@ -75,8 +61,15 @@ mod tests {
         assert_eq!(
             columns("gdp", &[&name, &value]),
             "SELECT count(*) AS facts, count(\"na\"\"me\") AS n0, count(DISTINCT \"na\"\"me\") AS d0, count(\"value\") AS n1, \
-             count(DISTINCT \"value\") AS d1, min(\"value\") AS a1, max(\"value\") AS b1 FROM \"gdp\""
+             count(DISTINCT \"value\") AS d1 FROM \"gdp\""
         );
         assert!(extent("gdp", &["a".to_owned(), "b".to_owned()]).contains("SELECT DISTINCT \"a\", \"b\" FROM"));
+    }
+
+    #[test]
+    fn what_is_missing_is_what_is_not_there() {
+        let one = |count: i64| Arc::new(Int64Array::from(vec![count]));
+        let answer = table(vec![("facts", one(10)), ("n0", one(10)), ("d0", one(3)), ("n1", one(7)), ("d1", one(7))]);
+        assert_eq!(columns_of(&answer).unwrap(), [(0, 3), (3, 7)]);
     }
 }

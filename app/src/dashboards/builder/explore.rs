@@ -9,7 +9,7 @@ use crate::dashboards::{Filter, Filters};
 /// Values of a column that are shown alone.
 const COMMON_MOST: u32 = 8;
 /// Columns that are shown.
-const COLUMNS_MOST: usize = 24;
+pub const COLUMNS_MOST: usize = 24;
 
 /// What was chosen of the question that is refined, by the parameters of an address. What is not said is as a dataset begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

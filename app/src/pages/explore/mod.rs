@@ -20,7 +20,7 @@ use crate::{
         Filters,
         builder::{
             Extent, Fields,
-            explore::{Refinement, column_questions, facts, revisions},
+            explore::{COLUMNS_MOST, Refinement, column_questions, facts, revisions},
         },
     },
     format::{number, time},
@@ -53,6 +53,8 @@ struct Context {
     filters: Memo<Filters>,
     /// How far the dataset reaches; none while that is not known.
     extent: Signal<Option<Extent>>,
+    /// How many values each column lacks and how many different ones it has; empty while that is not known.
+    counts: Memo<Vec<(u64, u64)>>,
     /// What is being kept as a tile.
     keeping: RwSignal<Option<keep::Kept>>,
 }
@@ -109,8 +111,23 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         (Some(&read.0) == name().as_ref()).then(|| (read.1, read.2))
     });
     let extent = Signal::derive(move || read.get().map(|read| read.0));
+    let counted = use_tile(
+        Some(page),
+        move || {
+            let dataset = name()?;
+            let own =
+                fields.with(|fields| profile::columns(&dataset, &fields.own().take(COLUMNS_MOST).collect::<Vec<_>>()));
+            let about = About { known: known.get(), dataset, ..About::default() };
+            Some(Request { system_time: known.get().system_time(), ..page.request(own, about) })
+        },
+        |table, about| Ok(Ok((about.dataset.clone(), profile::columns_of(table)?))),
+    );
+    let counts = Memo::new(move |_| {
+        let read = counted.data.get().filter(|read| Some(&read.0) == name().as_ref());
+        read.map(|read| read.1.clone()).unwrap_or_default()
+    });
     let keeping = RwSignal::new(None);
-    let context = Context { page, address, dataset, fields, known, filters, extent, keeping };
+    let context = Context { page, address, dataset, fields, known, filters, extent, counts, keeping };
     let choose = move |name: String| {
         let gone = ["only", "measure", "as", "by", "along", "steps"].map(|name| (name, None));
         address.set([("dataset", Some(name))].into_iter().chain(gone).collect(), Step::Push);

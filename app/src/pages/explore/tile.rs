@@ -17,7 +17,10 @@ use crate::{
         builder::{Question, TileQuery, compile, pictures, title_of},
         question,
     },
-    format::time::{self, DAY_MICROS},
+    format::{
+        number,
+        time::{self, DAY_MICROS},
+    },
     pages::{
         dashboard::{
             pictures::{TilePicture, picture_of},
@@ -44,7 +47,14 @@ pub(super) fn column(
     place: usize,
     ask: impl Fn() -> Option<TileQuery> + Send + Sync + 'static,
 ) -> WholeView {
-    tile(context, &format!("column-{place}"), 4, ask)
+    let counted = Signal::derive(move || match context.counts.with(|counts| counts.get(place).copied()) {
+        Some((0, different)) => format!("{} different", number::count_text(different)),
+        Some((missing, different)) => {
+            format!("{} different, {} missing", number::count_text(different), number::count_text(missing))
+        }
+        None => String::new(),
+    });
+    framed(context, &format!("column-{place}"), 4, counted, ask)
 }
 
 /// A tile; `width` of the twelve columns.
@@ -52,6 +62,16 @@ pub(super) fn tile(
     context: Context,
     id: &str,
     width: u8,
+    ask: impl Fn() -> Option<TileQuery> + Send + Sync + 'static,
+) -> WholeView {
+    framed(context, id, width, Signal::derive(String::new), ask)
+}
+
+fn framed(
+    context: Context,
+    id: &str,
+    width: u8,
+    note: Signal<String>,
     ask: impl Fn() -> Option<TileQuery> + Send + Sync + 'static,
 ) -> WholeView {
     let asked = Memo::new(move |_| {
@@ -98,9 +118,8 @@ pub(super) fn tile(
     let class = format!("dashboard-tile width-{width}");
     let testid = format!("tile-{id}");
     let (id, keep_id) = (id.to_owned(), format!("keep-{id}"));
-    let framed = move || {
+    let content = move || {
         let title = title.get();
-        let note = note(asked);
         view! {
             <TileFrame title testid=testid.clone() status=read.status note>
                 {changing(problem)}
@@ -110,20 +129,7 @@ pub(super) fn tile(
         }
         .whole()
     };
-    view! { <div class=class>{changing(framed)}</div> }.whole()
-}
-
-/// What a question is about, beside its title.
-fn note(asked: Memo<Option<Result<Asked, Vec<crate::dashboards::builder::Problem>>>>) -> Signal<String> {
-    Signal::derive(move || {
-        asked.with(|asked| match asked {
-            Some(Ok(asked)) if asked.query.distribution.is_some() => "how its values are distributed".to_owned(),
-            Some(Ok(asked)) if asked.query.top.is_some() && asked.query.over.is_none() => {
-                "its values that are there most often".to_owned()
-            }
-            _ => String::new(),
-        })
-    })
+    view! { <div class=class>{changing(content)}</div> }.whole()
 }
 
 fn request(context: Context, asked: &Asked) -> Option<Request> {
