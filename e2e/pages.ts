@@ -9,6 +9,9 @@ export const PAGES = {
   restatements: "/dashboards/restatements?last=1y",
   operations: "/dashboards/operations",
   diff: "/diff",
+  explore: "/explore?dataset=prices",
+  "editor-new": "/dashboards/new",
+  "editor-market": "/dashboards/market/edit?tile=sectors",
   pipeline: "/dashboards/pipeline",
   scaling: "/admin/scaling",
   docs: "/docs",
@@ -24,7 +27,7 @@ export const PAGES = {
 } as const;
 
 const FURTHER = ["bond-desk", "restatements", "operations"];
-const isDashboard = ([, path]: readonly [string, string]): boolean => path.startsWith("/dashboards/") || path === "/diff";
+const isDashboard = ([, path]: readonly [string, string]): boolean => (path.startsWith("/dashboards/") && !/\/(new|edit|versions)\b/.test(path)) || path === "/diff";
 /** Dashboards that stand in no navigation: home and the palette lead to them. */
 export const FURTHER_DASHBOARDS = Object.entries(PAGES).filter(([name]) => FURTHER.includes(name));
 export const DASHBOARDS = Object.entries(PAGES).filter((page) => isDashboard(page) && !FURTHER.includes(page[0]));

@@ -13,6 +13,9 @@ import { fileURLToPath } from "node:url";
 const READY_WITHIN_MS = 120_000;
 const root = resolve(fileURLToPath(import.meta.url), "../..");
 
+/** The program that is tested. */
+export const binary = process.env.TIDEMARK_BIN ?? join(root, "target/release/tidemark");
+
 export interface DemoServer {
   url: string;
   stop(): Promise<void>;
@@ -22,15 +25,21 @@ export interface DemoServer {
 export async function startDemo(settings: string[] = [], kept?: string): Promise<DemoServer> {
   const running = process.env.TIDEMARK_URL;
   if (running) return { url: running.replace(/\/$/, ""), stop: async () => {} };
+  return start((data) => (kept ? ["--data", kept] : ["--demo", "--data", join(data, "lake")]), settings);
+}
 
+/** A server of its own over an empty lake, whatever runs already. */
+export async function startEmpty(settings: string[] = []): Promise<DemoServer> {
+  return start((data) => ["--data", join(data, "lake")], settings);
+}
+
+async function start(what: (folder: string) => string[], settings: string[]): Promise<DemoServer> {
   const data = mkdtempSync(join(tmpdir(), "tidemark-e2e-"));
   const log = join(data, "server.log");
   const address = `127.0.0.1:${await freePort()}`;
-  const binary = process.env.TIDEMARK_BIN ?? join(root, "target/release/tidemark");
   const site = process.env.TIDEMARK_SITE ?? join(root, "target/site");
   const style = process.env.TIDEMARK_STYLE ?? join(root, "style");
-  const what = kept ? ["--data", kept] : ["--demo", "--data", join(data, "lake")];
-  const options = ["serve", ...what, "--listen", address, "--site", site, "--style", style, ...settings];
+  const options = ["serve", ...what(data), "--listen", address, "--site", site, "--style", style, ...settings];
   const out = openSync(log, "a");
   const server = spawn(binary, options, { stdio: ["ignore", out, out] });
   closeSync(out);

@@ -94,6 +94,23 @@ pub fn keep(name: &str, value: &str) {
     }
 }
 
+/// Keeps something no longer.
+pub fn forget(name: &str) {
+    if let Some(storage) = web_sys::window().and_then(|window| window.local_storage().ok()?) {
+        // Fails where nothing may be kept; then nothing is.
+        let _ = storage.remove_item(name);
+    }
+}
+
+/// Shows another address for the page that is open.
+pub fn replace_address(address: &str) {
+    let history = web_sys::window().and_then(|window| window.history().ok());
+    let replaced = history.map(|history| history.replace_state_with_url(&JsValue::NULL, "", Some(address)));
+    if let Some(Err(error)) = replaced {
+        leptos::logging::warn!("the address could not become {address}: {error:?}");
+    }
+}
+
 /// Opens a page of this server anew, also where it is the one that is shown.
 pub fn open(address: &str) {
     if let Some(Err(error)) = web_sys::window().map(|window| window.location().set_href(address)) {

@@ -11,6 +11,7 @@ mod components;
 pub mod dashboards;
 #[cfg(feature = "ssr")]
 pub mod docs;
+pub mod editor;
 pub mod format;
 mod live;
 mod order;

@@ -124,6 +124,9 @@ impl TilePictureRequest {
             if let PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } = tile.picture {
                 return Err(format!("'{}' is a table and has no picture; ask for its rows by SQL", tile.id));
             }
+            if let Some(problem) = &tile.problem {
+                return Err(format!("'{}' cannot be asked: {problem}", tile.id));
+            }
             if let PictureDefinition::Markdown { .. } = tile.picture {
                 return Err(format!("'{}' is made of words and has no picture", tile.id));
             }
@@ -145,9 +148,10 @@ impl TilePictureRequest {
             asked.parameters.extend(values_for(sql, &self.values).unwrap_or_default());
             asked
         };
-        let of_tile = |earlier: bool| Request {
-            reduce: self.tile.reductions(),
-            ..ask(&self.tile.sql, earlier, self.filters.clone())
+        let of_tile = |earlier: bool| {
+            let mut asked = ask(&self.tile.sql, earlier, self.filters.clone());
+            asked.parameters.extend(self.tile.bound_parameters());
+            Request { reduce: self.tile.reductions(), ..asked }
         };
         let compares = self.tile.compares() && self.moment.compared.is_some();
         let notes = self.notes.as_deref().map(|sql| ask(sql, false, Filters::default()));

@@ -67,6 +67,17 @@ pub fn App() -> impl IntoView {
                         view=|| LazyPart::DashboardVersions.view()
                         ssr=SsrMode::Async
                     />
+                    <Route
+                        path=(StaticSegment("dashboards"), StaticSegment("new"))
+                        view=|| LazyPart::Editor.view()
+                        ssr=SsrMode::Async
+                    />
+                    <Route
+                        path=(StaticSegment("dashboards"), ParamSegment("dashboard"), StaticSegment("edit"))
+                        view=|| LazyPart::Editor.view()
+                        ssr=SsrMode::Async
+                    />
+                    <Route path=StaticSegment("explore") view=|| LazyPart::Explore.view() ssr=SsrMode::Async />
                     <Route path=StaticSegment("diff") view=|| LazyPart::Diff.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), StaticSegment("pipeline"))

@@ -29,6 +29,7 @@ pub const PAGES: [(&str, &str, &str, &str); 7] = [
     ("/", "Home", "Home", icon::HOME),
     (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
     (MARKET, "Market", "Market", icon::TILES),
+    (EXPLORE, "Explore", "Explore", icon::BARS),
     (DIFF, "Diff", "Diff", icon::SWAP),
     (PIPELINE, "Pipeline", "Pipeline", icon::PULSE),
     (SCALING, "Scaling", "Scaling", icon::STEPS),
@@ -43,6 +44,10 @@ pub const DASHBOARD_LIST: &str = "/dashboards";
 pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
 /// Address of the dashboard *Market*.
 pub const MARKET: &str = "/dashboards/market";
+/// Address of what a dataset holds.
+pub const EXPLORE: &str = "/explore";
+/// Address of a new dashboard.
+pub const NEW_DASHBOARD: &str = "/dashboards/new";
 /// Address of what differs between two coordinates.
 pub const DIFF: &str = "/diff";
 /// Address of the dashboard *Pipeline*.
@@ -59,9 +64,24 @@ pub fn dataset_address(name: &str) -> String {
     format!("{DIFF}?dataset={name}")
 }
 
+/// Address of what a dataset holds.
+pub fn explore_address(name: &str) -> String {
+    format!("{EXPLORE}?dataset={name}")
+}
+
 /// The dashboard whose versions are at this address.
 pub fn dashboard_of_versions(path: &str) -> Option<&str> {
     path.trim_end_matches('/').strip_prefix(DASHBOARDS)?.strip_suffix("/versions").filter(|name| !name.contains('/'))
+}
+
+/// The dashboard that is edited at this address.
+pub fn dashboard_of_editor(path: &str) -> Option<&str> {
+    path.trim_end_matches('/').strip_prefix(DASHBOARDS)?.strip_suffix("/edit").filter(|name| !name.contains('/'))
+}
+
+/// Whether a dashboard is edited at this address, one there is or a new one.
+pub fn is_editor(path: &str) -> bool {
+    path.trim_end_matches('/') == NEW_DASHBOARD || dashboard_of_editor(path).is_some()
 }
 
 /// The coordinates of a page in words.
@@ -81,6 +101,10 @@ fn title_of(path: &str, dashboards: &DashboardTitles) -> String {
     if let Some(name) = dashboard_of_versions(path) {
         return format!("Versions of {}", called(name).unwrap_or(name));
     }
+    if let Some(name) = dashboard_of_editor(path) {
+        return format!("Edit {}", called(name).unwrap_or(name));
+    }
+    let title = title.or_else(|| (path == NEW_DASHBOARD).then_some("New dashboard"));
     // One that was stored after the page was opened is not among those it knows.
     let title = title.or_else(|| path.strip_prefix(DASHBOARDS).map(|name| called(name).unwrap_or("Dashboard")));
     title.or_else(|| docs::title_of(path)).unwrap_or("Page not found").to_owned()
@@ -101,6 +125,11 @@ fn coordinates_of(path: &str, query: &ParamsMap, now: i64, last_commit: Option<i
         }
         PIPELINE => Coordinates { effective: "last 5 minutes".to_owned(), known: "now".to_owned(), past: false },
         SCALING => Coordinates { effective: "last 15 minutes".to_owned(), known: "now".to_owned(), past: false },
+        EXPLORE => {
+            let choice = Choice::read(get).0;
+            let known = choice.known.at(now, last_commit);
+            Coordinates { effective: "all".to_owned(), known: known.text(), past: known != Known::Now }
+        }
         path if path.starts_with(DASHBOARDS) && dashboard_of_versions(path).is_none() => {
             let choice = Choice::read(get).0;
             let known = choice.known.at(now, last_commit);
@@ -258,6 +287,8 @@ mod tests {
         assert_eq!(title("/dashboards/elsewhere"), "Dashboard");
         assert_eq!(title("/dashboards"), "Dashboards");
         assert_eq!(title("/dashboards/desk/versions"), "Versions of Bond desk");
+        assert_eq!(title("/dashboards/desk/edit"), "Edit Bond desk");
+        assert_eq!(title("/dashboards/new"), "New dashboard");
         assert_eq!(title("/elsewhere"), "Page not found");
     }
 }

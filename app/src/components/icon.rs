@@ -33,6 +33,8 @@ pub const BOOK: &str = "M10 5.5C8 4 5.5 3.5 3 4v11.5c2.5-.5 5 0 7 1.5 2-1.5 4.5-
 pub const SEARCH: &str = "M14 8.5a5.5 5.5 0 1 1-11 0 5.5 5.5 0 0 1 11 0zM12.5 12.5 17 17";
 /// Two sliders.
 pub const SLIDERS: &str = "M3 6h8m4 0h2M3 14h2m4 0h8M13 4v4M7 12v4";
+/// Bars of different heights.
+pub const BARS: &str = "M3 17h14M5 14V9M9 14V4M13 14v-4M17 14V7";
 /// A pulse.
 pub const PULSE: &str = "M2 10.5h4L8.5 4l3.5 12 2.5-5.5H18";
 /// Steps that rise.

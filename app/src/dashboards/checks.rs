@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{
-    Dashboard, FORMAT, PictureDefinition, TileDefinition, Variable, VariableKind, definition::GRID_COLUMNS,
+    Dashboard, FORMAT, PictureDefinition, TileDefinition, Variable, VariableKind,
+    definition::{GRID_COLUMNS, ROWS},
     has_parameter,
 };
 
@@ -89,6 +90,13 @@ impl Dashboard {
         if !(1..=GRID_COLUMNS).contains(&tile.width) {
             found.add(&format!("{path}.width"), format!("is {}; it is 1 to {GRID_COLUMNS} columns", tile.width));
         }
+        if tile.rows.is_some_and(|rows| !(ROWS.0..=ROWS.1).contains(&rows)) {
+            let reason = format!("is {}; it is {} to {}", tile.rows.unwrap_or_default(), ROWS.0, ROWS.1);
+            found.add(&format!("{path}.rows"), reason);
+        }
+        if tile.problem.is_some() {
+            found.add(&format!("{path}.problem"), "is for the server to say; leave it out".to_owned());
+        }
         if !tile.section.is_empty() && !self.sections.iter().any(|section| section.id == tile.section) {
             let reason =
                 format!("is '{}', and there is no such section; add it to sections or leave this out", tile.section);
@@ -99,7 +107,10 @@ impl Dashboard {
         }
         self.check_tab(&tile.tab, &format!("{path}.tab"), found);
         let words = |picture: &PictureDefinition| matches!(picture, PictureDefinition::Markdown { .. });
-        if words(&tile.picture) != tile.sql.trim().is_empty() {
+        if tile.query.is_some() && !tile.sql.trim().is_empty() {
+            found.add(&format!("{path}.sql"), "stands beside a query; leave one of both out".to_owned());
+        }
+        if words(&tile.picture) != (tile.sql.trim().is_empty() && tile.query.is_none()) {
             let reason = match words(&tile.picture) {
                 true => "is not asked for by words; leave it out",
                 false => "is missing; say what the tile asks",

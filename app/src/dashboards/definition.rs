@@ -7,16 +7,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Filters, PerTile, Variable};
+use super::{Filters, PerTile, Variable, builder::TileQuery};
 use crate::{
     charts::{Channel, ChartSpec, Mark, ScaleKind},
-    queries::client::Reduction,
+    queries::client::{ParameterValue, Reduction},
 };
 
 /// The address parameter with the way down in each tile.
 pub const DRILL: &str = "drill";
 /// Columns of the grid that tiles stand on.
 pub const GRID_COLUMNS: u8 = 12;
+/// Rows that a picture can be high, least and most.
+pub const ROWS: (u8, u8) = (3, 16);
+/// Rows of usual pictures, and of tall ones.
+const ROWS_USUAL: (u8, u8) = (5, 8);
 /// Points along an axis that a reduced answer has about, where nothing else is said: what a wide screen can show.
 const REDUCED_COLUMNS: u32 = 1_200;
 
@@ -110,11 +114,23 @@ pub struct TileDefinition {
     /// Whether its picture is higher than usual.
     #[serde(default)]
     pub tall: bool,
+    /// How high its picture is, in rows of 40 pixels, as many as [`ROWS`] allows; as `tall` says without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u8>,
     /// One statement that reads. `$from` and `$to` are the effective range of the page, half-open. It is read as of the page's
-    /// known time; where it reads all of system time, `$known` is that time, and what became known later is its to leave out. Empty for
-    /// words alone.
+    /// known time; where it reads all of system time, `$known` is that time, and what became known later is its to leave out. Empty
+    /// for words alone, and where there is a `query`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sql: String,
+    /// What it asks, in the place of a statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<Box<TileQuery>>,
+    /// The values of other parameters that the statement has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// Why its question cannot be asked. The server says so to pages; no file does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// What the server makes of the rows before it sends them, beyond what the picture asks for by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reduce: Vec<Reduction>,
@@ -247,7 +263,50 @@ pub enum OnBrush {
     },
 }
 
+impl Dashboard {
+    /// A dashboard without a name and without tiles.
+    pub fn empty() -> Dashboard {
+        Dashboard {
+            format: FORMAT,
+            name: String::new(),
+            title: String::new(),
+            description: String::new(),
+            folder: String::new(),
+            tags: Vec::new(),
+            notes: None,
+            variables: Vec::new(),
+            tabs: Vec::new(),
+            sections: Vec::new(),
+            tiles: Vec::new(),
+        }
+    }
+}
+
 impl TileDefinition {
+    /// A tile that asks nothing and shows a table.
+    pub fn empty() -> TileDefinition {
+        TileDefinition {
+            id: String::new(),
+            title: String::new(),
+            section: String::new(),
+            tab: String::new(),
+            width: half(),
+            tall: false,
+            rows: None,
+            sql: String::new(),
+            query: None,
+            parameters: BTreeMap::new(),
+            problem: None,
+            reduce: Vec::new(),
+            raw: false,
+            picture: PictureDefinition::Grid { columns: Vec::new() },
+            on_pick: None,
+            on_brush: None,
+            times: BTreeMap::new(),
+            levels: Vec::new(),
+        }
+    }
+
     /// What was chosen on the way down in the tile, from the top, by the address parameter [`DRILL`].
     pub fn way_down(&self, parameter: Option<&str>) -> Filters {
         let mut way = Filters::parse(PerTile::parse(parameter).of(&self.id));
@@ -259,7 +318,32 @@ impl TileDefinition {
     pub fn at_level(&self, level: usize) -> TileDefinition {
         let Some(below) = level.checked_sub(1).and_then(|index| self.levels.get(index)) else { return self.clone() };
         let Level { sql, reduce, raw, picture, on_pick, on_brush } = below.clone();
-        TileDefinition { sql, reduce, raw, picture, on_pick, on_brush, ..self.clone() }
+        // Of its own statement alone.
+        let (query, parameters, problem) = (None, BTreeMap::new(), None);
+        TileDefinition { sql, query, parameters, problem, reduce, raw, picture, on_pick, on_brush, ..self.clone() }
+    }
+
+    /// The values of those of its parameters that its statement has; others are refused by the server.
+    pub fn bound_parameters(&self) -> BTreeMap<String, ParameterValue> {
+        let has = |(name, _): &(&String, &String)| has_parameter(&self.sql, name);
+        let bound = self.parameters.iter().filter(has);
+        bound.map(|(name, value)| (name.clone(), ParameterValue::Text(value.clone()))).collect()
+    }
+
+    /// The classes of the stylesheet by which it has its size.
+    pub fn size_class(&self) -> String {
+        let height = match self.rows {
+            Some(_) => format!(" rows-{}", self.rows()),
+            None if self.tall => " tall".to_owned(),
+            None => String::new(),
+        };
+        format!("width-{}{height}", self.width)
+    }
+
+    /// How many rows its picture is high.
+    pub fn rows(&self) -> u8 {
+        let usual = if self.tall { ROWS_USUAL.1 } else { ROWS_USUAL.0 };
+        self.rows.unwrap_or(usual).clamp(ROWS.0, ROWS.1)
     }
 
     /// Whether it can be compared with an earlier period.

@@ -1,5 +1,6 @@
 //! Dashboards as values: which tiles there are, what each asks and how its answer is drawn. Nothing here reads or draws.
 
+pub mod builder;
 mod checks;
 mod definition;
 mod filters;
@@ -17,7 +18,8 @@ pub use checks::{Problem, is_name};
 #[cfg(feature = "ssr")]
 pub use definition::BUILT_IN;
 pub use definition::{
-    DRILL, Dashboard, FORMAT, Level, OnBrush, OnPick, PictureDefinition, Section, Tab, TileDefinition, has_parameter,
+    DRILL, Dashboard, FORMAT, GRID_COLUMNS, Level, OnBrush, OnPick, PictureDefinition, ROWS, Section, Tab,
+    TileDefinition, has_parameter,
 };
 pub use filters::{Filter, FilterValue, Filters};
 pub use listed::{Comparison, Difference, ListedDashboard, ListedVersion, VersionList};

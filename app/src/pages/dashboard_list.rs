@@ -8,6 +8,7 @@ use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use crate::{
     browser,
     components::{
+        chrome::NEW_DASHBOARD,
         dialog::Dialog,
         whole::{Whole, WholeView, changing},
     },
@@ -74,6 +75,7 @@ fn Listed(listed: Vec<ListedDashboard>) -> impl IntoView {
                 />
             </label>
             <p class="quiet" role="status">{changing(said)}</p>
+            <a class="list-new" href=NEW_DASHBOARD>"New dashboard"</a>
         </div>
         {changing(move || groups(&found.get(), context))}
         <p class="quiet">"Favourites are kept in this browser alone."</p>

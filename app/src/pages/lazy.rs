@@ -5,7 +5,9 @@
 
 use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::components::{
-    chrome::{DASHBOARD_LIST, DESIGN, DIFF, DOCS, PIPELINE, SCALING, dashboard_of_versions},
+    chrome::{
+        DASHBOARD_LIST, DESIGN, DIFF, DOCS, EXPLORE, PIPELINE, SCALING, dashboard_of_versions, is_editor,
+    },
     whole::WholeView,
 };
 
@@ -22,6 +24,10 @@ pub enum LazyPart {
     Display,
     /// The documentation, and the page of all components.
     Docs,
+    /// The editor of a dashboard.
+    Editor,
+    /// What a dataset holds.
+    Explore,
     /// Where a reader comes in.
     Home,
     /// The list of keys.
@@ -47,6 +53,8 @@ impl LazyPart {
             SCALING => Some(LazyPart::Scaling),
             "" => Some(LazyPart::Home),
             DESIGN => Some(LazyPart::Docs),
+            EXPLORE => Some(LazyPart::Explore),
+            path if is_editor(path) => Some(LazyPart::Editor),
             DASHBOARD_LIST => Some(LazyPart::DashboardList),
             path if dashboard_of_versions(path).is_some() => Some(LazyPart::DashboardVersions),
             path if path.starts_with(DOCS) => Some(LazyPart::Docs),
@@ -66,6 +74,8 @@ impl LazyPart {
             LazyPart::Diff => "diff_page",
             LazyPart::Display => "display_choices",
             LazyPart::Docs => "documentation",
+            LazyPart::Editor => "editor",
+            LazyPart::Explore => "explore",
             LazyPart::Home => "home",
             LazyPart::Keys => "keys",
             LazyPart::Palette => "palette",
@@ -97,6 +107,8 @@ mod code {
             LazyPart::Diff => diff::Diff().whole(),
             LazyPart::Display => display_menu::Choices().whole(),
             LazyPart::Docs => docs::Docs().whole(),
+            LazyPart::Editor => editor::Editor().whole(),
+            LazyPart::Explore => explore::Explore().whole(),
             LazyPart::Home => home::Home().whole(),
             LazyPart::Keys => keys::list(),
             LazyPart::Palette => palette::content(),
@@ -136,7 +148,7 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 12]> = const { Cell::new([None; 12]) };
+        static MAKE: Cell<[Option<Make>; 14]> = const { Cell::new([None; 14]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
@@ -159,6 +171,16 @@ mod code {
     #[wasm_split(documentation, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn documentation() -> Loaded {
         Ok(|| docs::Docs().whole())
+    }
+
+    #[wasm_split(editor, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn editor() -> Loaded {
+        Ok(|| editor::Editor().whole())
+    }
+
+    #[wasm_split(explore, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn explore() -> Loaded {
+        Ok(|| explore::Explore().whole())
     }
 
     #[wasm_split(home, wasm_split_path = ::leptos::wasm_split, fallible)]
@@ -209,6 +231,8 @@ mod code {
             LazyPart::Diff => Box::pin(diff_page()),
             LazyPart::Display => Box::pin(display_choices()),
             LazyPart::Docs => Box::pin(documentation()),
+            LazyPart::Editor => Box::pin(editor()),
+            LazyPart::Explore => Box::pin(explore()),
             LazyPart::Home => Box::pin(home()),
             LazyPart::Keys => Box::pin(keys()),
             LazyPart::Palette => Box::pin(palette()),
@@ -290,6 +314,9 @@ mod tests {
         assert_eq!(of("/dashboards", ""), [LazyPart::DashboardList]);
         assert_eq!(of("/dashboards/market/versions", "?a=1"), [LazyPart::DashboardVersions]);
         assert_eq!(of("/dashboards/versions", ""), []);
+        assert_eq!(of("/dashboards/new", ""), [LazyPart::Editor]);
+        assert_eq!(of("/dashboards/market/edit", "tile=a"), [LazyPart::Editor]);
+        assert_eq!(of("/explore", "dataset=gdp"), [LazyPart::Explore]);
         assert_eq!(of("/", ""), [LazyPart::Home]);
         assert_eq!(of("/docs/api", ""), [LazyPart::Docs]);
     }

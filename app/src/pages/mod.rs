@@ -8,6 +8,8 @@ mod dashboard_versions;
 pub mod design;
 mod diff;
 pub mod docs;
+mod editor;
+mod explore;
 mod filters;
 pub mod home;
 pub mod lazy;

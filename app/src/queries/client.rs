@@ -18,7 +18,8 @@ use crate::{
     state::coordinates::{Compared, Known},
 };
 
-const NOT_FOUND: u16 = 404;
+/// What is answered where there is nothing at an address.
+pub const NOT_FOUND: u16 = 404;
 const SQL_ADDRESS: &str = "/api/v1/sql";
 /// From so many bytes on an answer stays where the browser has put it.
 const LARGE_BYTES: u32 = 2 << 20;
@@ -68,6 +69,12 @@ fn short<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::
     match number.fract() == 0.0 && number.abs() < 1e15 {
         true => serializer.serialize_i64(*number as i64),
         false => serializer.serialize_f64(*number),
+    }
+}
+
+impl From<String> for ParameterValue {
+    fn from(text: String) -> ParameterValue {
+        ParameterValue::Text(text)
     }
 }
 

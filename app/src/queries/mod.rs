@@ -8,5 +8,6 @@ pub mod diff;
 pub mod docs;
 pub mod hidden;
 pub mod pipeline;
+pub mod profile;
 pub mod scaling;
 pub mod source;

@@ -3,7 +3,7 @@
 use model::DatasetSummary;
 
 use crate::{
-    components::chrome::{DESIGN, PAGES, dataset_address},
+    components::chrome::{DESIGN, NEW_DASHBOARD, PAGES, dataset_address, explore_address},
     format::zone::UTC,
     order,
     pages::docs,
@@ -80,10 +80,16 @@ pub fn commands(datasets: &[DatasetSummary], sections: &[Section], past: bool) -
     let below = docs::PAGES.iter().filter(|(slug, _)| !slug.is_empty());
     let below = below.map(|(slug, title)| Command::open(title, "Documentation", &docs::address_of(slug)));
     let datasets = datasets.iter().filter(|dataset| dataset.readable);
-    let datasets = datasets.map(|dataset| Command::open(&dataset.name, "Dataset", &dataset_address(&dataset.name)));
+    let datasets = datasets.flat_map(|DatasetSummary { name, .. }| {
+        let explore = format!("Explore {name}");
+        [
+            Command::open(name, "Dataset", &dataset_address(name)),
+            Command::open(&explore, "Dataset", &explore_address(name)),
+        ]
+    });
     let sections = sections.iter().map(|section| Command::open(&section.title, &section.page, &section.address));
-    let design = Command::open("Design", "Page", DESIGN);
-    pages.chain(datasets).chain(below).chain([design]).chain(actions(past)).chain(sections).collect()
+    let others = [Command::open("Design", "Page", DESIGN), Command::open("New dashboard", "Action", NEW_DASHBOARD)];
+    pages.chain(datasets).chain(below).chain(others).chain(actions(past)).chain(sections).collect()
 }
 
 fn actions(past: bool) -> Vec<Command> {

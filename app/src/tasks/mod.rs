@@ -2,4 +2,5 @@
 //! as a sentence for the user. Everything that only reads is in `queries`.
 
 pub mod dashboards;
+pub mod publishing;
 pub mod rescale;

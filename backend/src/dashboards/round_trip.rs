@@ -7,6 +7,10 @@ use app::{
     dashboards::{
         Dashboard, FORMAT, Level, OnBrush, OnPick, PictureDefinition, Section, Tab, TileDefinition, Variable,
         VariableKind,
+        builder::{
+            Aggregate, Calculated, Distribution, Facts, FilterDefinition, Grain, Measure, Over, TileQuery, TimeAxis,
+            Top, ValueTest,
+        },
     },
     format::value::Currency,
     queries::client::{Others, Reduction},
@@ -189,6 +193,46 @@ fn level() -> BoxedStrategy<Level> {
         .boxed()
 }
 
+/// A question without SQL, whatever its words.
+fn query() -> BoxedStrategy<TileQuery> {
+    let texts = || prop::collection::vec(words(), 0..3);
+    let some = || texts().prop_map(|texts| texts.into_iter().map(Some).chain([None]).collect::<Vec<_>>());
+    let test = prop_oneof![
+        some().prop_map(ValueTest::OneOf),
+        some().prop_map(ValueTest::NoneOf),
+        words().prop_map(ValueTest::AtLeast),
+        words().prop_map(ValueTest::LessThan),
+        words().prop_map(ValueTest::Containing),
+        any::<bool>().prop_map(ValueTest::Missing),
+    ];
+    let filters = prop::collection::vec((words(), test).prop_map(|(field, is)| FilterDefinition { field, is }), 0..3);
+    let calculated =
+        prop::collection::vec((words(), words()).prop_map(|(name, formula)| Calculated { name, formula }), 0..2);
+    let aggregate = prop::option::of(prop::sample::select(Aggregate::ALL.to_vec()));
+    let measure = (prop::option::of(words()), aggregate, words()).prop_map(|(field, aggregate, title)| Measure {
+        field,
+        aggregate,
+        title,
+    });
+    let axes: Vec<TimeAxis> = TimeAxis::ALL.iter().map(|axis| axis.0).collect();
+    let over = (prop::sample::select(axes), prop::sample::select(Grain::ALL.to_vec()));
+    let over = prop::option::of(over.prop_map(|(time, grain)| Over { time, grain }));
+    let top = prop::option::of((any::<u32>(), any::<bool>()).prop_map(|(n, others)| Top { n, others }));
+    (words(), any::<bool>(), calculated, prop::collection::vec(measure, 0..3), over, texts(), filters, top).prop_map(
+        |(dataset, beginning, calculated, measures, over, by, filters, top)| TileQuery {
+            facts: if beginning { Facts::Beginning } else { Facts::HoldingAtEnd },
+            distribution: by.first().map(|field| Distribution { field: field.clone(), stretches: 7 }),
+            dataset,
+            calculated,
+            measures,
+            over,
+            by,
+            filters,
+            top,
+        },
+    )
+}
+
 fn tile() -> BoxedStrategy<TileDefinition> {
     let asked = (level(), prop::collection::vec(level(), 0..2));
     let said = words().prop_map(|text| {
@@ -197,11 +241,15 @@ fn tile() -> BoxedStrategy<TileDefinition> {
         (Level { sql, reduce, raw: false, picture, on_pick: None, on_brush: None }, Vec::new())
     });
     let times = prop::collection::btree_map("last|known|on", words(), 0..3);
-    let place = (prop::sample::select(vec!["", "s1"]), 1_u8..=12, any::<bool>());
-    (words(), prop_oneof![4 => asked.boxed(), 1 => said.boxed()], times, place)
-        .prop_map(|(title, (own, levels), times, (section, width, tall))| {
+    let place = (prop::sample::select(vec!["", "s1"]), 1_u8..=12, any::<bool>(), prop::option::of(3_u8..=16));
+    // In the place of a statement; words ask nothing.
+    let query = prop::option::of(query());
+    (words(), prop_oneof![4 => asked.boxed(), 1 => said.boxed()], times, place, query)
+        .prop_map(|(title, (own, levels), times, (section, width, tall, rows), query)| {
             let times: BTreeMap<String, String> = times;
             let Level { sql, reduce, raw, picture, on_pick, on_brush } = own;
+            let query = query.filter(|_| !sql.is_empty());
+            let sql = if query.is_some() { String::new() } else { sql };
             let (id, section, tab) = (String::new(), section.to_owned(), String::new());
             TileDefinition {
                 id,
@@ -210,7 +258,9 @@ fn tile() -> BoxedStrategy<TileDefinition> {
                 tab,
                 width,
                 tall,
+                rows,
                 sql,
+                query: query.map(Box::new),
                 reduce,
                 raw,
                 picture,
@@ -218,6 +268,7 @@ fn tile() -> BoxedStrategy<TileDefinition> {
                 on_brush,
                 times,
                 levels,
+                ..TileDefinition::empty()
             }
         })
         .boxed()

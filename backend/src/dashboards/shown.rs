@@ -32,7 +32,12 @@ impl Dashboards {
         // What was not there yet, or not any more, is shown as it is now.
         let absent = found.tag().is_none();
         let found = if absent { latest.clone() } else { found };
-        let Some(dashboard) = found.dashboard()? else { return Err(missing(name, &found)) };
+        let Some(mut dashboard) = found.dashboard()? else { return Err(missing(name, &found)) };
+        let datasets = self.history.lake.datasets();
+        dashboard.resolve(&|name| {
+            let found = datasets.iter().find(|dataset| dataset.name == name)?;
+            Some((found.definition.clone(), !found.is_open_import()))
+        });
         let versions = match found.saved().or(latest.saved()) {
             Some(_) => self.history.versions(name).await?,
             None => Vec::new(),

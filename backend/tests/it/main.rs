@@ -27,5 +27,6 @@ mod source;
 mod sql_writes;
 mod state_ttl;
 mod support;
+mod tile_queries;
 mod types;
 mod upkeep;

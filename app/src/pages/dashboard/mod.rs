@@ -8,7 +8,7 @@ mod notes;
 pub(in crate::pages) mod own_times;
 pub mod pictures;
 mod places;
-mod tile;
+pub(in crate::pages) mod tile;
 mod times;
 mod version;
 

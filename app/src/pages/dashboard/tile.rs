@@ -40,7 +40,7 @@ const SETTLED_AFTER: Duration = Duration::from_millis(120);
 /// A tile from its definition: what it shows on the level that was drilled down to.
 pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeView {
     let section = NodeRef::<html::Div>::new();
-    let class = format!("dashboard-tile width-{}{}", definition.width, if definition.tall { " tall" } else { "" });
+    let class = format!("dashboard-tile {}", definition.size_class());
     // Of its own: the page says for itself that it shows old knowledge.
     let past = move || {
         let own = context.times.known() != context.of_page.known() && context.times.known() != Known::Now;
@@ -106,9 +106,10 @@ fn on_level(
     let asked = settled(window);
     let read = {
         let (definition, made, path) = (definition.clone(), definition.clone(), path.clone());
+        let asks = definition.problem.is_none();
         use_tile(
             Some(context.page),
-            move || request(&definition, context, &path, asked.get(), false),
+            move || request(&definition, context, &path, asked.get(), false).filter(|_| asks),
             move |table, _| match table.rows() {
                 // No other range would help.
                 0 if !made.reads_range() => Ok(Err("There is nothing to show yet.".to_owned())),
@@ -125,6 +126,9 @@ fn on_level(
             read.status.phase.set(Phase::Empty(why));
         }
     });
+    if let Some(problem) = &definition.problem {
+        read.status.phase.set(Phase::Error(problem.clone()));
+    }
     // Another range of the page is another picture, in which an old window has no place.
     Effect::new(move |before: Option<(i64, i64)>| {
         let range = context.times.moment.get().range;
@@ -144,10 +148,18 @@ fn on_level(
         <TileFrame title testid status=read.status note shown=answered elsewhere=versions_address(context)>
             {tools(&definition, context, section)}
             {way_back}
+            {repair_link(&definition, context)}
             {picture_view(&definition, context, picture, window)}
         </TileFrame>
     }
     .whole()
+}
+
+/// Where a question that cannot be asked any more can be mended.
+fn repair_link(definition: &TileDefinition, context: Context) -> Option<WholeView> {
+    definition.problem.as_ref()?;
+    let href = format!("/dashboards/{}/edit?tile={}", context.name.get_value(), definition.id);
+    Some(view! { <p><a href=href>"Repair it in the editor"</a></p> }.whole())
 }
 
 /// Where earlier versions of what asks are, for a question that cannot be answered any more.
@@ -306,6 +318,7 @@ fn request(
     let filters = context.filters.get().0.into_iter().chain(path.0.clone()).collect();
     let mut asked = question(&definition.sql, moment, (from, to), earlier, filters);
     asked.parameters.extend(context.values.with(|values| values_for(&definition.sql, values)).ok()?);
+    asked.parameters.extend(definition.bound_parameters());
     Some(Request { reduce: definition.reductions(), snapshot: context.page.snapshot(), ..asked })
 }
 
@@ -409,7 +422,8 @@ fn picture_view(
     }
 }
 
-fn kpi_view(shown: Shown, unit: String, id: &str) -> WholeView {
+/// A figure, and the line of all before it.
+pub(in crate::pages) fn kpi_view(shown: Shown, unit: String, id: &str) -> WholeView {
     let figure = Memo::new(move |_| match shown.get().as_deref() {
         Some(TilePicture::Kpi(figure, _)) => figure.clone(),
         _ => crate::components::kpi::Figure::none(),

@@ -90,11 +90,13 @@ fn banner(
 /// Where else to go with the dashboard.
 pub(super) fn links(name: &str) -> WholeView {
     let versions = format!("/dashboards/{name}/versions");
+    let edit = format!("/dashboards/{name}/edit");
     let file = format!("/api/v1/dashboards/{name}?format=yaml");
     let download = format!("{name}.yaml");
     view! {
         <nav class="dashboard-links" aria-label="This dashboard">
             <a href=DASHBOARD_LIST>"All dashboards"</a>
+            <a href=edit data-testid="edit-link">"Edit"</a>
             <a href=versions data-testid="versions-link">"Versions"</a>
             <a href=file download=download rel="external">"Export"</a>
         </nav>

@@ -1,0 +1,420 @@
+//! From a question to temporal SQL.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Aggregate, Distribution, Facts, Fields, FilterDefinition, Grain, Measure, Over, Problem, TileQuery, TimeAxis, Top,
+    ValueTest, ValueType, formula::Checked, literal::quoted, scope::Scope,
+};
+use crate::queries::client::{Others, Reduction};
+
+/// What counts as a fact: a row without one is a step at which nothing holds.
+pub(super) const FACT: &str = "f.\"valid_from\"";
+/// Facts that come as they are, at most.
+pub const ROWS_MOST: u32 = 100_000;
+/// Categories that can be shown alone.
+const TOP_MOST: u32 = 1_000;
+/// Stretches that a distribution can have.
+const STRETCHES_MOST: u32 = 400;
+
+/// A question, ready to be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// The statement. `$from` and `$to` are the effective range, half-open; other parameters are below.
+    pub sql: String,
+    /// The values of its other parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// What is made of the rows before they are sent.
+    pub reduce: Vec<Reduction>,
+    /// What comes out.
+    pub columns: Vec<OutputColumn>,
+}
+
+/// A column of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// What it is there for.
+    pub role: Role,
+    /// What its values are.
+    pub value: ValueType,
+}
+
+/// What a column is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The steps of time that it is measured along.
+    Time,
+    /// When the only figure there is became effective.
+    Latest,
+    /// By what it is measured.
+    Category,
+    /// What is measured; `counts` says that it counts facts.
+    Measure {
+        /// Whether it counts.
+        counts: bool,
+    },
+    /// A field of facts as they are.
+    Plain,
+    /// Where a stretch of a distribution begins, and where it ends.
+    Stretch,
+}
+
+/// Makes a statement of a question. Says all that is wrong with it otherwise.
+pub fn compile(query: &TileQuery, fields: &Fields) -> Result<Question, Vec<Problem>> {
+    let mut scope = Scope::new(&query.dataset, fields, &query.calculated);
+    let mut problems = scope.problems();
+    let conditions =
+        collected(&query.filters, "/filters", &mut problems, |filter, pointer| condition(filter, pointer, &mut scope));
+    let conditions: Vec<String> = conditions.into_iter().flatten().collect();
+    let made = match (&query.distribution, &query.measures[..]) {
+        (Some(distribution), measures) => distributed(query, distribution, measures, &conditions, &mut scope),
+        (None, []) => plain(query, &conditions, &mut scope),
+        (None, _) => measured(query, &conditions, &mut scope),
+    };
+    match made {
+        Ok(made) if problems.is_empty() => Ok(Question { parameters: scope.bound.0, ..made }),
+        Ok(_) => Err(problems),
+        Err(more) => {
+            problems.extend(more);
+            problems.dedup();
+            Err(problems)
+        }
+    }
+}
+
+/// What is made of each part of a list; what is wrong goes to `problems`.
+fn collected<T, M>(
+    parts: &[T],
+    pointer: &str,
+    problems: &mut Vec<Problem>,
+    mut make: impl FnMut(&T, &str) -> Result<M, Problem>,
+) -> Vec<M> {
+    let mut made = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        match make(part, &format!("{pointer}/{index}")) {
+            Ok(one) => made.push(one),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    made
+}
+
+/// A condition in SQL; `None` where nothing was chosen yet.
+fn condition(filter: &FilterDefinition, pointer: &str, scope: &mut Scope<'_>) -> Result<Option<String>, Problem> {
+    let (sql, value) = scope.of_fact(&filter.field, &format!("{pointer}/field"))?;
+    let place = format!("{pointer}/is");
+    let mut typed = |text: &str| scope.bound.value(text, value).map_err(|reason| Problem::at(place.clone(), reason));
+    let mut list = |values: &[Option<String>]| -> Result<(String, bool), Problem> {
+        let some = values.iter().flatten().map(|text| typed(text)).collect::<Result<Vec<_>, _>>()?;
+        Ok((some.join(", "), values.contains(&None)))
+    };
+    Ok(Some(match &filter.is {
+        ValueTest::OneOf(values) | ValueTest::NoneOf(values) if values.is_empty() => return Ok(None),
+        ValueTest::OneOf(values) => match list(values)? {
+            (some, false) => format!("{sql} IN ({some})"),
+            (some, true) if some.is_empty() => format!("{sql} IS NULL"),
+            (some, true) => format!("({sql} IN ({some}) OR {sql} IS NULL)"),
+        },
+        ValueTest::NoneOf(values) => match list(values)? {
+            (some, false) => format!("({sql} NOT IN ({some}) OR {sql} IS NULL)"),
+            (some, true) if some.is_empty() => format!("{sql} IS NOT NULL"),
+            (some, true) => format!("({sql} NOT IN ({some}) AND {sql} IS NOT NULL)"),
+        },
+        ValueTest::AtLeast(text) | ValueTest::LessThan(text) if text.trim().is_empty() => return Ok(None),
+        ValueTest::AtLeast(text) => format!("{sql} >= {}", typed(text)?),
+        ValueTest::LessThan(text) => format!("{sql} < {}", typed(text)?),
+        ValueTest::Containing(text) if text.is_empty() => return Ok(None),
+        ValueTest::Containing(text) if value == ValueType::Text => {
+            format!("strpos(lower({sql}), lower({})) > 0", typed(text)?)
+        }
+        ValueTest::Containing(_) => {
+            let reason = format!("only texts contain something, and '{}' is {}", filter.field, value.word());
+            return Err(Problem::at(place, reason));
+        }
+        ValueTest::Missing(true) => format!("{sql} IS NULL"),
+        ValueTest::Missing(false) => format!("{sql} IS NOT NULL"),
+    }))
+}
+
+/// Where facts come from, and what they have to meet.
+fn source(query: &TileQuery, conditions: &[String]) -> String {
+    let dataset = quoted(&query.dataset);
+    let all = |own: &[String]| {
+        let all: Vec<&str> = own.iter().chain(conditions).map(String::as_str).collect();
+        if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+    };
+    let begins = [format!("{FACT} >= $from"), format!("{FACT} < $to")];
+    match (query.over, query.facts) {
+        (Some(Over { time: TimeAxis::AsOf, grain }), _) => {
+            let joined: String = conditions.iter().map(|condition| format!(" AND {condition}")).collect();
+            // Without categories a step at which nothing holds is shown as such.
+            let join = if query.by.is_empty() { "LEFT JOIN" } else { "JOIN" };
+            let word = grain.word();
+            let step = match grain {
+                Grain::Week => "7 days".to_owned(),
+                Grain::Quarter => "3 months".to_owned(),
+                _ => format!("1 {word}"),
+            };
+            format!(
+                " FROM instants(date_trunc('{word}', CAST($from AS TIMESTAMP)), CAST($to AS TIMESTAMP), INTERVAL '{step}') AS i \
+                 {join} {dataset} AS f ON f.VALID_TIME CONTAINS i.instant{joined} WHERE i.instant >= $from"
+            )
+        }
+        (Some(Over { time: TimeAxis::Known, .. }), _) => {
+            format!(" FROM {dataset} FOR SYSTEM_TIME ALL AS f{}", all(&begins))
+        }
+        (Some(_), _) | (None, Facts::Beginning) => format!(" FROM {dataset} AS f{}", all(&begins)),
+        (None, Facts::HoldingAtEnd) => {
+            let last = "CAST($to AS TIMESTAMP) - INTERVAL '1 microsecond'";
+            format!(" FROM {dataset} FOR VALID_TIME AS OF {last} AS f{}", all(&[]))
+        }
+    }
+}
+
+/// Facts as they are.
+fn plain(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> Result<Question, Vec<Problem>> {
+    let mut problems = Vec::new();
+    if query.over.is_some() {
+        problems.push(Problem::at(
+            "/over",
+            "along a time something has to be measured; add a measure, such as the count of facts",
+        ));
+    }
+    if query.top.is_some() {
+        problems.push(Problem::at("/top", "the greatest can be told only of a measure; add one"));
+    }
+    let names: Vec<String> = match query.by.is_empty() {
+        true => scope.fields.own().map(|field| field.name.clone()).chain(["valid_from".to_owned()]).collect(),
+        false => query.by.clone(),
+    };
+    let columns = collected(&names, "/by", &mut problems, |name, pointer| {
+        let (sql, value) = scope.of_fact(name, pointer)?;
+        Ok((sql, OutputColumn { name: name.clone(), title: name.clone(), role: Role::Plain, value }))
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let (selected, columns) = selected(columns);
+    let sql = format!("SELECT {selected}{} LIMIT {ROWS_MOST}", source(query, conditions));
+    Ok(Question { sql, parameters: BTreeMap::new(), reduce: Vec::new(), columns })
+}
+
+/// Facts counted by stretches of a number or a time.
+fn distributed(
+    query: &TileQuery,
+    distribution: &Distribution,
+    measures: &[Measure],
+    conditions: &[String],
+    scope: &mut Scope<'_>,
+) -> Result<Question, Vec<Problem>> {
+    let one = |pointer: &str, reason: &str| Err(vec![Problem::at(pointer, reason)]);
+    if !measures.is_empty() || query.over.is_some() || !query.by.is_empty() {
+        return one("/distribution", "a distribution counts facts by itself; take measures, time and categories away");
+    }
+    if !(1..=STRETCHES_MOST).contains(&distribution.stretches) {
+        return one("/distribution/stretches", "there can be 1 to 400 stretches");
+    }
+    let field = &distribution.field;
+    let (sql, value) = scope.of_fact(field, "/distribution/field").map_err(|problem| vec![problem])?;
+    if !value.is_number() && !value.is_time() {
+        let reason =
+            format!("only numbers and times lie in stretches, and '{field}' is {}; count by it instead", value.word());
+        return one("/distribution/field", &reason);
+    }
+    let stretch = |name: &str| OutputColumn { name: name.to_owned(), title: field.clone(), role: Role::Stretch, value };
+    let counts = OutputColumn {
+        name: "count".to_owned(),
+        title: "Facts".to_owned(),
+        role: Role::Measure { counts: true },
+        value: ValueType::Whole,
+    };
+    let reduce = Reduction::Bins {
+        x: "x".to_owned(),
+        y: None,
+        columns: distribution.stretches,
+        rows: None,
+        of: None,
+        aggregate: "count".to_owned(),
+    };
+    let sql = format!("SELECT {sql} AS \"x\"{}", source(query, conditions));
+    let columns = vec![stretch("x_from"), stretch("x_to"), counts];
+    Ok(Question { sql, parameters: BTreeMap::new(), reduce: vec![reduce], columns })
+}
+
+/// Measures by categories along a time.
+fn measured(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> Result<Question, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let order = order_of_facts(scope.fields);
+    let categories = collected(&query.by, "/by", &mut problems, |name, pointer| {
+        let (sql, value) = scope.of_fact(name, pointer)?;
+        Ok((sql, OutputColumn { name: name.clone(), title: name.clone(), role: Role::Category, value }))
+    });
+    let measures = collected(&query.measures, "/measures", &mut problems, |measure, pointer| {
+        measure_sql(measure, pointer, &order, scope)
+    });
+    let top = query.top.map(|top| check_top(top, query, scope)).transpose();
+    problems.extend(top.as_ref().err().cloned());
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let time = query.over.map(|over| {
+        let at = match over.time {
+            TimeAxis::EffectiveStart => format!("date_trunc('{}', {FACT})", over.grain.word()),
+            TimeAxis::AsOf => "i.instant".to_owned(),
+            TimeAxis::Known => format!("date_trunc('{}', f.\"system_from\")", over.grain.word()),
+        };
+        let title = if over.time == TimeAxis::Known { "Known" } else { "Effective" };
+        (
+            at,
+            OutputColumn {
+                name: "at".to_owned(),
+                title: title.to_owned(),
+                role: Role::Time,
+                value: ValueType::Instant,
+            },
+        )
+    });
+    let groups = usize::from(time.is_some()) + categories.len();
+    let mut all: Vec<_> = time.into_iter().chain(categories).chain(measures).collect();
+    if groups == 0 {
+        let title = "Effective".to_owned();
+        let latest = OutputColumn { name: "at".to_owned(), title, role: Role::Latest, value: ValueType::Instant };
+        all.push((format!("max({FACT})"), latest));
+    }
+    let (selected, columns) = selected(all);
+    let places = |from: usize, to: usize| (from..=to).map(|place| place.to_string()).collect::<Vec<_>>().join(", ");
+    let (grouped, ordered) = match (groups, query.over) {
+        (0, _) => (String::new(), String::new()),
+        (_, Some(_)) => (format!(" GROUP BY {}", places(1, groups)), format!(" ORDER BY {}", places(1, groups))),
+        (_, None) => {
+            let ordered = format!(" ORDER BY {} DESC NULLS LAST, {}", groups + 1, places(1, groups));
+            (format!(" GROUP BY {}", places(1, groups)), ordered)
+        }
+    };
+    let reduce = top.ok().flatten().map(|top| {
+        let last = &columns[groups - 1];
+        let measured = columns.iter().filter(|column| matches!(column.role, Role::Measure { .. }));
+        let numbers = measured.filter(|column| column.value.is_number()).map(|column| column.name.clone());
+        let others = if top.others { Others::Sum } else { Others::None };
+        Reduction::Top { by: last.name.clone(), of: numbers.collect(), n: top.n, others }
+    });
+    let sql = format!("SELECT {selected}{}{grouped}{ordered}", source(query, conditions));
+    Ok(Question { sql, parameters: BTreeMap::new(), reduce: reduce.into_iter().collect(), columns })
+}
+
+/// By what the first fact and the last are told: no two facts are equal in it.
+fn order_of_facts(fields: &Fields) -> String {
+    std::iter::once(FACT.to_owned())
+        .chain(fields.key().map(|name| format!("f.{}", quoted(name))))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn measure_sql(
+    measure: &Measure,
+    pointer: &str,
+    order: &str,
+    scope: &mut Scope<'_>,
+) -> Result<(String, OutputColumn), Problem> {
+    let column = |value: ValueType, counts: bool| OutputColumn {
+        name: match (&measure.field, measure.aggregate) {
+            (None, _) => "facts".to_owned(),
+            (Some(field), None) => field.clone(),
+            (Some(field), Some(aggregate)) => format!("{field}_{}", aggregate.words().0.replace('-', "_")),
+        },
+        title: measure.name(),
+        role: Role::Measure { counts },
+        value,
+    };
+    let Some(field) = &measure.field else {
+        return match measure.aggregate {
+            Some(Aggregate::Count) => Ok((format!("count({FACT})"), column(ValueType::Whole, true))),
+            _ => {
+                Err(Problem::at(format!("{pointer}/field"), "choose what is measured; facts alone can only be counted"))
+            }
+        };
+    };
+    let place = format!("{pointer}/field");
+    let Checked { sql, value, aggregated, .. } = scope.named(field, &place)?;
+    let value = value.unwrap_or(ValueType::Whole);
+    let aggregate = match (measure.aggregate, aggregated) {
+        (None, true) => return Ok((sql, column(value, false))),
+        (None, false) => {
+            let reason = format!("choose how the values of '{field}' are put together, such as by their sum");
+            return Err(Problem::at(format!("{pointer}/aggregate"), reason));
+        }
+        (Some(_), true) => {
+            let reason = format!("'{field}' puts facts together by itself; it takes no aggregation");
+            return Err(Problem::at(format!("{pointer}/aggregate"), reason));
+        }
+        (Some(aggregate), false) => aggregate,
+    };
+    if aggregate.needs_numbers() && !value.is_number() {
+        let reason =
+            format!("a {} takes numbers, and '{field}' is {}", aggregate.words().1.to_lowercase(), value.word());
+        return Err(Problem::at(format!("{pointer}/aggregate"), reason));
+    }
+    // No sum of integers wraps around, and no mean loses its decimals.
+    let (sql, value) = match aggregate {
+        Aggregate::Count => (format!("count({sql})"), ValueType::Whole),
+        Aggregate::CountDistinct => (format!("count(DISTINCT {sql})"), ValueType::Whole),
+        Aggregate::Sum if value == ValueType::Whole => {
+            (format!("sum(CAST({sql} AS DECIMAL(20, 0)))"), ValueType::Decimal)
+        }
+        Aggregate::Sum => (format!("sum({sql})"), value),
+        Aggregate::Avg | Aggregate::Median => {
+            (format!("{}(CAST({sql} AS DOUBLE))", aggregate.words().0), ValueType::Float)
+        }
+        Aggregate::Min | Aggregate::Max => (format!("{}({sql})", aggregate.words().0), value),
+        Aggregate::First => (format!("first_value({sql} ORDER BY {order})"), value),
+        Aggregate::Last => (format!("last_value({sql} ORDER BY {order})"), value),
+    };
+    Ok((sql, column(value, matches!(aggregate, Aggregate::Count | Aggregate::CountDistinct))))
+}
+
+fn check_top(top: Top, query: &TileQuery, scope: &mut Scope<'_>) -> Result<Top, Problem> {
+    if query.by.is_empty() {
+        return Err(Problem::at("/top", "the greatest can be told only of something; choose by what it is measured"));
+    }
+    if !(1..=TOP_MOST).contains(&top.n) {
+        return Err(Problem::at("/top/n", "1 to 1,000 can be shown"));
+    }
+    let first = query.measures.first().and_then(|measure| Some((measure.field.as_deref()?, measure.aggregate)));
+    if let Some((field, Some(Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last) | None)) = first {
+        let value = scope.named(field, "/measures/0/field")?.value;
+        if value.is_some_and(|value| !value.is_number()) {
+            return Err(Problem::at("/top", format!("the greatest are told by numbers, and '{field}' is none")));
+        }
+    }
+    let adds_up = |measure: &Measure| measure.aggregate.is_some_and(Aggregate::adds_up);
+    match query.measures.iter().find(|measure| !adds_up(measure)) {
+        Some(measure) if top.others => {
+            let reason =
+                format!("'{}' of all others does not follow from those of each; leave others out", measure.name());
+            Err(Problem::at("/top/others", reason))
+        }
+        _ => Ok(top),
+    }
+}
+
+/// What stands behind SELECT, each column under a name of its own.
+fn selected(columns: Vec<(String, OutputColumn)>) -> (String, Vec<OutputColumn>) {
+    let mut named: Vec<OutputColumn> = Vec::new();
+    let mut parts = Vec::new();
+    for (sql, column) in columns {
+        let is_taken = |name: &str| named.iter().any(|known| known.name == name);
+        let mut name = column.name.clone();
+        let mut number = 2;
+        while is_taken(&name) {
+            name = format!("{}_{number}", column.name);
+            number += 1;
+        }
+        parts.push(format!("{sql} AS {}", quoted(&name)));
+        named.push(OutputColumn { name, ..column });
+    }
+    (parts.join(", "), named)
+}

@@ -1,0 +1,348 @@
+use model::DatasetDefinition;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    charts::ValueFormat,
+    dashboards::PictureDefinition,
+    queries::client::{Others, Reduction},
+};
+
+fn fields() -> Fields {
+    let definition: DatasetDefinition = serde_json::from_str(
+        r#"{"columns": [
+            {"name": "region", "type": "string"}, {"name": "product \"x\"", "type": "string"},
+            {"name": "amount", "type": "decimal(18,2)"}, {"name": "units", "type": "int64"},
+            {"name": "share", "type": "float64"}, {"name": "open", "type": "bool"}, {"name": "due", "type": "date"},
+            {"name": "from", "type": "date"}],
+            "key": ["region", "product \"x\""], "valid_from": "from", "mode": "until_changed"}"#,
+    )
+    .unwrap();
+    Fields::of(&definition)
+}
+
+fn query(json: &str) -> TileQuery {
+    serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+}
+
+fn asked(json: &str) -> Question {
+    compile(&query(json), &fields()).unwrap_or_else(|problems| panic!("{json}: {problems:?}"))
+}
+
+fn refused(json: &str) -> Vec<(String, String)> {
+    let problems = compile(&query(json), &fields()).unwrap_err();
+    problems.iter().map(|problem| (problem.pointer.clone(), problem.to_string())).collect()
+}
+
+#[test]
+fn a_measure_by_a_category_reads_what_holds_at_the_end() {
+    let question =
+        asked(r#"{"dataset": "sales", "measures": [{"field": "amount", "aggregate": "sum"}], "by": ["region"]}"#);
+    assert_eq!(
+        question.sql,
+        "SELECT f.\"region\" AS \"region\", sum(f.\"amount\") AS \"amount_sum\" FROM \"sales\" FOR VALID_TIME AS OF \
+         CAST($to AS TIMESTAMP) - INTERVAL '1 microsecond' AS f GROUP BY 1 ORDER BY 2 DESC NULLS LAST, 1"
+    );
+    assert_eq!(question.columns[1].title, "Sum of amount");
+}
+
+#[test]
+fn along_a_time_each_fact_counts_where_it_begins_or_where_it_holds() {
+    let begin = asked(
+        r#"{"dataset": "sales", "measures": [{"aggregate": "count"}], "over": {"time": "effective-start", "grain": "month"}}"#,
+    );
+    assert_eq!(
+        begin.sql,
+        "SELECT date_trunc('month', f.\"valid_from\") AS \"at\", count(f.\"valid_from\") AS \"facts\" FROM \"sales\" AS f \
+         WHERE f.\"valid_from\" >= $from AND f.\"valid_from\" < $to GROUP BY 1 ORDER BY 1"
+    );
+    let hold = asked(
+        r#"{"dataset": "sales", "measures": [{"aggregate": "count"}], "over": {"time": "as-of", "grain": "quarter"},
+            "filters": [{"field": "region", "is": {"one-of": ["EU"]}}]}"#,
+    );
+    assert!(hold.sql.contains("INTERVAL '3 months') AS i LEFT JOIN \"sales\" AS f ON f.VALID_TIME CONTAINS i.instant"));
+    assert!(hold.sql.contains("AND f.\"region\" IN ($q1) WHERE i.instant >= $from"), "{}", hold.sql);
+    assert_eq!(hold.parameters["q1"], "EU");
+    let known = asked(
+        r#"{"dataset": "sales", "measures": [{"aggregate": "count"}], "over": {"time": "known", "grain": "day"}}"#,
+    );
+    assert!(known.sql.contains("date_trunc('day', f.\"system_from\")") && known.sql.contains("FOR SYSTEM_TIME ALL"));
+}
+
+#[test]
+fn names_are_quoted_and_values_bound() {
+    let question = asked(
+        r#"{"dataset": "sales", "measures": [{"field": "due", "aggregate": "last"}], "by": ["product \"x\""],
+            "filters": [{"field": "product \"x\"", "is": {"containing": "' OR 1=1 --"}},
+                        {"field": "amount", "is": {"at-least": "12.50"}}, {"field": "due", "is": {"less-than": "2026-01-01"}},
+                        {"field": "region", "is": {"none-of": [null, "EU"]}}, {"field": "open", "is": {"one-of": []}}]}"#,
+    );
+    assert!(!question.sql.contains("OR 1=1"), "{}", question.sql);
+    assert!(question.sql.contains("f.\"product \"\"x\"\"\""));
+    assert!(question.sql.contains("f.\"amount\" >= CAST($q2 AS DECIMAL(4, 2)) AND f.\"due\" < CAST($q3 AS DATE)"));
+    assert!(question.sql.contains("(f.\"region\" NOT IN ($q4) AND f.\"region\" IS NOT NULL)"));
+    assert!(question.sql.contains("last_value(f.\"due\" ORDER BY f.\"valid_from\", f.\"region\""));
+    assert_eq!(question.parameters["q1"], "' OR 1=1 --");
+}
+
+#[test]
+fn calculated_fields_stand_wherever_fields_do() {
+    let question = asked(
+        r#"{"dataset": "sales", "calculated": [{"name": "per unit", "formula": "amount / units"},
+              {"name": "size", "formula": "if([per unit] >= 10, 'large', 'small')"},
+              {"name": "mean", "formula": "sum(amount) / sum(units)"}],
+            "measures": [{"field": "per unit", "aggregate": "avg"}, {"field": "mean"}], "by": ["size"]}"#,
+    );
+    let per_unit = "(CAST(f.\"amount\" AS DOUBLE) / NULLIF(CAST(f.\"units\" AS DOUBLE) + 0.0, 0.0))";
+    assert!(
+        question.sql.contains(&format!("(CASE WHEN ({per_unit} >= CAST($q1 AS DECIMAL(2, 0))) THEN $q2 ELSE $q3 END)"))
+    );
+    assert!(question.sql.contains("avg(CAST("), "{}", question.sql);
+    assert!(question.sql.contains("sum(CAST(f.\"units\" AS DECIMAL(20, 0)))"), "{}", question.sql);
+    assert_eq!(question.parameters.len(), 3);
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    let formula = |formula: &str| {
+        let json = serde_json::json!({"dataset": "sales", "calculated": [{"name": "x", "formula": formula}],
+            "measures": [{"aggregate": "count"}]});
+        let (pointer, reason) = refused(&json.to_string()).remove(0);
+        assert_eq!(pointer, "/calculated/0/formula");
+        reason
+    };
+    assert_eq!(formula("amount + region"), "+ takes numbers, and this is a text, at character 10");
+    assert_eq!(formula("amuont * 2"), "'sales' has no field 'amuont'; did you mean 'amount'?, at character 1");
+    assert_eq!(formula("roud(amount)"), "there is no function roud; did you mean round?, at character 1");
+    assert_eq!(
+        formula("if(amount, 1, 2)"),
+        "if before a value takes a condition, and this is a number, at character 4"
+    );
+    assert!(formula("if(open, 1, 'a')").contains("only values of one type can be given by if"));
+    assert!(formula("sum(amount) + amount").contains("of many facts"));
+    assert!(formula("sum(sum(amount))").contains("already"));
+    assert!(formula("due > 'tomorrow'").contains("is no day"));
+    assert!(formula("x + 1").contains("refers to itself: x → x"));
+    assert!(formula("abs()").contains("cannot be given 0"));
+    let by = refused(r#"{"dataset": "sales", "measures": [{"field": "regin", "aggregate": "sum"}], "by": ["gone"]}"#);
+    assert_eq!(by.iter().map(|problem| &problem.0[..]).collect::<Vec<_>>(), ["/by/0", "/measures/0/field"]);
+    let sum = refused(r#"{"dataset": "sales", "measures": [{"field": "region", "aggregate": "sum"}]}"#);
+    assert_eq!(sum[0].0, "/measures/0/aggregate");
+    let top = r#"{"dataset": "sales", "measures": [{"field": "amount", "aggregate": "avg"}], "by": ["region"], "top": {"n": 3, "others": true}}"#;
+    assert_eq!(refused(top)[0].0, "/top/others");
+}
+
+#[test]
+fn a_circle_of_calculated_fields_is_refused_with_its_way() {
+    let problems = refused(
+        r#"{"dataset": "sales", "calculated": [{"name": "a", "formula": "b + 1"}, {"name": "b", "formula": "c * 2"},
+              {"name": "c", "formula": "a - 1"}], "measures": [{"field": "a", "aggregate": "sum"}]}"#,
+    );
+    assert!(problems[0].1.contains("a → b → c → a"), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.0 == "/measures/0/field"));
+}
+
+#[test]
+fn fields_that_grow_without_end_are_refused() {
+    let calculated: Vec<_> = (0..50)
+        .map(|index| {
+            let before = if index == 0 { "amount".to_owned() } else { format!("f{}", index - 1) };
+            serde_json::json!({"name": format!("f{index}"), "formula": format!("{before} + {before}")})
+        })
+        .collect();
+    let json = serde_json::json!({"dataset": "sales", "calculated": calculated, "measures": [{"aggregate": "count"}]});
+    assert!(refused(&json.to_string())[0].1.contains("too long"));
+}
+
+#[test]
+fn the_greatest_come_from_the_server() {
+    let question = asked(
+        r#"{"dataset": "sales", "measures": [{"field": "amount", "aggregate": "sum"}], "by": ["region"],
+            "over": {"time": "effective-start", "grain": "year"}, "top": {"n": 5, "others": true}}"#,
+    );
+    let top = Reduction::Top { by: "region".into(), of: vec!["amount_sum".into()], n: 5, others: Others::Sum };
+    assert_eq!(question.reduce, [top]);
+}
+
+#[test]
+fn the_shape_of_an_answer_suggests_its_picture() {
+    let kinds = |json: &str| {
+        let columns = asked(json).columns;
+        pictures("Sales", &columns).iter().map(PictureKind::of).collect::<Vec<_>>()
+    };
+    let sum = r#""dataset": "sales", "measures": [{"field": "amount", "aggregate": "sum"}]"#;
+    let month = r#""over": {"time": "effective-start", "grain": "month"}"#;
+    assert_eq!(kinds(&format!("{{{sum}}}"))[0], PictureKind::Figure);
+    assert_eq!(kinds(&format!("{{{sum}, {month}}}"))[0], PictureKind::Line);
+    assert_eq!(kinds(&format!(r#"{{{sum}, {month}, "by": ["region"]}}"#))[0], PictureKind::Line);
+    assert_eq!(kinds(&format!(r#"{{{sum}, "by": ["region"]}}"#))[0], PictureKind::Bar);
+    assert_eq!(kinds(&format!(r#"{{{sum}, "by": ["region", "open"]}}"#))[0], PictureKind::HeatMap);
+    assert_eq!(
+        kinds(r#"{"dataset": "sales", "distribution": {"field": "amount"}}"#),
+        [PictureKind::Histogram, PictureKind::Table]
+    );
+    assert_eq!(kinds(r#"{"dataset": "sales"}"#)[0], PictureKind::Table);
+    assert!(kinds(&format!(r#"{{{sum}, "by": ["region"]}}"#)).contains(&PictureKind::Waterfall));
+}
+
+#[test]
+fn a_picture_keeps_its_kind_and_what_was_chosen_of_it() {
+    let columns = |by: &str| {
+        asked(&format!(
+            r#"{{"dataset": "sales", "measures": [{{"field": "amount", "aggregate": "sum"}}], "by": [{by}]}}"#
+        ))
+        .columns
+    };
+    let empty = PictureDefinition::Grid { columns: Vec::new() };
+    let mut bars = fit_picture("Sales", &empty, &columns("\"region\""), false);
+    assert_eq!(PictureKind::of(&bars), PictureKind::Bar);
+    for channel in fit::channels_mut(&mut bars) {
+        channel.format = ValueFormat::Compact;
+    }
+    assert_eq!(fit_picture("Sales", &bars, &columns("\"region\""), true), bars);
+    let other = fit_picture("Sales", &bars, &columns("\"open\""), true);
+    let PictureDefinition::Chart(chart) = &other else { panic!("{other:?}") };
+    assert_eq!((chart.x.column.as_str(), chart.y[0].format), ("open", ValueFormat::Compact));
+    // Another category is shown rather than hidden.
+    let two = fit_picture("Sales", &bars, &columns("\"region\", \"open\""), true);
+    let PictureDefinition::Chart(chart) = &two else { panic!("{two:?}") };
+    assert_eq!(chart.by.as_deref(), Some("open"));
+}
+
+#[test]
+fn another_name_is_put_in_everywhere() {
+    let before = query(
+        r#"{"dataset": "sales", "calculated": [{"name": "x", "formula": "amount * 2 + [amount] - 'amount'"}],
+            "measures": [{"field": "amount", "aggregate": "sum"}], "by": ["amount"],
+            "filters": [{"field": "amount", "is": {"missing": false}}]}"#,
+    );
+    let after = renamed(&before, "amount", "gross value");
+    assert_eq!(after.calculated[0].formula, "[gross value] * 2 + [gross value] - 'amount'");
+    assert_eq!(after.by, ["gross value"]);
+    assert_eq!(renamed(&after, "gross value", "amount").by, before.by);
+    let names: Vec<String> = ["amount_eur", "region", "units"].map(str::to_owned).to_vec();
+    assert_eq!(nearest("amount", &names).map(String::as_str), Some("amount_eur"));
+    assert_eq!(nearest("unit", &names).map(String::as_str), Some("units"));
+    assert_eq!(nearest("xyz_nothing", &names), None);
+}
+
+#[test]
+fn a_dataset_begins_with_a_question_that_shows_something() {
+    let day = |text: &str| i64::from(model::Instant::parse_date_days(text).unwrap());
+    let extent = Extent { facts: 900, first: Some(day("1960-01-01")), last: Some(day("2023-01-01")) };
+    let first = first_question("sales", &fields(), Some(&extent));
+    assert_eq!(first.measures, [Measure::of("amount", Aggregate::Sum)]);
+    assert_eq!(first.over, Some(Over { time: TimeAxis::EffectiveStart, grain: Grain::Year }));
+    assert!(compile(&first, &fields()).is_ok());
+    assert_eq!(title_of(&first), "Sum of amount by year");
+    let page = (day("2026-01-01"), day("2026-04-01"));
+    assert_eq!(extent.times_beside(page), Some((day("1960-01-01"), day("2023-01-01"))));
+    let recent = Extent { last: Some(day("2026-02-01")), ..extent };
+    assert_eq!(recent.times_beside(page), None);
+    let texts: DatasetDefinition = serde_json::from_str(
+        r#"{"columns": [{"name": "id", "type": "int64"}, {"name": "note", "type": "string"}, {"name": "from", "type": "date"}],
+            "key": ["id"], "valid_from": "from", "mode": "until_changed"}"#,
+    )
+    .unwrap();
+    let first = first_question("notes", &Fields::of(&texts), None);
+    assert_eq!((first.measures, first.over), (vec![Measure::count()], None));
+}
+
+/// Anything that can be put together in the editor, sensible or not.
+fn any_query() -> impl Strategy<Value = TileQuery> {
+    let name = || {
+        prop::sample::select(vec!["region", "product \"x\"", "amount", "units", "share", "open", "due", "calc", "gone"])
+    };
+    let aggregate = prop::option::of(prop::sample::select(Aggregate::ALL.to_vec()));
+    let measure = (prop::option::of(name()), aggregate).prop_map(|(field, aggregate)| Measure {
+        field: field.map(str::to_owned),
+        aggregate,
+        title: String::new(),
+    });
+    let formula = prop::sample::select(vec![
+        "amount / units",
+        "abs(share) * 2",
+        "sum(amount) / count()",
+        "if(open, 1, 0)",
+        "region",
+        "1 / 0",
+        "calc + 1",
+        "(",
+        "due > '2026-01-01'",
+        "coalesce(share, 0)",
+        "round(amount / 3, 2)",
+        "case(amount > 5, 'a', amount > 2, 'b', 'c')",
+    ]);
+    let test = prop_oneof![
+        prop::collection::vec(prop::option::of("[0-9a-z'-]{0,4}"), 0..3).prop_map(ValueTest::OneOf),
+        prop::collection::vec(prop::option::of("[0-9]{1,4}"), 0..3).prop_map(ValueTest::NoneOf),
+        "[0-9.-]{0,5}".prop_map(ValueTest::AtLeast),
+        "[0-9.-]{0,5}".prop_map(ValueTest::LessThan),
+        ".{0,4}".prop_map(ValueTest::Containing),
+        any::<bool>().prop_map(ValueTest::Missing),
+    ];
+    let filter = (name(), test).prop_map(|(field, is)| FilterDefinition { field: field.to_owned(), is });
+    let axes: Vec<TimeAxis> = TimeAxis::ALL.iter().map(|axis| axis.0).collect();
+    let over = (prop::sample::select(axes), prop::sample::select(Grain::ALL.to_vec()))
+        .prop_map(|(time, grain)| Over { time, grain });
+    let top = (0_u32..4, any::<bool>()).prop_map(|(n, others)| Top { n, others });
+    let distribution =
+        (name(), 0_u32..50).prop_map(|(field, stretches)| Distribution { field: field.to_owned(), stretches });
+    (
+        prop::collection::vec(measure, 0..3),
+        prop::collection::vec(name(), 0..3),
+        prop::option::weighted(0.7, formula),
+        prop::collection::vec(filter, 0..3),
+        (prop::option::of(over), prop::option::of(top), prop::option::weighted(0.2, distribution), any::<bool>()),
+    )
+        .prop_map(|(measures, by, formula, filters, (over, top, distribution, beginning))| TileQuery {
+            dataset: "sales".to_owned(),
+            facts: if beginning { Facts::Beginning } else { Facts::HoldingAtEnd },
+            calculated: formula
+                .map(|formula| Calculated { name: "calc".into(), formula: formula.into() })
+                .into_iter()
+                .collect(),
+            measures,
+            over,
+            by: by.into_iter().map(str::to_owned).collect(),
+            filters,
+            top,
+            distribution,
+        })
+}
+
+proptest! {
+    #[test]
+    fn any_question_is_a_statement_or_has_reasons_with_places(query in any_query()) {
+        match compile(&query, &fields()) {
+            Err(problems) => {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(problems.iter().all(|problem| problem.pointer.starts_with('/') && !problem.reason.is_empty()));
+            }
+            Ok(question) => {
+                let names: std::collections::BTreeSet<_> = question.columns.iter().map(|column| &column.name).collect();
+                prop_assert_eq!(names.len(), question.columns.len());
+                // Every parameter is used, and none is missing: either is refused by the server.
+                for name in question.parameters.keys() {
+                    prop_assert!(crate::dashboards::has_parameter(&question.sql, name), "{} {}", name, question.sql);
+                }
+                let shown = pictures("Sales", &question.columns);
+                prop_assert!(!shown.is_empty());
+                for picture in &shown {
+                    for channel in fit::channels(picture) {
+                        prop_assert!(names.contains(&channel.column));
+                    }
+                    // What is fitted fits, and stays.
+                    let fitted = fit_picture("Sales", picture, &question.columns, true);
+                    prop_assert_eq!(&fit_picture("Sales", &fitted, &question.columns, true), &fitted);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_question_reads_back_as_it_was_written(query in any_query()) {
+        let text = serde_json::to_string(&query).unwrap();
+        prop_assert_eq!(serde_json::from_str::<TileQuery>(&text).unwrap(), query);
+    }
+}

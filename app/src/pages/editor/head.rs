@@ -1,0 +1,171 @@
+//! Above the grid: what the dashboard is called, steps back and forth, a tile more, publishing.
+
+use leptos::prelude::*;
+
+use super::{
+    conflict,
+    fields::{button, text},
+    publishing::{Stand, send},
+    state::Editing,
+};
+use crate::{
+    components::whole::{Whole, WholeView, changing},
+    editor::Command,
+};
+
+pub(super) fn head(editing: Editing) -> WholeView {
+    let (stand, conflict) = (RwSignal::new(Stand::Idle), RwSignal::new(None));
+    // Whoever goes on editing has something that is not published.
+    Effect::new(move |before: Option<()>| {
+        editing.document.track();
+        if before.is_some() && stand.with_untracked(|stand| *stand == Stand::Done) {
+            stand.set(Stand::Idle);
+        }
+    });
+    let part = move |of: fn(&crate::dashboards::Dashboard) -> &String| {
+        move || editing.document.with(|document| of(document.head()).clone())
+    };
+    let is_new = Memo::new(move |_| editing.published.with(Option::is_none));
+    let name = move || {
+        is_new.get().then(|| {
+            text(
+                "Name in the address",
+                "dashboard-name",
+                part(|head| &head.name),
+                move |name| {
+                    editing.named.set(!name.is_empty());
+                    let head = editing.document.with_untracked(|document| document.head().clone());
+                    let (title, description) = (head.title.clone(), head.description.clone());
+                    editing.apply(Command::Describe { name, title, description });
+                },
+                move || editing.settle(),
+            )
+        })
+    };
+    let describe = move |description: String| {
+        let head = editing.document.with_untracked(|document| document.head().clone());
+        editing.apply(Command::Describe { name: head.name.clone(), title: head.title.clone(), description });
+    };
+    view! {
+        {draft_notice(editing)}
+        <div class="editor-head">
+            {text("Title", "dashboard-title", part(|head| &head.title), move |title| editing.title(title), move || editing.settle())}
+            {changing(name)}
+            {text("What it is for", "dashboard-description", part(|head| &head.description), describe, move || editing.settle())}
+            <div class="editor-tools-row">
+                {step(editing, false)}
+                {step(editing, true)}
+                {button("Add a tile", "add-tile", move || {
+                    editing.add_tile();
+                    crate::browser::focus(super::panel::HEADING);
+                })}
+                {button("Add words", "add-words", move || {
+                    editing.add_words();
+                    crate::browser::focus(super::panel::HEADING);
+                })}
+                {publish_button(editing, stand, conflict)}
+                {stands(editing, stand)}
+            </div>
+        </div>
+        {conflict::dialog(editing, stand, conflict)}
+    }
+    .whole()
+}
+
+fn step(editing: Editing, forth: bool) -> WholeView {
+    let what = move || {
+        editing.document.with(|document| if forth { document.redoes() } else { document.undoes() }.map(str::to_owned))
+    };
+    let (word, testid, key) = if forth { ("Redo", "redo", "Control+Shift+Z") } else { ("Undo", "undo", "Control+Z") };
+    view! {
+        <button
+            type="button"
+            data-testid=testid
+            aria-keyshortcuts=key
+            disabled=move || what().is_none()
+            title=move || what().map(|what| format!("{word}: {what}"))
+            on:click=move |_| editing.step(forth)
+        >
+            {word}
+        </button>
+    }
+    .whole()
+}
+
+fn publish_button(
+    editing: Editing,
+    stand: RwSignal<Stand>,
+    conflict: RwSignal<Option<conflict::Conflict>>,
+) -> WholeView {
+    view! {
+        <button
+            type="button"
+            class="primary"
+            data-testid="publish"
+            aria-disabled=move || stand.with(|stand| *stand == Stand::Sending).then_some("true")
+            on:click=move |_| {
+                if stand.with_untracked(|stand| *stand != Stand::Sending) {
+                    send(editing, stand, conflict, false);
+                }
+            }
+        >
+            "Publish"
+        </button>
+    }
+    .whole()
+}
+
+/// How publishing stands, and whether there is anything to publish.
+fn stands(editing: Editing, stand: RwSignal<Stand>) -> WholeView {
+    let unpublished = Memo::new(move |_| {
+        let dashboard = editing.document.with(crate::editor::Document::dashboard);
+        editing.published.with(|published| published.as_ref().is_none_or(|published| published.dashboard != dashboard))
+    });
+    let word = move || match stand.get() {
+        Stand::Sending => "Publishing".to_owned(),
+        Stand::Failed(reason) => reason,
+        Stand::Done => "Published.".to_owned(),
+        Stand::Idle if unpublished.get() => "Draft, not published yet.".to_owned(),
+        Stand::Idle => "Published.".to_owned(),
+    };
+    let failed = move || stand.with(|stand| matches!(stand, Stand::Failed(_))).then_some("true");
+    let link = move || {
+        let published = editing.published.get()?;
+        let href = format!("/dashboards/{}", published.dashboard.name);
+        Some(view! { <a href=href rel="external" data-testid="open-dashboard">"Open the dashboard"</a> }.whole())
+    };
+    view! {
+        <p class="editor-stand" role="status" data-testid="publish-state" data-failed=failed>{word}</p>
+        {changing(link)}
+    }
+    .whole()
+}
+
+/// That this went on with a draft, and the way back.
+fn draft_notice(editing: Editing) -> WholeView {
+    let notice = move || {
+        let when = editing.restored.get()?;
+        let back = move |_| {
+            editing.restored.set(None);
+            editing.step(false);
+        };
+        let keep = move |_| editing.restored.set(None);
+        Some(
+            view! {
+                <div class="notice" role="status" data-testid="draft-notice">
+                    <p>{format!("You go on with the draft of {when}, which was not published.")}</p>
+                    <p class="field-row">
+                        <button type="button" data-testid="draft-keep" on:click=keep>
+                            "Go on with it"
+                        </button>
+                        <button type="button" data-testid="draft-discard" on:click=back>
+                            "Return to what is published"
+                        </button>
+                    </p>
+                </div>
+            }
+            .whole(),
+        )
+    };
+    changing(notice).whole()
+}

@@ -1,0 +1,164 @@
+//! What facts have to meet: a field, a test, and what it is tested against.
+
+use leptos::prelude::*;
+
+use super::{Panel, question::all_fields};
+use crate::{
+    components::whole::{Whole, WholeView, changing},
+    dashboards::builder::{FilterDefinition, ValueTest},
+    pages::editor::fields::{Options, button, choice, remove, text},
+};
+
+/// What stands for null in a list that is typed.
+const NOTHING: &str = "~";
+
+/// Tests as they are chosen, in the order of [`word_of`].
+const TESTS: [(&str, &str); 7] = [
+    ("one-of", "is one of"),
+    ("none-of", "is none of"),
+    ("at-least", "is at least"),
+    ("less-than", "is less than"),
+    ("containing", "contains"),
+    ("missing", "has no value"),
+    ("there", "has a value"),
+];
+
+fn word_of(test: &ValueTest) -> &'static str {
+    match test {
+        ValueTest::OneOf(_) => "one-of",
+        ValueTest::NoneOf(_) => "none-of",
+        ValueTest::AtLeast(_) => "at-least",
+        ValueTest::LessThan(_) => "less-than",
+        ValueTest::Containing(_) => "containing",
+        ValueTest::Missing(true) => "missing",
+        ValueTest::Missing(false) => "there",
+    }
+}
+
+/// The value of a test as it is typed: several with commas between them.
+fn typed_of(test: &ValueTest) -> String {
+    match test {
+        ValueTest::OneOf(values) | ValueTest::NoneOf(values) => {
+            values.iter().map(|value| value.as_deref().unwrap_or(NOTHING)).collect::<Vec<_>>().join(", ")
+        }
+        ValueTest::AtLeast(text) | ValueTest::LessThan(text) | ValueTest::Containing(text) => text.clone(),
+        ValueTest::Missing(_) => String::new(),
+    }
+}
+
+fn test_of(word: &str, typed: &str) -> ValueTest {
+    let values = || {
+        let value = |part: &str| Some(part.to_owned()).filter(|part| part != NOTHING);
+        typed.split(',').map(str::trim).filter(|part| !part.is_empty()).map(value).collect()
+    };
+    match word {
+        "none-of" => ValueTest::NoneOf(values()),
+        "at-least" => ValueTest::AtLeast(typed.to_owned()),
+        "less-than" => ValueTest::LessThan(typed.to_owned()),
+        "containing" => ValueTest::Containing(typed.to_owned()),
+        "missing" => ValueTest::Missing(true),
+        "there" => ValueTest::Missing(false),
+        _ => ValueTest::OneOf(values()),
+    }
+}
+
+pub(super) fn list(panel: Panel) -> WholeView {
+    let count = Memo::new(move |_| panel.of(|query| query.filters.len()));
+    let add = move || {
+        let first =
+            untrack(|| all_fields(panel, |_| true)).into_iter().next().map(|(name, _)| name).unwrap_or_default();
+        panel.ask("filters", |query| {
+            query.filters.push(FilterDefinition { field: first, is: ValueTest::OneOf(Vec::new()) });
+        });
+        panel.editing.settle();
+    };
+    view! {
+        <fieldset class="field-group">
+            <legend>"Filters"</legend>
+            <For each=move || 0..count.get() key=|index| *index children=move |index| row(panel, index) />
+            {button("Add a filter", "add-filter", add)}
+        </fieldset>
+    }
+    .whole()
+}
+
+fn row(panel: Panel, index: usize) -> WholeView {
+    let of = move || panel.of(|query| query.filters.get(index).cloned());
+    let test = move || of().map_or(ValueTest::OneOf(Vec::new()), |filter| filter.is);
+    // As it is typed, so that a comma at the end stays there.
+    let typed = RwSignal::new(untrack(|| typed_of(&test())));
+    Effect::new(move |_| {
+        let now = test();
+        if test_of(word_of(&now), &typed.get_untracked()) != now {
+            typed.set(typed_of(&now));
+        }
+    });
+    let change = move |change: &dyn Fn(&mut FilterDefinition)| {
+        panel.ask("filter", |query| query.filters.get_mut(index).into_iter().for_each(change));
+    };
+    let tests = || -> Options { TESTS.map(|(value, word)| (value.to_owned(), word.to_owned())).to_vec() };
+    let has_value = Memo::new(move |_| !matches!(test(), ValueTest::Missing(_)));
+    let label = Memo::new(move |_| match test() {
+        ValueTest::OneOf(_) | ValueTest::NoneOf(_) => "Values, with commas between",
+        _ => "Value",
+    });
+    let take_away = move || {
+        panel.ask("filters", |query| {
+            if index < query.filters.len() {
+                query.filters.remove(index);
+            }
+        });
+        panel.editing.settle();
+    };
+    let value = move || {
+        has_value.get().then(|| {
+            text(
+                label.get(),
+                format!("filter-{index}-value"),
+                move || typed.get(),
+                move |value: String| {
+                    typed.set(value.clone());
+                    change(&|filter| filter.is = test_of(word_of(&filter.is), &value));
+                },
+                move || panel.editing.settle(),
+            )
+        })
+    };
+    view! {
+        <div class="field-row">
+            {choice(
+                format!("Filter {}", index + 1),
+                format!("filter-{index}-field"),
+                move || all_fields(panel, |_| true),
+                move || of().map(|filter| filter.field).unwrap_or_default(),
+                move |field| {
+                    change(&|filter| filter.field.clone_from(&field));
+                    panel.editing.settle();
+                },
+            )}
+            {choice("Test", format!("filter-{index}-test"), tests, move || word_of(&test()).to_owned(), move |word| {
+                change(&|filter| filter.is = test_of(&word, &typed.get_untracked()));
+                panel.editing.settle();
+            })}
+            {remove(format!("filter {}", index + 1), format!("filter-{index}-remove"), take_away)}
+        </div>
+        {changing(value)}
+        {panel.problem_view(format!("/filters/{index}"))}
+    }
+    .whole()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_a_test_and_reads_back() {
+        let one_of = test_of("one-of", "DEU, ~ ,, FRA");
+        assert_eq!(one_of, ValueTest::OneOf(vec![Some("DEU".into()), None, Some("FRA".into())]));
+        assert_eq!(typed_of(&one_of), "DEU, ~, FRA");
+        for (word, _) in TESTS {
+            assert_eq!(word_of(&test_of(word, "7")), word);
+        }
+    }
+}

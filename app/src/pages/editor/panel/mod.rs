@@ -1,0 +1,186 @@
+//! The panel of the tile that is chosen: what it asks, how it looks.
+
+mod calculated;
+mod filters;
+mod look;
+mod question;
+mod repair;
+mod statement;
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use super::{
+    fields::{button, text},
+    state::Editing,
+    tile::{Asks, asks_of},
+};
+use crate::{
+    components::whole::{Whole, WholeView, changing},
+    dashboards::{PictureDefinition, TileDefinition, builder::TileQuery},
+};
+
+/// Id of the panel's heading, which takes the focus when a panel is opened.
+pub(super) const HEADING: &str = "editor-panel-title";
+
+/// The tile of a panel.
+#[derive(Clone, Copy)]
+pub(super) struct Panel {
+    editing: Editing,
+    id: StoredValue<String>,
+    tile: Memo<Arc<TileDefinition>>,
+    /// What it asks, as it is typed.
+    asks: Memo<Asks>,
+}
+
+impl Panel {
+    /// A part of the question; what it would be of none where the tile has a statement. Tracked.
+    fn of<T>(self, part: impl FnOnce(&TileQuery) -> T) -> T {
+        self.tile.with(|tile| match &tile.query {
+            Some(query) => part(query),
+            None => part(&TileQuery::default()),
+        })
+    }
+
+    fn ask(self, member: &'static str, change: impl FnOnce(&mut TileQuery)) {
+        self.editing.ask(&self.id.get_value(), member, change);
+    }
+
+    fn edit(self, member: &'static str, change: impl FnOnce(&mut TileDefinition)) {
+        self.editing.edit(&self.id.get_value(), member, change);
+    }
+
+    /// What is wrong with a part of the question, by where it stands; tracked.
+    fn problem(self, pointer: &str) -> Option<String> {
+        self.asks.with(|asks| {
+            let problems = asks.as_ref().err()?;
+            let inside =
+                |known: &str| known == pointer || known.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'));
+            problems.iter().find(|problem| inside(&problem.pointer)).map(ToString::to_string)
+        })
+    }
+
+    /// The same as a line below a field.
+    fn problem_view(self, pointer: String) -> WholeView {
+        let id = format!("problem{}", pointer.replace('/', "-"));
+        changing(move || {
+            let problem = self.problem(&pointer);
+            problem.map(|problem| view! { <p class="field-problem" id=id.clone() role="status">{problem}</p> })
+        })
+        .whole()
+    }
+}
+
+/// The panel, or what to do while no tile is chosen.
+pub(super) fn panel(editing: Editing) -> WholeView {
+    let chosen = Memo::new(move |_| {
+        let id = editing.selected.get()?;
+        editing.document.with(|document| document.tile(&id).is_some()).then_some(id)
+    });
+    let content = move || match chosen.get() {
+        Some(id) => of_tile(editing, id),
+        None => view! {
+            <p class="quiet">"Choose a tile to change what it asks and how it looks, or add one."</p>
+        }
+        .whole(),
+    };
+    view! {
+        <section class="editor-panel" aria-labelledby=HEADING data-testid="editor-panel">
+            <h2 id=HEADING tabindex="-1">
+                {move || if chosen.with(Option::is_some) { "Tile" } else { "No tile chosen" }}
+            </h2>
+            {changing(content)}
+        </section>
+    }
+    .whole()
+}
+
+fn of_tile(editing: Editing, id: String) -> WholeView {
+    let last = StoredValue::new(Arc::new(TileDefinition::empty()));
+    let tile = {
+        let id = id.clone();
+        Memo::new(move |_| {
+            let found = editing.tile(&id);
+            found.inspect(|tile| last.set_value(tile.clone())).unwrap_or_else(|| last.get_value())
+        })
+    };
+    let panel =
+        Panel { editing, id: StoredValue::new(id), tile, asks: Memo::new(move |_| asks_of(editing, &tile.get())) };
+    let asks = Memo::new(move |_| {
+        tile.with(|tile| match (&tile.query, &tile.picture) {
+            (Some(_), _) => Form::Question,
+            (None, PictureDefinition::Markdown { .. }) => Form::Words,
+            (None, _) => Form::Statement,
+        })
+    });
+    let form = move || match asks.get() {
+        Form::Question => question::form(panel),
+        Form::Words => words(panel),
+        Form::Statement => statement::form(panel),
+    };
+    view! {
+        {text(
+            "Title",
+            "tile-title",
+            move || tile.with(|tile| tile.title.clone()),
+            move |title| panel.edit("title", |tile| tile.title = title),
+            move || editing.settle(),
+        )}
+        {repair::offers(panel)}
+        {changing(form)}
+        {look::form(panel)}
+    }
+    .whole()
+}
+
+/// How a tile asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Question,
+    Statement,
+    /// Not at all.
+    Words,
+}
+
+/// The words of a tile that is made of them.
+fn words(panel: Panel) -> WholeView {
+    let text = move || {
+        panel.tile.with(|tile| match &tile.picture {
+            PictureDefinition::Markdown { text } => text.clone(),
+            _ => String::new(),
+        })
+    };
+    let typed = move |text: String| panel.edit("words", |tile| tile.picture = PictureDefinition::Markdown { text });
+    view! {
+        <label class="field">
+            <span class="field-name">"Words, in Markdown"</span>
+            <textarea
+                rows="8"
+                data-testid="words"
+                prop:value=text
+                on:input:target=move |event| typed(event.target().value())
+                on:blur=move |_| panel.editing.settle()
+            ></textarea>
+        </label>
+    }
+    .whole()
+}
+
+/// Writes the question as a statement, from where it can be changed by hand.
+fn as_statement(panel: Panel) -> WholeView {
+    let change = move || {
+        let compiled = panel.tile.with_untracked(|tile| tile.query.as_ref().map(|query| panel.editing.compiled(query)));
+        panel.edit("statement", |tile| {
+            if let Some(Ok(question)) = compiled {
+                tile.sql = question.sql;
+                tile.parameters = question.parameters;
+                tile.reduce = question.reduce;
+            }
+            tile.query = None;
+        });
+        panel.editing.settle();
+        crate::browser::focus(HEADING);
+    };
+    button("Write SQL instead", "use-sql", change)
+}

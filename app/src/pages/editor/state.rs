@@ -1,0 +1,278 @@
+//! What all parts of the editor share: the document, what is chosen in it, and the datasets it asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leptos::{prelude::*, task::spawn_local};
+use model::DatasetSummary;
+
+use crate::{
+    dashboards::{
+        PictureDefinition, TileDefinition,
+        builder::{
+            Extent, Fields, OutputColumn, Problem, Question, TileQuery, compile, first_question, fit_picture, title_of,
+        },
+        range_of,
+    },
+    editor::{Command, Document, Said},
+    format::time,
+    live::Live,
+    queries::{
+        client::{self, About, Request},
+        profile,
+    },
+    state::{
+        address::Address,
+        coordinates::{Coordinates, Effective},
+        datasets::DatasetList,
+        tile::PageRead,
+    },
+    tasks::publishing::Published,
+};
+
+/// The editor of one dashboard.
+#[derive(Clone, Copy)]
+pub(super) struct Editing {
+    pub(super) document: RwSignal<Document>,
+    /// The tile whose panel is open.
+    pub(super) selected: RwSignal<Option<String>>,
+    /// What was done last, for those who do not see it.
+    pub(super) said: RwSignal<String>,
+    /// What is published, as far as it is known here; none of a new dashboard.
+    pub(super) published: RwSignal<Option<Published>>,
+    /// The name under which it is published; none of a new one.
+    pub(super) name: StoredValue<Option<String>>,
+    /// When the draft was kept that this went on with, for people.
+    pub(super) restored: RwSignal<Option<String>>,
+    /// Whether its name is given, so that it follows the title no more.
+    pub(super) named: RwSignal<bool>,
+    /// Tiles whose kind of picture nobody has chosen, so that it follows the question.
+    pub(super) automatic: RwSignal<BTreeSet<String>>,
+    /// The columns of the answers of tiles with a statement, by tile.
+    pub(super) columns: RwSignal<BTreeMap<String, Vec<OutputColumn>>>,
+    pub(super) list: DatasetList,
+    /// How far datasets reach, by name; those that have been asked for.
+    pub(super) extents: RwSignal<BTreeMap<String, Option<Extent>>>,
+    pub(super) page: PageRead,
+    pub(super) live: Live,
+    pub(super) address: Address,
+    /// The first moment anything was known, in microseconds.
+    pub(super) first: Memo<Option<i64>>,
+}
+
+impl Editing {
+    /// The tile of that id; tracked.
+    pub(super) fn tile(self, id: &str) -> Option<std::sync::Arc<TileDefinition>> {
+        self.document.with(|document| document.tile(id).cloned())
+    }
+
+    /// Carries a command out and tells it. What is being typed tells itself.
+    pub(super) fn apply(self, command: Command) {
+        let types = matches!(command, Command::Edit(..) | Command::Describe { .. });
+        let mut said = None;
+        self.document.maybe_update(|document| {
+            said = document.apply(command);
+            said.is_some()
+        });
+        if let Some(said) = said.filter(|_| !types) {
+            self.tell(said);
+        }
+    }
+
+    fn tell(self, Said { words, tile }: Said) {
+        self.said.set(words);
+        if let Some(tile) = tile {
+            self.selected.set(Some(tile));
+        }
+        let gone = |id: &String| self.document.with_untracked(|document| document.tile(id).is_none());
+        if self.selected.get_untracked().as_ref().is_some_and(gone) {
+            self.selected.set(None);
+        }
+    }
+
+    /// Takes the last step back, or does it again.
+    pub(super) fn step(self, forth: bool) {
+        let mut said = None;
+        self.document.maybe_update(|document| {
+            said = if forth { document.redo() } else { document.undo() };
+            said.is_some()
+        });
+        if let Some(said) = said {
+            self.tell(said);
+        }
+    }
+
+    /// Ends what is being typed.
+    pub(super) fn settle(self) {
+        self.document.update_untracked(Document::settle);
+    }
+
+    /// Changes a tile. What is typed into one member is one step.
+    pub(super) fn edit(self, id: &str, member: &'static str, change: impl FnOnce(&mut TileDefinition)) {
+        let tile = self.document.with_untracked(|document| document.tile(id).cloned());
+        let Some(tile) = tile else { return };
+        let mut tile = TileDefinition::clone(&tile);
+        change(&mut tile);
+        self.apply(Command::Edit(Box::new(tile), member));
+    }
+
+    /// Changes a tile's question; its title follows while nobody has given it another, and its picture what can be drawn.
+    pub(super) fn ask(self, id: &str, member: &'static str, change: impl FnOnce(&mut TileQuery)) {
+        let keep_kind = self.automatic.with_untracked(|automatic| !automatic.contains(id));
+        self.edit(id, member, |tile| {
+            let Some(query) = &mut tile.query else { return };
+            let follows = tile.title.is_empty() || tile.title == title_of(query);
+            change(query);
+            if follows {
+                tile.title = title_of(query);
+            }
+            if let Ok(question) = self.compiled(query) {
+                tile.picture = fit_picture(&tile.title, &tile.picture, &question.columns, keep_kind);
+            }
+        });
+    }
+
+    /// A question as a statement for the datasets as they are; untracked.
+    pub(super) fn compiled(self, query: &TileQuery) -> Result<Question, Vec<Problem>> {
+        untrack(|| self.compiled_now(query))
+    }
+
+    /// The same, tracked.
+    pub(super) fn compiled_now(self, query: &TileQuery) -> Result<Question, Vec<Problem>> {
+        let problem = |reason: String, missing: Option<String>| {
+            Err(vec![Problem { pointer: "/dataset".to_owned(), span: None, missing, reason }])
+        };
+        self.list.all.with(|all| match all.iter().find(|dataset| dataset.name == query.dataset) {
+            Some(dataset) if dataset.readable => compile(query, &Fields::of(&dataset.definition)),
+            Some(dataset) => {
+                problem(format!("nothing of '{}' can be read before its import is sealed", dataset.name), None)
+            }
+            None if query.dataset.is_empty() => problem("choose a dataset".to_owned(), None),
+            None => {
+                let reason = format!("there is no dataset '{}' any more; choose another", query.dataset);
+                problem(reason, Some(query.dataset.clone()))
+            }
+        })
+    }
+
+    /// The fields of a dataset; tracked. None where there is no such dataset.
+    pub(super) fn fields(self, dataset: &str) -> Fields {
+        self.list.all.with(|all| {
+            let found = all.iter().find(|known| known.name == dataset);
+            found.map(|dataset| Fields::of(&dataset.definition)).unwrap_or_default()
+        })
+    }
+
+    /// Names of the datasets that can be asked; tracked.
+    pub(super) fn dataset_names(self) -> Vec<String> {
+        self.list.all.with(|all| all.iter().filter(|it| it.readable).map(|it| it.name.clone()).collect())
+    }
+
+    /// A tile more, without a question yet, and its panel.
+    pub(super) fn add_tile(self) {
+        let names = untrack(|| self.dataset_names());
+        // Where there is but one dataset it is the one that is meant.
+        let dataset = if let [one] = &names[..] { one.clone() } else { String::new() };
+        let tile = TileDefinition {
+            id: self.document.with_untracked(|document| document.free_id("tile")),
+            query: Some(Box::default()),
+            ..TileDefinition::empty()
+        };
+        let id = tile.id.clone();
+        self.automatic.update(|automatic| {
+            automatic.insert(id.clone());
+        });
+        self.apply(Command::Add(Box::new(tile), None));
+        if !dataset.is_empty() {
+            self.choose_dataset(&id, dataset);
+        }
+    }
+
+    /// A tile of words more, and its panel.
+    pub(super) fn add_words(self) {
+        let text = "## Heading\n\nWords about what is shown.".to_owned();
+        let tile = TileDefinition {
+            id: self.document.with_untracked(|document| document.free_id("words")),
+            title: "Words".to_owned(),
+            picture: PictureDefinition::Markdown { text },
+            ..TileDefinition::empty()
+        };
+        self.apply(Command::Add(Box::new(tile), None));
+    }
+
+    /// Asks something of a dataset that shows it, whatever the tile asked before of another.
+    pub(super) fn choose_dataset(self, id: &str, dataset: String) {
+        self.begin(id, &dataset);
+        let known = self.extents.with_untracked(|extents| extents.get(&dataset).copied().flatten());
+        if known.is_some() {
+            return;
+        }
+        let id = id.to_owned();
+        spawn_local(async move {
+            self.read_extent(&dataset).await;
+            let still = self.document.try_with_untracked(|document| {
+                let tile = document.tile(&id)?;
+                Some(tile.query.as_ref()?.dataset == dataset)
+            });
+            if still.flatten() == Some(true) {
+                self.begin(&id, &dataset);
+            }
+        });
+    }
+
+    async fn read_extent(self, dataset: &str) {
+        let key = self.list.all.try_with_untracked(|all| {
+            all.iter().find(|known| known.name == dataset).map(|known: &DatasetSummary| known.definition.key.clone())
+        });
+        let Some(key) = key.flatten() else { return };
+        let request = Request::new(profile::extent(dataset, &key), None, About::default());
+        // Without it the question begins without a time; whoever edits can choose one.
+        let read = client::ask(&request).await.and_then(|answer| profile::extent_of(&answer.table));
+        self.extents.try_update(|extents| extents.insert(dataset.to_owned(), read.ok()));
+    }
+
+    fn begin(self, id: &str, dataset: &str) {
+        let extent = self.extents.with_untracked(|extents| extents.get(dataset).copied().flatten());
+        let fields = untrack(|| self.fields(dataset));
+        let page = untrack(|| self.page_days());
+        self.ask(id, "dataset", |query| {
+            // What was put together of the same dataset stays.
+            let untouched = query.dataset != dataset
+                || *query == first_question(dataset, &fields, None)
+                || *query == first_question(dataset, &fields, extent.as_ref());
+            if untouched {
+                *query = first_question(dataset, &fields, extent.as_ref());
+            }
+        });
+        if let Some((from, to)) = extent.and_then(|extent| extent.times_beside(page)) {
+            self.edit(id, "dataset", |tile| {
+                tile.times =
+                    [("from", from), ("to", to)].map(|(name, day)| (name.to_owned(), time::iso_day(day))).into();
+            });
+        }
+    }
+
+    /// The effective range of the page, in days.
+    fn page_days(self) -> (i64, i64) {
+        let chosen = Coordinates::read(|name| self.address.get(name)).0;
+        let today = self.live.today();
+        let (from, to) = range_of(chosen.effective.days(today), self.first.get(), today);
+        (time::day_of(from), time::day_of(to))
+    }
+
+    /// Chooses the picture of a tile. From now on it stays that kind.
+    pub(super) fn choose_picture(self, id: &str, picture: PictureDefinition) {
+        self.automatic.update(|automatic| {
+            automatic.remove(id);
+        });
+        self.edit(id, "picture", |tile| tile.picture = picture);
+    }
+
+    /// Shows a tile over other effective times than the page, or over the page's.
+    pub(super) fn choose_effective(self, id: &str, effective: Option<Effective>) {
+        self.edit(id, "times", |tile| {
+            tile.times.retain(|name, _| !["on", "last", "from", "to"].contains(&name.as_str()));
+            let changes = effective.map(Effective::changes).into_iter().flatten();
+            tile.times.extend(changes.filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        });
+    }
+}
