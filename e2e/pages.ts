@@ -12,6 +12,9 @@ export const PAGES = {
   explore: "/explore?dataset=prices",
   "editor-new": "/dashboards/new",
   "editor-market": "/dashboards/market/edit?tile=sectors",
+  dashboards: "/dashboards",
+  "market-read": "/dashboards/market?mode=read",
+  "market-kiosk": "/dashboards/market?mode=kiosk",
   pipeline: "/dashboards/pipeline",
   scaling: "/admin/scaling",
   docs: "/docs",
@@ -27,7 +30,7 @@ export const PAGES = {
 } as const;
 
 const FURTHER = ["bond-desk", "restatements", "operations"];
-const isDashboard = ([, path]: readonly [string, string]): boolean => (path.startsWith("/dashboards/") && !/\/(new|edit|versions)\b/.test(path)) || path === "/diff";
+const isDashboard = ([, path]: readonly [string, string]): boolean => (path.startsWith("/dashboards/") && !/\/(new|edit|versions)\b|[?&]mode=/.test(path)) || path === "/diff";
 /** Dashboards that stand in no navigation: home and the palette lead to them. */
 export const FURTHER_DASHBOARDS = Object.entries(PAGES).filter(([name]) => FURTHER.includes(name));
 export const DASHBOARDS = Object.entries(PAGES).filter((page) => isDashboard(page) && !FURTHER.includes(page[0]));

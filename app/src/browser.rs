@@ -36,15 +36,50 @@ pub fn timed<T>(name: &str, work: impl FnOnce() -> T) -> T {
     done
 }
 
+fn document() -> Option<web_sys::Document> {
+    web_sys::window()?.document()
+}
+
 /// The `<html>` element.
 fn root_element() -> Option<web_sys::Element> {
-    web_sys::window()?.document()?.document_element()
+    document()?.document_element()
 }
 
 /// Sets an attribute of the `<html>` element, by which the stylesheet knows the theme and the density.
 pub fn set_root_attribute(name: &str, value: &str) {
     if root_element().is_some_and(|root| root.set_attribute(name, value).is_err()) {
         leptos::logging::warn!("{name} could not be set");
+    }
+}
+
+/// An attribute of the `<html>` element; `None` where it is not there.
+pub fn root_attribute(name: &str) -> Option<String> {
+    root_element().and_then(|root| root.get_attribute(name))
+}
+
+/// Whether the browser can show the page on the full screen.
+pub fn allows_full_screen() -> bool {
+    document().is_some_and(|document| document.fullscreen_enabled())
+}
+
+/// Whether something is shown on the full screen.
+pub fn is_full_screen() -> bool {
+    document().is_some_and(|document| document.fullscreen_element().is_some())
+}
+
+/// Shows the page on the full screen, or as before.
+pub fn set_full_screen(full: bool) {
+    if full == is_full_screen() {
+        return;
+    }
+    match root_element().filter(|_| full) {
+        // Refused where nobody asked for it by hand; then the page stays as it is.
+        Some(root) => drop(root.request_fullscreen()),
+        None => {
+            if let Some(document) = document() {
+                document.exit_fullscreen();
+            }
+        }
     }
 }
 
@@ -156,6 +191,11 @@ pub fn page_address() -> String {
     web_sys::window().and_then(|window| window.location().href().ok()).unwrap_or_default()
 }
 
+/// What addresses of this server begin with: scheme, host and port.
+pub fn origin() -> String {
+    web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
+}
+
 /// Whether a key was typed into a field, where letters are letters.
 pub fn is_typing(event: &KeyboardEvent) -> bool {
     let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
@@ -163,5 +203,5 @@ pub fn is_typing(event: &KeyboardEvent) -> bool {
 }
 
 fn element(id: &str) -> Option<web_sys::Element> {
-    web_sys::window()?.document()?.get_element_by_id(id)
+    document()?.get_element_by_id(id)
 }

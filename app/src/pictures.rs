@@ -1,6 +1,8 @@
 //! Tiles as pictures that the server makes: the same questions, the same bindings and the same scenes as on a page, drawn as
 //! SVG. Pure: who asks runs the questions and brings the answers.
 
+mod thumbnail;
+
 use std::sync::Arc;
 
 use plotters::backend::SVGBackend;
@@ -14,8 +16,10 @@ use crate::{
     },
     format::time::{self, DAY_MICROS},
     pages::dashboard::pictures::{TilePicture, notes_of, picture_of},
-    queries::client::Request,
+    queries::client::{Reduction, Request},
 };
+
+pub use thumbnail::{Thumbnail, ThumbnailTile};
 
 /// Both themes' tokens; the picture's colours come from them.
 const TOKENS: &str = include_str!("../../style/tokens.css");
@@ -45,6 +49,8 @@ pub struct TilePictureRequest {
     pub size: (u32, u32),
     /// Its colours.
     pub theme: PictureTheme,
+    /// Points along an axis that a reduced answer has at most.
+    columns: u32,
 }
 
 /// The answers that a picture is made of, each as an Arrow IPC stream.
@@ -110,16 +116,6 @@ impl TilePictureRequest {
         let tile = dashboard.tiles.iter().find(|known| known.id == tile)?;
         let way_down = tile.way_down(get(DRILL).as_deref());
         let tile = tile.at_level(way_down.0.len());
-        let side = |name: &str, usual: u32| match get(name).map(|text| text.parse::<u32>()) {
-            None => Ok(usual),
-            Some(Ok(side)) if (SIDES_PX.0..=SIDES_PX.1).contains(&side) => Ok(side),
-            Some(_) => Err(format!("{name} is a number of pixels from {} to {}", SIDES_PX.0, SIDES_PX.1)),
-        };
-        let theme = match get("theme").as_deref() {
-            None | Some("light") => Ok(PictureTheme::Light),
-            Some("dark") => Ok(PictureTheme::Dark),
-            Some(_) => Err("theme is light or dark".to_owned()),
-        };
         let read = || {
             if let PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } = tile.picture {
                 return Err(format!("'{}' is a table and has no picture; ask for its rows by SQL", tile.id));
@@ -132,11 +128,12 @@ impl TilePictureRequest {
             }
             let values = values(&dashboard.variables, options, &get);
             values_for(&tile.sql, &values)?;
-            let size = (side("width", 800)?, side("height", 400)?);
-            let (theme, moment) = (theme?, Moment::of(tile.coordinates(&get, true), clock));
+            let size = (side("width", 800, &get)?, side("height", 400, &get)?);
+            let (theme, moment) = (PictureTheme::read(&get)?, Moment::of(tile.coordinates(&get, true), clock));
             let mut filters = Filters::parse(get("only").as_deref());
             filters.0.extend(way_down.0.clone());
-            Ok(TilePictureRequest { tile, notes: dashboard.notes.clone(), moment, filters, values, size, theme })
+            let (notes, columns) = (dashboard.notes.clone(), u32::MAX);
+            Ok(TilePictureRequest { tile, notes, moment, filters, values, size, theme, columns })
         };
         Some(read())
     }
@@ -151,20 +148,40 @@ impl TilePictureRequest {
         let of_tile = |earlier: bool| {
             let mut asked = ask(&self.tile.sql, earlier, self.filters.clone());
             asked.parameters.extend(self.tile.bound_parameters());
-            Request { reduce: self.tile.reductions(), ..asked }
+            Request { reduce: self.reductions(), ..asked }
         };
         let compares = self.tile.compares() && self.moment.compared.is_some();
         let notes = self.notes.as_deref().map(|sql| ask(sql, false, Filters::default()));
         PictureQuestions { now: of_tile(false), earlier: compares.then(|| of_tile(true)), notes }
     }
 
+    /// What the server makes of the rows of the tile.
+    fn reductions(&self) -> Vec<Reduction> {
+        let mut reductions = self.tile.reductions();
+        for reduction in &mut reductions {
+            if let Reduction::M4 { columns, .. } = reduction {
+                *columns = (*columns).min(self.columns);
+            }
+        }
+        reductions
+    }
+
     /// Draws the answers. What cannot be drawn is told in the picture, in words.
     pub fn draw(&self, answers: PictureAnswers) -> Result<String, String> {
+        self.draw_on(answers, HEAD_PX)
+    }
+
+    /// Draws the answers without words around them. An error where there is nothing to draw.
+    pub fn draw_bare(&self, answers: PictureAnswers) -> Result<String, String> {
+        self.draw_on(answers, 0.0)
+    }
+
+    fn draw_on(&self, answers: PictureAnswers, head_px: f64) -> Result<String, String> {
         let picture = self.picture(&answers);
         let notes = answers.notes.map(Table::decode).transpose()?;
         let notes = notes.map(|table| notes_of(&table)).transpose()?.unwrap_or_default();
         let mut svg = String::new();
-        let paper = Paper { request: self, palette: self.palette()?, notes: Arc::new(notes) };
+        let paper = Paper { request: self, palette: self.theme.palette()?, notes: Arc::new(notes), head_px };
         paper.draw(SVGBackend::with_string(&mut svg, self.size), picture)?;
         Ok(svg)
     }
@@ -179,12 +196,6 @@ impl TilePictureRequest {
         }
     }
 
-    fn palette(&self) -> Result<Palette, String> {
-        let theme = if self.theme == PictureTheme::Dark { "[data-theme=\"dark\"]" } else { "[data-theme=\"light\"]" };
-        let token = |name: &str| token(theme, name).or_else(|| token(":root", name)).unwrap_or_default().to_owned();
-        Palette::read(token).ok_or_else(|| "the colours of pictures are incomplete".to_owned())
-    }
-
     /// The coordinates in words.
     fn coordinates_text(&self) -> String {
         let (from, to) = self.moment.range;
@@ -193,6 +204,40 @@ impl TilePictureRequest {
         let compared = self.moment.compared.filter(|_| self.tile.compares());
         let compared = compared.map(|compared| format!(", compared with {}", compared.days.text()));
         format!("Effective {effective}, known {}{}", self.moment.known.text(), compared.unwrap_or_default())
+    }
+}
+
+impl PictureTheme {
+    /// Reads the parameter `theme` of an address, light where it says nothing.
+    fn read(get: &impl Fn(&str) -> Option<String>) -> Result<PictureTheme, String> {
+        match get("theme").as_deref() {
+            None | Some("light") => Ok(PictureTheme::Light),
+            Some("dark") => Ok(PictureTheme::Dark),
+            Some(_) => Err("theme is light or dark".to_owned()),
+        }
+    }
+
+    /// The value of one of its tokens.
+    fn token(self, name: &str) -> &'static str {
+        let theme = match self {
+            PictureTheme::Light => "[data-theme=\"light\"]",
+            PictureTheme::Dark => "[data-theme=\"dark\"]",
+        };
+        token(theme, name).or_else(|| token(":root", name)).unwrap_or_default()
+    }
+
+    fn palette(self) -> Result<Palette, String> {
+        let read = Palette::read(|name| self.token(name).to_owned());
+        read.ok_or_else(|| "the colours of pictures are incomplete".to_owned())
+    }
+}
+
+/// A side of a picture, by the parameter of an address that has its name.
+fn side(name: &str, usual: u32, get: &impl Fn(&str) -> Option<String>) -> Result<u32, String> {
+    match get(name).map(|text| text.parse::<u32>()) {
+        None => Ok(usual),
+        Some(Ok(side)) if (SIDES_PX.0..=SIDES_PX.1).contains(&side) => Ok(side),
+        Some(_) => Err(format!("{name} is a number of pixels from {} to {}", SIDES_PX.0, SIDES_PX.1)),
     }
 }
 
@@ -211,32 +256,38 @@ struct Paper<'a> {
     request: &'a TilePictureRequest,
     palette: Palette,
     notes: Arc<Vec<Note>>,
+    /// Room for title and coordinates; without it the picture is drawn without words around it.
+    head_px: f64,
 }
 
 impl Paper<'_> {
     fn draw(&self, backend: SVGBackend<'_>, picture: Result<TilePicture, String>) -> Result<(), String> {
         let (width, height) = (f64::from(self.request.size.0), f64::from(self.request.size.1));
+        let (head, bare) = (self.head_px, self.head_px == 0.0);
         let mut renderer = PlottersRenderer::new(backend);
         renderer.ground(&self.palette)?;
-        let size = Size { width, height: (height - HEAD_PX).max(1.0), scale: 1.0 };
-        let lines = [self.request.tile.title.clone(), self.request.coordinates_text()];
-        renderer.words(&lines[0], (14.0, 18.0), 15.0, &self.palette)?;
-        renderer.words(&lines[1], (14.0, 38.0), 12.0, &self.palette)?;
+        let size = Size { width, height: (height - head).max(1.0), scale: 1.0 };
+        if !bare {
+            renderer.words(&self.request.tile.title, (14.0, 18.0), 15.0, &self.palette)?;
+            renderer.words(&self.request.coordinates_text(), (14.0, 38.0), 12.0, &self.palette)?;
+        }
         match picture {
-            Err(why) => renderer.words(&why, (14.0, HEAD_PX + 20.0), 12.0, &self.palette),
+            Err(why) if bare => Err(why),
+            Err(why) => renderer.words(&why, (14.0, head + 20.0), 12.0, &self.palette),
             Ok(TilePicture::Chart(chart)) => {
                 let series = &chart.data.series;
                 let legend = match series.len() {
                     0 | 1 => 0.0,
-                    _ => renderer.legend(series, (14.0, HEAD_PX + 6.0), width - 28.0, &self.palette)?,
+                    _ if bare => 0.0,
+                    _ => renderer.legend(series, (14.0, head + 6.0), width - 28.0, &self.palette)?,
                 };
                 let size = Size { height: (size.height - legend).max(1.0), ..size };
-                self.chart(renderer.below((HEAD_PX + legend).min(height)), &chart.data, size)
+                self.chart(renderer.below((head + legend).min(height)), &chart.data, size)
             }
             Ok(TilePicture::Kpi(figure, data)) => {
-                renderer.words(&figure.value, (14.0, HEAD_PX + 20.0), 28.0, &self.palette)?;
-                renderer.words(&figure.note, (14.0, HEAD_PX + 48.0), 12.0, &self.palette)?;
-                let top = (HEAD_PX + 64.0).min(height);
+                renderer.words(&figure.value, (14.0, head + 20.0), 28.0, &self.palette)?;
+                renderer.words(&figure.note, (14.0, head + 48.0), 12.0, &self.palette)?;
+                let top = (head + 64.0).min(height);
                 self.chart(renderer.below(top), &data, Size { height: (height - top).max(1.0), ..size })
             }
             Ok(TilePicture::Grid(_)) => Err("a table has no picture".to_owned()),

@@ -16,11 +16,12 @@ use super::{
 use crate::{
     format::time,
     live::{Connection, Live},
-    pages::docs,
+    pages::{docs, lazy::LazyPart},
     root::DashboardTitles,
     state::{
         coordinates::{Coordinates as Choice, Known},
         diff::DiffChoice,
+        mode::{MODE, PageMode},
     },
 };
 
@@ -82,6 +83,17 @@ pub fn dashboard_of_editor(path: &str) -> Option<&str> {
 /// Whether a dashboard is edited at this address, one there is or a new one.
 pub fn is_editor(path: &str) -> bool {
     path.trim_end_matches('/') == NEW_DASHBOARD || dashboard_of_editor(path).is_some()
+}
+
+/// Whether a dashboard is shown at this address.
+pub fn is_dashboard(path: &str) -> bool {
+    let name = path.trim_end_matches('/').strip_prefix(DASHBOARDS);
+    name.is_some_and(|name| !name.is_empty() && !name.contains('/')) && !is_editor(path)
+}
+
+/// Whether a page is shown as a kiosk, which dashboards alone can be.
+fn is_kiosk(path: &str, query: &ParamsMap) -> bool {
+    is_dashboard(path) && PageMode::parse(query.get(MODE).as_deref()) == PageMode::Kiosk
 }
 
 /// The coordinates of a page in words.
@@ -159,15 +171,15 @@ pub fn Chrome(children: WholeChildren) -> impl IntoView {
     let first_title = title.get_untracked();
     let head_title = move || format!("{} · Tidemark", title.try_get().unwrap_or_else(|| first_title.clone()));
     let page = move || if coordinates.get().past { "past" } else { "now" };
+    let kiosk = Memo::new(move |_| path.with(|path| query.with(|query| is_kiosk(path, query))));
+    let mode = move || kiosk.get().then_some(PageMode::Kiosk.word());
+    let tools = move || if kiosk.get() { LazyPart::Kiosk.view() } else { tools(live) };
     view! {
         <Title text=head_title />
         <a class="skip-link" href="#main">"Skip to content"</a>
-        <div class="frame" data-known=page>
+        <div class="frame" data-known=page data-mode=mode>
             <header class="top-bar">
-                <a class="brand" href="/">
-                    {mark()}
-                    <span>"Tidemark"</span>
-                </a>
+                {changing(move || (!kiosk.get()).then(brand))}
                 <h1 class="page-title">{title}</h1>
                 <dl class="coordinates">
                     <div class="coordinate effective">
@@ -186,16 +198,42 @@ pub fn Chrome(children: WholeChildren) -> impl IntoView {
                     </div>
                 </dl>
                 <LiveStatus live />
-                <CommandPalette />
-                <DisplayMenu />
+                {changing(tools)}
             </header>
-            <nav class="side-nav" aria-label="Pages">
-                <ul>{Vec::from(PAGES.map(|page| nav_item(page, path)))}</ul>
-            </nav>
+            {changing(move || (!kiosk.get()).then(|| navigation(path)))}
             <main id="main" tabindex="-1">
                 {children.view()}
             </main>
         </div>
+    }
+    .whole()
+}
+
+fn brand() -> WholeView {
+    view! {
+        <a class="brand" href="/">
+            {mark()}
+            <span>"Tidemark"</span>
+        </a>
+    }
+    .whole()
+}
+
+/// What can be done from every page.
+fn tools(live: Live) -> WholeView {
+    view! {
+        <PauseButton live />
+        <CommandPalette />
+        <DisplayMenu />
+    }
+    .whole()
+}
+
+fn navigation(path: Memo<String>) -> WholeView {
+    view! {
+        <nav class="side-nav" aria-label="Pages">
+            <ul>{Vec::from(PAGES.map(|page| nav_item(page, path)))}</ul>
+        </nav>
     }
     .whole()
 }
@@ -245,6 +283,15 @@ fn LiveStatus(live: Live) -> impl IntoView {
                 {clock}
             </span>
         </p>
+    }
+    .whole()
+}
+
+/// Lets pages stand still, and go on.
+#[component]
+fn PauseButton(live: Live) -> impl IntoView {
+    let paused = move || live.paused.get();
+    view! {
         <button
             type="button"
             class="live-pause"
@@ -268,6 +315,16 @@ mod tests {
         let mut map = ParamsMap::new();
         pairs.iter().for_each(|(name, value)| map.insert(*name, (*value).to_owned()));
         map
+    }
+
+    #[test]
+    fn dashboards_alone_can_be_kiosks() {
+        let kiosk = query(&[("mode", "kiosk")]);
+        assert!(is_kiosk("/dashboards/market", &kiosk) && is_kiosk("/dashboards/pipeline/", &kiosk));
+        for path in ["/", "/dashboards", "/dashboards/new", "/dashboards/market/edit", "/dashboards/market/versions"] {
+            assert!(!is_kiosk(path, &kiosk), "{path}");
+        }
+        assert!(!is_kiosk("/dashboards/market", &query(&[("mode", "read")])));
     }
 
     #[test]

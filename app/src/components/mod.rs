@@ -8,6 +8,7 @@ pub mod dialog;
 pub mod display_menu;
 pub mod icon;
 pub mod keys;
+pub mod kiosk;
 pub mod known_banner;
 pub mod kpi;
 pub mod palette;

@@ -3,26 +3,28 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
+use leptos::prelude::*;
 
 use crate::{
     browser,
     components::{
         chrome::NEW_DASHBOARD,
-        dialog::Dialog,
+        theme::Theme,
         whole::{Whole, WholeView, changing},
     },
     dashboards::ListedDashboard,
     format::time,
-    pages::author::{AuthorField, author},
+    pages::duplicate::{DuplicateDialog, Original},
     ports::DashboardDocument,
     queries::dashboards::document,
     root::with_datasets_and,
-    tasks::dashboards::duplicate,
 };
 
 /// Names of favourites are kept under this name in this browser, one a line: there is no sign-in that they could belong to.
 const FAVOURITES: &str = "tidemark-favourites";
+
+/// Width of thumbnails in pixels: twice what they have on the page, for screens with more pixels.
+const THUMBNAIL_PX: u32 = 320;
 
 /// The page.
 pub fn list() -> WholeView {
@@ -44,13 +46,20 @@ pub fn list() -> WholeView {
 struct Context {
     favourites: RwSignal<BTreeSet<String>>,
     /// The dashboard that is being duplicated.
-    copying: RwSignal<Option<ListedDashboard>>,
+    copying: RwSignal<Option<Original>>,
+    /// The theme that is shown, by which thumbnails have their colours; none before the browser has said it.
+    theme: RwSignal<Option<String>>,
 }
 
 #[component]
 fn Listed(listed: Vec<ListedDashboard>) -> impl IntoView {
     let search = RwSignal::new(String::new());
-    let context = Context { favourites: RwSignal::new(BTreeSet::new()), copying: RwSignal::new(None) };
+    let context = Context {
+        favourites: RwSignal::new(BTreeSet::new()),
+        copying: RwSignal::new(None),
+        theme: RwSignal::new(None),
+    };
+    follow_theme(context.theme);
     Effect::new(move |_| {
         let kept = browser::recall(FAVOURITES).unwrap_or_default();
         context.favourites.set(kept.lines().map(str::to_owned).collect());
@@ -79,9 +88,33 @@ fn Listed(listed: Vec<ListedDashboard>) -> impl IntoView {
         </div>
         {changing(move || groups(&found.get(), context))}
         <p class="quiet">"Favourites are kept in this browser alone."</p>
-        <Copying context />
+        <DuplicateDialog copying=context.copying />
     }
     .whole()
+}
+
+/// The theme is the browser's to say, so thumbnails come once it runs.
+fn follow_theme(shown: RwSignal<Option<String>>) {
+    let theme = expect_context::<Theme>();
+    Effect::new(move |_| {
+        theme.version.track();
+        let now = browser::root_attribute("data-theme");
+        if shown.with_untracked(|shown| *shown != now) {
+            shown.set(now);
+        }
+    });
+}
+
+/// A dashboard in small. It says nothing that the title does not, and has its place before it is there.
+fn thumbnail(name: &str, theme: RwSignal<Option<String>>) -> WholeView {
+    let address = format!("/api/v1/dashboards/{name}/thumbnail.png?width={THUMBNAIL_PX}");
+    let image = move || {
+        theme.get().map(|theme| {
+            let address = format!("{address}&theme={theme}");
+            view! { <img src=address alt="" width="160" height="100" loading="lazy" decoding="async" /> }.whole()
+        })
+    };
+    view! { <div class="thumbnail">{changing(image)}</div> }.whole()
 }
 
 /// Favourites first, then what is in no folder, then folder by folder.
@@ -146,7 +179,7 @@ fn item(one: &ListedDashboard, context: Context) -> WholeView {
     };
     let tags = one.tags.iter().map(|tag| view! { <li>{tag.clone()}</li> }).collect_view();
     let tags = (!one.tags.is_empty()).then(|| view! { <ul class="tags" aria-label="Tags">{tags}</ul> });
-    let copied = one.clone();
+    let copied = Original { name: one.name.clone(), title: one.title.clone(), version: None, to_edit: false };
     let (versions_label, copy_label, export_label) =
         (format!("Versions of {}", one.title), format!("Duplicate {}", one.title), format!("Export {}", one.title));
     let testid = format!("dashboard-{}", one.name);
@@ -155,6 +188,7 @@ fn item(one: &ListedDashboard, context: Context) -> WholeView {
             <button type="button" class="star" id=star aria-pressed=favourite.to_string() aria-label=star_label on:click=toggle>
                 <span aria-hidden="true">{if favourite { "★" } else { "☆" }}</span>
             </button>
+            {thumbnail(&one.name, context.theme)}
             <div class="dashboard-said">
                 <h3>
                     <a href=address>{one.title.clone()}</a>
@@ -179,76 +213,4 @@ fn item(one: &ListedDashboard, context: Context) -> WholeView {
 
 fn star_id(name: &str) -> String {
     format!("star-{name}")
-}
-
-/// The dialog in which a copy gets its name.
-#[component]
-fn Copying(context: Context) -> impl IntoView {
-    let open = RwSignal::new(false);
-    let copying = context.copying;
-    Effect::new(move |_| open.set(copying.with(Option::is_some)));
-    Effect::new(move |_| {
-        if !open.get() && copying.with_untracked(Option::is_some) {
-            copying.set(None);
-        }
-    });
-    view! {
-        <Dialog class="small-dialog" label="Duplicate a dashboard" testid="duplicate" open>
-            {changing(move || copying.get().map(|of| form(&of, open)))}
-        </Dialog>
-    }
-    .whole()
-}
-
-fn form(of: &ListedDashboard, open: RwSignal<bool>) -> WholeView {
-    let (name, title) = (RwSignal::new(format!("{}-copy", of.name)), RwSignal::new(format!("{} (copy)", of.title)));
-    let problem = RwSignal::new(None::<String>);
-    let original = of.name.clone();
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        let (original, name, title) = (original.clone(), name.get_untracked(), title.get_untracked());
-        spawn_local(async move {
-            match duplicate(&original, &name, &title, &author()).await {
-                // Anew from the server, which knows the new one's title.
-                Ok(()) => browser::open(&format!("/dashboards/{name}")),
-                Err(reason) => {
-                    problem.try_set(Some(reason));
-                }
-            }
-        });
-    };
-    view! {
-        <form on:submit=submit>
-            <h2>"Duplicate " {of.title.clone()}</h2>
-            <label>
-                "Name in addresses"
-                <input
-                    type="text"
-                    required
-                    pattern="[a-z0-9\\-]+"
-                    title="a to z, 0 to 9 and -"
-                    prop:value=move || name.get()
-                    on:input=move |event| name.set(event_target_value(&event))
-                />
-            </label>
-            <label>
-                "Title"
-                <input
-                    type="text"
-                    required
-                    prop:value=move || title.get()
-                    on:input=move |event| title.set(event_target_value(&event))
-                />
-            </label>
-            <AuthorField />
-            {changing(move || problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
-            <div class="dialog-actions">
-                <button type="submit">"Duplicate"</button>
-                <button type="button" on:click=move |_| open.set(false)>
-                    "Cancel"
-                </button>
-            </div>
-        </form>
-    }
-    .whole()
 }

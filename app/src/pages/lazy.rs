@@ -4,11 +4,15 @@
 //! A page that the server has rendered is taken over in one go, so its code has to be there before that: see `load_code_of_page`.
 
 use super::versions::PARAMETER as VERSIONS_PARAMETER;
-use crate::components::{
-    chrome::{
-        DASHBOARD_LIST, DESIGN, DIFF, DOCS, EXPLORE, PIPELINE, SCALING, dashboard_of_versions, is_editor,
+use crate::{
+    components::{
+        chrome::{
+            DASHBOARD_LIST, DESIGN, DIFF, DOCS, EXPLORE, PIPELINE, SCALING, dashboard_of_versions, is_dashboard,
+            is_editor,
+        },
+        whole::WholeView,
     },
-    whole::WholeView,
+    state::mode::MODE,
 };
 
 /// A page, or a part of one, with code of its own.
@@ -24,6 +28,8 @@ pub enum LazyPart {
     Display,
     /// The documentation, and the page of all components.
     Docs,
+    /// The form in which a copy of a dashboard gets its name.
+    Duplicate,
     /// The editor of a dashboard.
     Editor,
     /// What a dataset holds.
@@ -32,6 +38,8 @@ pub enum LazyPart {
     Home,
     /// The list of keys.
     Keys,
+    /// The controls of a page that is shown as a kiosk.
+    Kiosk,
     /// The command palette, once it is open.
     Palette,
     /// How the pipeline runs.
@@ -40,6 +48,8 @@ pub enum LazyPart {
     OwnTimes,
     /// The number of slots, and changing it.
     Scaling,
+    /// Links to a dashboard, over it.
+    Share,
     /// The versions of a key, over a page.
     Versions,
 }
@@ -60,9 +70,14 @@ impl LazyPart {
             path if path.starts_with(DOCS) => Some(LazyPart::Docs),
             _ => None,
         };
-        let mut parameters = query.trim_start_matches('?').split('&');
-        let versions = parameters.any(|parameter| parameter.split('=').next() == Some(VERSIONS_PARAMETER));
-        page.into_iter().chain(versions.then_some(LazyPart::Versions))
+        let has = |name: &str| {
+            let mut parameters = query.trim_start_matches('?').split('&');
+            parameters.any(|parameter| parameter.split('=').next() == Some(name))
+        };
+        let versions = has(VERSIONS_PARAMETER).then_some(LazyPart::Versions);
+        // However the mode is written there: with another one this is loaded in vain.
+        let kiosk = (is_dashboard(path) && has(MODE)).then_some(LazyPart::Kiosk);
+        page.into_iter().chain(versions).chain(kiosk)
     }
 
     /// The name of its code.
@@ -74,14 +89,17 @@ impl LazyPart {
             LazyPart::Diff => "diff_page",
             LazyPart::Display => "display_choices",
             LazyPart::Docs => "documentation",
+            LazyPart::Duplicate => "duplicate_form",
             LazyPart::Editor => "editor",
             LazyPart::Explore => "explore",
             LazyPart::Home => "home",
             LazyPart::Keys => "keys",
+            LazyPart::Kiosk => "kiosk",
             LazyPart::Palette => "palette",
             LazyPart::OwnTimes => "own_times",
             LazyPart::Pipeline => "pipeline",
             LazyPart::Scaling => "scaling",
+            LazyPart::Share => "share",
             LazyPart::Versions => "versions_of_key",
         }
     }
@@ -96,7 +114,7 @@ impl LazyPart {
 mod code {
     use super::{super::*, LazyPart};
     use crate::components::{
-        display_menu, keys, palette,
+        display_menu, keys, kiosk, palette,
         whole::{Whole, WholeView},
     };
 
@@ -107,14 +125,17 @@ mod code {
             LazyPart::Diff => diff::Diff().whole(),
             LazyPart::Display => display_menu::Choices().whole(),
             LazyPart::Docs => docs::Docs().whole(),
+            LazyPart::Duplicate => duplicate::form(),
             LazyPart::Editor => editor::Editor().whole(),
             LazyPart::Explore => explore::Explore().whole(),
             LazyPart::Home => home::Home().whole(),
             LazyPart::Keys => keys::list(),
+            LazyPart::Kiosk => kiosk::controls(),
             LazyPart::Palette => palette::content(),
             LazyPart::OwnTimes => dashboard::own_times::of_tile(),
             LazyPart::Pipeline => pipeline::Pipeline().whole(),
             LazyPart::Scaling => scaling::Scaling().whole(),
+            LazyPart::Share => dashboard::share::links(),
             LazyPart::Versions => versions::of_key(),
         }
     }
@@ -136,7 +157,7 @@ mod code {
 
     use super::{super::*, LazyPart};
     use crate::components::{
-        display_menu, keys, palette,
+        display_menu, keys, kiosk, palette,
         whole::{Whole, WholeView, changing},
     };
 
@@ -148,7 +169,7 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 14]> = const { Cell::new([None; 14]) };
+        static MAKE: Cell<[Option<Make>; 17]> = const { Cell::new([None; 17]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
@@ -173,6 +194,11 @@ mod code {
         Ok(|| docs::Docs().whole())
     }
 
+    #[wasm_split(duplicate_form, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn duplicate_form() -> Loaded {
+        Ok(duplicate::form)
+    }
+
     #[wasm_split(editor, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn editor() -> Loaded {
         Ok(|| editor::Editor().whole())
@@ -191,6 +217,11 @@ mod code {
     #[wasm_split(keys, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn keys() -> Loaded {
         Ok(keys::list)
+    }
+
+    #[wasm_split(kiosk, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn kiosk() -> Loaded {
+        Ok(kiosk::controls)
     }
 
     #[wasm_split(palette, wasm_split_path = ::leptos::wasm_split, fallible)]
@@ -218,6 +249,11 @@ mod code {
         Ok(|| scaling::Scaling().whole())
     }
 
+    #[wasm_split(share, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn share() -> Loaded {
+        Ok(dashboard::share::links)
+    }
+
     #[wasm_split(versions_of_key, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn versions_of_key() -> Loaded {
         Ok(versions::of_key)
@@ -231,14 +267,17 @@ mod code {
             LazyPart::Diff => Box::pin(diff_page()),
             LazyPart::Display => Box::pin(display_choices()),
             LazyPart::Docs => Box::pin(documentation()),
+            LazyPart::Duplicate => Box::pin(duplicate_form()),
             LazyPart::Editor => Box::pin(editor()),
             LazyPart::Explore => Box::pin(explore()),
             LazyPart::Home => Box::pin(home()),
             LazyPart::Keys => Box::pin(keys()),
+            LazyPart::Kiosk => Box::pin(kiosk()),
             LazyPart::Palette => Box::pin(palette()),
             LazyPart::OwnTimes => Box::pin(own_times()),
             LazyPart::Pipeline => Box::pin(pipeline()),
             LazyPart::Scaling => Box::pin(scaling()),
+            LazyPart::Share => Box::pin(share()),
             LazyPart::Versions => Box::pin(versions_of_key()),
         };
         let make = code.await?;
@@ -311,6 +350,9 @@ mod tests {
         assert_eq!(of("/admin/scaling", ""), [LazyPart::Scaling]);
         assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
         assert_eq!(of("/dashboards/market", "only=versions:a"), []);
+        assert_eq!(of("/dashboards/market", "?known=-7d&mode=kiosk"), [LazyPart::Kiosk]);
+        assert_eq!(of("/dashboards/pipeline", "mode=kiosk"), [LazyPart::Pipeline, LazyPart::Kiosk]);
+        assert_eq!(of("/docs", "mode=kiosk"), [LazyPart::Docs]);
         assert_eq!(of("/dashboards", ""), [LazyPart::DashboardList]);
         assert_eq!(of("/dashboards/market/versions", "?a=1"), [LazyPart::DashboardVersions]);
         assert_eq!(of("/dashboards/versions", ""), []);

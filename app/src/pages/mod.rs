@@ -8,6 +8,7 @@ mod dashboard_versions;
 pub mod design;
 mod diff;
 pub mod docs;
+mod duplicate;
 mod editor;
 mod explore;
 mod filters;

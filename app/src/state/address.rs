@@ -13,6 +13,7 @@ use leptos_router::{
 /// Reads and changes the query part of the address.
 #[derive(Clone, Copy)]
 pub struct Address {
+    path: Memo<String>,
     query: Memo<ParamsMap>,
     change: StoredValue<Navigate>,
 }
@@ -40,21 +41,14 @@ impl Address {
         // being rendered on the server does.
         let navigate = (!cfg!(feature = "ssr")).then(|| StoredValue::new_local(use_navigate()));
         let change = move |changes: Vec<(Cow<'static, str>, Option<String>)>, step: Step| {
-            let mut query = query.get_untracked();
-            for (name, value) in changes {
-                query.remove(&name);
-                if let Some(value) = value {
-                    query.insert(name, value);
-                }
-            }
             let replace = step == Step::Replace;
             let options = NavigateOptions { resolve: false, replace, scroll: false, ..NavigateOptions::default() };
-            let address = format!("{}{}", path.get_untracked(), readable(query.to_query_string()));
+            let address = changed(&path.get_untracked(), query.get_untracked(), changes);
             if let Some(navigate) = navigate {
                 navigate.with_value(|navigate| navigate(&address, options));
             }
         };
-        Address { query, change: StoredValue::new(Box::new(change) as Navigate) }
+        Address { path, query, change: StoredValue::new(Box::new(change) as Navigate) }
     }
 
     /// A parameter; tracked.
@@ -65,6 +59,12 @@ impl Address {
     /// All parameters as they stand behind the question mark, which stands there too; empty where there are none. Tracked.
     pub fn query(&self) -> String {
         readable(self.query.with(|query| query.to_query_string()))
+    }
+
+    /// The address after some changes, from its path on; nothing goes there. Tracked.
+    pub fn after(&self, changes: Vec<Change>) -> String {
+        let changes = changes.into_iter().map(|(name, value)| (Cow::Borrowed(name), value));
+        changed(&self.path.get(), self.query.get(), changes)
     }
 
     /// Changes some parameters and keeps the rest.
@@ -79,7 +79,43 @@ impl Address {
     }
 }
 
+/// An address with other values of some parameters, and the rest of them as they are.
+fn changed(
+    path: &str,
+    mut query: ParamsMap,
+    changes: impl IntoIterator<Item = (Cow<'static, str>, Option<String>)>,
+) -> String {
+    for (name, value) in changes {
+        query.remove(&name);
+        if let Some(value) = value {
+            query.insert(name, value);
+        }
+    }
+    format!("{path}{}", readable(query.to_query_string()))
+}
+
 /// Colons and commas need no escape in a query, and times and lists are full of them.
 fn readable(query: String) -> String {
     query.replace("%3A", ":").replace("%2C", ",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_changed_stays_in_the_address() {
+        let mut query = ParamsMap::new();
+        for (name, value) in [("mode", "read"), ("known", "first"), ("only", "sector:Energy,Utilities")] {
+            query.insert(name, value.to_owned());
+        }
+        let known = [(Cow::Borrowed("known"), Some("now".to_owned()))];
+        let address = changed("/dashboards/market", query.clone(), known);
+        assert!(address.starts_with("/dashboards/market?"), "{address}");
+        for parameter in ["mode=read", "known=now", "only=sector:Energy,Utilities"] {
+            assert!(address.contains(parameter), "no {parameter} in {address}");
+        }
+        let gone = changed("/", query, [(Cow::Borrowed("mode"), None)]);
+        assert!(!gone.contains("mode"), "{gone}");
+    }
 }

@@ -7,4 +7,5 @@ pub mod coordinates;
 pub mod datasets;
 pub mod diff;
 pub mod display;
+pub mod mode;
 pub mod tile;

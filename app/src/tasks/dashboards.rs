@@ -5,9 +5,9 @@ use serde_json::json;
 
 use crate::queries::client::{refusal, unreachable};
 
-/// Stores a dashboard under another name. The error is a sentence for the user.
-pub async fn duplicate(name: &str, copy: &str, title: &str, author: &str) -> Result<(), String> {
-    let body = json!({"name": copy, "title": title, "author": author});
+/// Stores a dashboard under another name: its version of a moment, the last without. The error is a sentence for the user.
+pub async fn duplicate(name: &str, version: Option<&str>, copy: &str, title: &str, author: &str) -> Result<(), String> {
+    let body = json!({"name": copy, "title": title, "version": version, "author": author});
     send(Method::POST, &format!("{name}/duplicate"), None, Some(body.to_string())).await
 }
 

@@ -101,6 +101,8 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/dashboards/{name}/restore", post(dashboards::restore))
         .route("/api/v1/dashboards/{name}/duplicate", post(dashboards::duplicate))
         .route("/api/v1/dashboards/{name}/tiles/{file}", get(pictures::show))
+        .route("/api/v1/dashboards/{name}/thumbnail.svg", get(pictures::thumbnail::svg))
+        .route("/api/v1/dashboards/{name}/thumbnail.png", get(pictures::thumbnail::pixels))
         .route("/api/v1/markdown", post(dashboards::markdown))
         .route("/api/v1/transactions", post(events::transaction))
         .route("/api/v1/sql", post(sql::post).get(sql::get))

@@ -27,6 +27,7 @@ mod source;
 mod sql_writes;
 mod state_ttl;
 mod support;
+mod thumbnails;
 mod tile_queries;
 mod types;
 mod upkeep;

@@ -28,8 +28,9 @@ const DASHBOARD: &str = r#"{
   ]
 }"#;
 
-/// Three days' prices of one instrument, the last of which is corrected afterwards; gives the snapshot before.
-fn server_with_prices(folder: &TempDir) -> (Server, String) {
+/// Three days' prices of one instrument, the last of which is corrected afterwards, and the dashboards of a folder; gives the
+/// snapshot before.
+pub fn server_with_prices(folder: &TempDir) -> (Server, String) {
     fs::write(folder.path().join("desk.json"), DASHBOARD).expect("the definition can be written");
     let settings = format!("dashboards = {:?}\n", folder.path());
     let server = quick::start_with(Arc::new(TempDir::new().expect("a temporary folder can be made")), &settings);

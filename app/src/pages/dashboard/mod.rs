@@ -2,12 +2,16 @@
 //! on any of them and by its variables.
 
 mod choices;
+mod head;
 mod hidden;
 mod level;
+mod narrowed;
 mod notes;
 pub(in crate::pages) mod own_times;
 pub mod pictures;
+mod pinned;
 mod places;
+pub(in crate::pages) mod share;
 pub(in crate::pages) mod tile;
 mod times;
 mod version;
@@ -32,6 +36,7 @@ use crate::{
     format::time,
     live::Live,
     pages::{
+        duplicate::{DuplicateDialog, Original},
         filters::FilterRow,
         not_found::NotFound,
         versions::{Versions, VersionsDialog},
@@ -43,12 +48,16 @@ use crate::{
         address::{Address, Step},
         coordinates::{Compare, Coordinates, Effective, Known, KnownChoice},
         datasets::{DatasetList, is_unsettled},
+        mode::{MODE, PageMode},
         tile::PageRead,
     },
 };
+use head::Head;
 use notes::read_notes;
 use own_times::OwnTimesDialog;
+use share::{ShareDialog, Shared};
 use times::Times;
+use version::Definition;
 
 /// What all tiles of a page share, and the times of one of them.
 #[derive(Clone, Copy)]
@@ -75,6 +84,8 @@ pub(in crate::pages) struct Context {
     busy: RwSignal<u32>,
     /// The tile whose own times are being chosen.
     choosing: RwSignal<Option<String>>,
+    /// How the page is shown.
+    mode: Memo<PageMode>,
 }
 
 /// The page.
@@ -124,6 +135,9 @@ fn Tiles(shown: ShownDashboard, datasets: Vec<DatasetSummary>, problem: Option<S
         list.all.with(known).map(|first| first.micros())
     });
     let of_page = Times::new(live, today, first, chosen);
+    let mode = Memo::new(move |_| PageMode::parse(address.get(MODE).as_deref()));
+    let kiosk = Memo::new(move |_| mode.get() == PageMode::Kiosk);
+    let definition = Definition::of(&shown, address);
     let version_notice = version::notice(&shown, address);
     let ShownDashboard { definition: dashboard, html, .. } = shown;
     let places = places::Places::of(&dashboard);
@@ -162,6 +176,7 @@ fn Tiles(shown: ShownDashboard, datasets: Vec<DatasetSummary>, problem: Option<S
         notes,
         busy,
         choosing,
+        mode,
     };
 
     let set_effective = Callback::new(move |(effective, gesture): (Effective, Gesture)| {
@@ -193,7 +208,12 @@ fn Tiles(shown: ShownDashboard, datasets: Vec<DatasetSummary>, problem: Option<S
     let hidden = hidden::sentence(read, page, of_page);
     // What is asked of the server itself has no times that could be chosen.
     let timeless = all.iter().all(|(tile, _)| !tile.reads_range()) && read.with_untracked(Vec::is_empty);
-    let description = dashboard.description.clone();
+    let (sharing, copying) = (RwSignal::new(false), RwSignal::new(None::<Original>));
+    let (title, description) = (dashboard.title.clone(), dashboard.description.clone());
+    let shared = Shared { context, title: title.clone(), definition, first, tiles: Arc::new(all.clone()) };
+    let name = name.get_value();
+    let head = Head { name, title, description, definition, times: of_page, mode, sharing, copying };
+    let narrowed = narrowed::line(variables.clone(), options, filters, address);
     let time_plane = move || {
         view! {
             <TimePlane
@@ -205,22 +225,31 @@ fn Tiles(shown: ShownDashboard, datasets: Vec<DatasetSummary>, problem: Option<S
                 busy
             />
         }
+        .whole()
+    };
+    let controls = move || match kiosk.get() {
+        true => narrowed(),
+        false => Some(
+            view! {
+                {(!timeless).then(time_plane)}
+                {choices::row(&variables, options, address)}
+                <FilterRow filters address />
+            }
+            .whole(),
+        ),
     };
     view! {
         {changing(move || list.problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
         {changing(move || misread.get().map(|reason| view! { <p class="notice" role="alert">{reason} ". The usual coordinates are shown instead."</p> }))}
-        {(!timeless).then(|| view! { <KnownBanner known hidden return_to_now /> })}
-        {version_notice.view(known)}
-        <div class="dashboard-head">
-            <p class="quiet">{description}</p>
-            {version::links(&name.get_value())}
-        </div>
-        {(!timeless).then(time_plane)}
-        {choices::row(&variables, options, address)}
-        <FilterRow filters address />
+        {(!timeless).then(|| view! { <KnownBanner known hidden return_to_now fixed=kiosk /> })}
+        {version_notice.view(known, kiosk)}
+        {head.view()}
+        {changing(controls)}
         {tiles}
         <VersionsDialog versions=context.versions list />
         <OwnTimesDialog context first tiles=all />
+        <ShareDialog open=sharing shared />
+        <DuplicateDialog copying />
     }
     .whole()
 }

@@ -27,6 +27,7 @@ use crate::{
     state::{
         address::Step,
         coordinates::{Effective, Known},
+        mode::PageMode,
         tile::{Phase, Tile, use_tile},
     },
 };
@@ -159,7 +160,11 @@ fn on_level(
 fn repair_link(definition: &TileDefinition, context: Context) -> Option<WholeView> {
     definition.problem.as_ref()?;
     let href = format!("/dashboards/{}/edit?tile={}", context.name.get_value(), definition.id);
-    Some(view! { <p><a href=href>"Repair it in the editor"</a></p> }.whole())
+    let link = move || {
+        let edits = context.mode.get() == PageMode::Usual;
+        edits.then(|| view! { <p><a href=href.clone()>"Repair it in the editor"</a></p> }.whole())
+    };
+    Some(changing(link).whole())
 }
 
 /// Where earlier versions of what asks are, for a question that cannot be answered any more.

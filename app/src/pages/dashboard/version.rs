@@ -4,10 +4,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{
-        chrome::DASHBOARD_LIST,
-        whole::{Whole, WholeView, changing},
-    },
+    components::whole::{Whole, WholeView, changing},
     dashboards::{ShownDashboard, VERSION, VERSION_AS_KNOWN},
     format::time,
     state::{
@@ -15,6 +12,42 @@ use crate::{
         coordinates::Known,
     },
 };
+
+/// The version of its definition that a page shows.
+#[derive(Clone, Copy)]
+pub(super) struct Definition {
+    /// When it was saved, in microseconds; none of what comes with the server.
+    saved: Option<i64>,
+    latest: bool,
+    address: Address,
+}
+
+impl Definition {
+    pub(super) fn of(shown: &ShownDashboard, address: Address) -> Definition {
+        let saved = shown.version.as_ref().map(|version| version.system_time.micros());
+        Definition { saved, latest: shown.latest, address }
+    }
+
+    /// Whether the editor opens what is shown, and not a later version.
+    pub(super) fn opens_in_editor(self) -> bool {
+        self.latest
+    }
+
+    /// Whether it was never stored in the lake.
+    pub(super) fn comes_with_server(self) -> bool {
+        self.saved.is_none()
+    }
+
+    /// A moment whose version it is, as an address says it, on a page of this known time; none of what comes with the server and
+    /// holds now, unless the address names one. Tracked.
+    pub(super) fn moment(self, known: Known) -> Option<String> {
+        let said = || self.address.get(VERSION).filter(|said| said != VERSION_AS_KNOWN);
+        match self.saved {
+            Some(micros) => Some(time::iso(micros)),
+            None => said().or_else(|| known.instant().filter(|_| !self.latest).map(time::iso)),
+        }
+    }
+}
 
 /// What there is to say.
 pub(super) struct Notice {
@@ -47,12 +80,14 @@ pub(super) fn notice(shown: &ShownDashboard, address: Address) -> Notice {
 }
 
 impl Notice {
-    /// The sentence and what can be done; nothing where the page is made of the last version and that held then, too.
-    pub(super) fn view(self, known: Memo<Known>) -> WholeView {
+    /// The sentence and what can be done, which in a kiosk is nothing; nothing at all where the page is made of the last version
+    /// and that held then, too.
+    pub(super) fn view(self, known: Memo<Known>, kiosk: Memo<bool>) -> WholeView {
         let Notice { shown, changes, address } = self;
         let content = move || {
             if let Some(said) = &shown {
-                return Some(banner("earlier", said.clone(), "Show the latest version", address, None));
+                let choice = Choice { label: "Show the latest version", version: None, address, kiosk };
+                return Some(banner("earlier", said.clone(), choice));
             }
             let Known::At(micros) = known.get() else { return None };
             let later = changes.iter().filter(|change| **change > micros).count();
@@ -60,46 +95,41 @@ impl Notice {
             (later > 0 && !asked).then(|| {
                 let times = if later == 1 { "once".to_owned() } else { format!("{later} times") };
                 let said = format!("The dashboard itself is today's; it was changed {times} since then.");
-                let then = Some(VERSION_AS_KNOWN.to_owned());
-                banner("today", said, "Show it as it was then", address, then)
+                let version = Some(VERSION_AS_KNOWN.to_owned());
+                banner("today", said, Choice { label: "Show it as it was then", version, address, kiosk })
             })
         };
         view! { {changing(content)} }.whole()
     }
 }
 
-fn banner(
-    state: &'static str,
-    said: String,
+/// Another version that can be shown.
+struct Choice {
     label: &'static str,
-    address: Address,
     version: Option<String>,
-) -> WholeView {
-    let choose = move |_| address.set(vec![(VERSION, version.clone())], Step::Push);
+    address: Address,
+    kiosk: Memo<bool>,
+}
+
+fn banner(state: &'static str, said: String, choice: Choice) -> WholeView {
+    let Choice { label, version, address, kiosk } = choice;
+    let button = move || {
+        let version = version.clone();
+        let choose = move |_| address.set(vec![(VERSION, version.clone())], Step::Push);
+        (!kiosk.get()).then(|| {
+            view! {
+                <button type="button" data-testid="choose-version" on:click=choose>
+                    {label}
+                </button>
+            }
+            .whole()
+        })
+    };
     view! {
         <div class="version-banner" data-testid="version-banner" data-version=state role="status">
             <p>{said}</p>
-            <button type="button" data-testid="choose-version" on:click=choose>
-                {label}
-            </button>
+            {changing(button)}
         </div>
-    }
-    .whole()
-}
-
-/// Where else to go with the dashboard.
-pub(super) fn links(name: &str) -> WholeView {
-    let versions = format!("/dashboards/{name}/versions");
-    let edit = format!("/dashboards/{name}/edit");
-    let file = format!("/api/v1/dashboards/{name}?format=yaml");
-    let download = format!("{name}.yaml");
-    view! {
-        <nav class="dashboard-links" aria-label="This dashboard">
-            <a href=DASHBOARD_LIST>"All dashboards"</a>
-            <a href=edit data-testid="edit-link">"Edit"</a>
-            <a href=versions data-testid="versions-link">"Versions"</a>
-            <a href=file download=download rel="external">"Export"</a>
-        </nav>
     }
     .whole()
 }

@@ -1,6 +1,8 @@
 //! `GET /api/v1/dashboards/{name}/tiles/{tile}.svg` and `.png`: a tile as a picture, at the coordinates of its address. All that
 //! a picture shows is read under one snapshot, which the answer names.
 
+pub mod thumbnail;
+
 use std::sync::{Arc, LazyLock};
 
 use app::{
@@ -61,11 +63,12 @@ pub async fn show(
     let shown = state.dashboards.shown(&name, get(VERSION).as_deref(), get("known").as_deref()).await?;
     let dashboard = shown.definition;
     let clock = clock(&state).await?;
-    let options = options(&state, &dashboard, tile, clock, get).await?;
+    let mut options = Options::new();
+    read_options(&state, &dashboard, tile, clock, get, &mut options).await?;
     let request = TilePictureRequest::read(&dashboard, tile, clock, &options, get)
         .ok_or_else(|| missing(format!("dashboard '{name}' has no tile '{tile}'")))?
         .map_err(|reason| Error::new(ErrorKind::BadRequest, reason))?;
-    let (answers, snapshot) = ask(&state, &request, get("snapshot")).await?;
+    let (answers, snapshot) = ask(&state, &request, get("snapshot"), ANSWER_BYTES_MAX).await?;
     let draw = move || {
         let svg = request.draw(answers).map_err(|reason| Error::new(ErrorKind::Internal, reason))?;
         match form {
@@ -73,17 +76,26 @@ pub async fn show(
             Form::Png => Ok((png(&svg, request.size)?, "image/png")),
         }
     };
+    let (bytes, content_type) = drawn_by(draw).await?;
+    Ok(respond(bytes, content_type, &snapshot))
+}
+
+/// What a piece of drawing gives, done where it holds nothing else up.
+async fn drawn_by<T: Send + 'static>(draw: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let drawn = tokio::task::spawn_blocking(draw).await;
-    let (bytes, content_type) =
-        drawn.map_err(|e| Error::new(ErrorKind::Internal, "the picture was not drawn").because(e))??;
+    drawn.map_err(|e| Error::new(ErrorKind::Internal, "the picture was not drawn").because(e))?
+}
+
+/// A picture that was read from the state of a token.
+fn respond(bytes: Vec<u8>, content_type: &'static str, snapshot: &str) -> Response {
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(snapshot) = HeaderValue::from_str(&snapshot) {
+    if let Ok(snapshot) = HeaderValue::from_str(snapshot) {
         headers.insert("tidemark-snapshot", snapshot);
     }
-    Ok(response)
+    response
 }
 
 /// The parameters of an address, decoded; of several with one name the first.
@@ -100,22 +112,25 @@ async fn clock(state: &ApiState) -> Result<Clock> {
     Ok(Clock { now, today: day_of(now), last_commit, first_known })
 }
 
-/// What can be chosen of the variables that the tile has and the address says nothing of.
-async fn options(
+/// Adds what can be chosen of the variables that a tile has and the address says nothing of, unless it is there already.
+async fn read_options(
     state: &ApiState,
     dashboard: &Dashboard,
     tile: &str,
     clock: Clock,
     get: impl Fn(&str) -> Option<String>,
-) -> Result<Options> {
+    options: &mut Options,
+) -> Result<()> {
     let snapshot = get("snapshot");
-    let mut options = Options::new();
     for (variable, question) in option_questions(dashboard, tile, clock, get) {
-        let (bytes, _) = answer(state, question, snapshot.clone()).await?;
+        if options.contains_key(&variable) {
+            continue;
+        }
+        let (bytes, _) = answer(state, question, snapshot.clone(), ANSWER_BYTES_MAX).await?;
         let values = options_of(bytes).map_err(|reason| Error::new(ErrorKind::Internal, reason))?;
         options.insert(variable, values);
     }
-    Ok(options)
+    Ok(())
 }
 
 /// Asks all that a picture needs, of one snapshot; gives its token too.
@@ -123,21 +138,27 @@ async fn ask(
     state: &ApiState,
     request: &TilePictureRequest,
     snapshot: Option<String>,
+    bytes_max: usize,
 ) -> Result<(PictureAnswers, String)> {
     let questions = request.questions();
-    let (now, snapshot) = answer(state, questions.now, snapshot).await?;
+    let (now, snapshot) = answer(state, questions.now, snapshot, bytes_max).await?;
     let mut answers = PictureAnswers { now, ..PictureAnswers::default() };
     if let Some(earlier) = questions.earlier {
-        answers.earlier = Some(answer(state, earlier, Some(snapshot.clone())).await?.0);
+        answers.earlier = Some(answer(state, earlier, Some(snapshot.clone()), bytes_max).await?.0);
     }
     if let Some(notes) = questions.notes {
-        answers.notes = Some(answer(state, notes, Some(snapshot.clone())).await?.0);
+        answers.notes = Some(answer(state, notes, Some(snapshot.clone()), bytes_max).await?.0);
     }
     Ok((answers, snapshot))
 }
 
-/// One answer as an Arrow IPC stream, and the token of what it was read from.
-async fn answer(state: &ApiState, request: Request, snapshot: Option<String>) -> Result<(Vec<u8>, String)> {
+/// One answer as an Arrow IPC stream of so many bytes at most, and the token of what it was read from.
+async fn answer(
+    state: &ApiState,
+    request: Request,
+    snapshot: Option<String>,
+    bytes_max: usize,
+) -> Result<(Vec<u8>, String)> {
     let request = Request { snapshot, ..request };
     let misread = |e| Error::new(ErrorKind::Internal, "a tile's question cannot be asked").because(e);
     let question = serde_json::to_vec(&request).map_err(misread)?;
@@ -148,7 +169,7 @@ async fn answer(state: &ApiState, request: Request, snapshot: Option<String>) ->
     let mut bytes = encoder.begin()?;
     while let Some(batch) = answer.stream.next().await {
         bytes.extend(encoder.batch(&batch.map_err(sql::from_query)?)?);
-        if bytes.len() > ANSWER_BYTES_MAX {
+        if bytes.len() > bytes_max {
             let message = "the tile shows more rows than a picture can be made of; choose a shorter range";
             return Err(Error::new(ErrorKind::Unprocessable, message));
         }
