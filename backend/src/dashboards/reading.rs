@@ -82,7 +82,7 @@ pub trait Definition: DeserializeOwned + Serialize {
     /// The latest version of its format that can be read.
     const FORMAT: u32;
     /// Where whoever writes one finds what members there are.
-    const HELP: &str;
+    const HELP: &'static str;
 
     /// All that is wrong with it beside its shape.
     fn mistakes(&self) -> Vec<Problem>;
@@ -90,7 +90,7 @@ pub trait Definition: DeserializeOwned + Serialize {
 
 impl Definition for Dashboard {
     const FORMAT: u32 = FORMAT;
-    const HELP: &str = "GET /api/v1/dashboards/schema.json lists what there is";
+    const HELP: &'static str = "GET /api/v1/dashboards/schema.json lists what there is";
 
     fn mistakes(&self) -> Vec<Problem> {
         self.problems()
@@ -99,7 +99,7 @@ impl Definition for Dashboard {
 
 impl Definition for Semantics {
     const FORMAT: u32 = app::dashboards::semantics::FORMAT;
-    const HELP: &str = "GET /api/v1/openapi.json describes what there is";
+    const HELP: &'static str = "GET /api/v1/openapi.json describes what there is";
 
     fn mistakes(&self) -> Vec<Problem> {
         self.problems()

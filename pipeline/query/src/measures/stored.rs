@@ -64,7 +64,8 @@ impl Planner {
     pub(crate) async fn stored_measures(&self, datasets: &Datasets, relations: &[Relation]) -> Result<Stored> {
         let mut stored = Stored::new();
         for (dataset, at) in read(datasets, relations) {
-            let Some(table) = datasets.find(&dataset)? else { continue };
+            // What cannot be read, planning tells; a name of WITH may be that of a dataset that cannot.
+            let Ok(Some(table)) = datasets.find(&dataset) else { continue };
             let schema = version_schema(&table.dataset().definition);
             let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
             let formulas = self.formulas(datasets, &dataset, at).await?;
