@@ -28,6 +28,7 @@ use crate::{
     live::{self, Live, Sampled},
     rescales::Rescales,
     savepoints::{self, Savepoints},
+    semantics::SemanticLayer,
     site,
     system_tables::Tables,
     upkeep::{self, Upkeep},
@@ -156,6 +157,9 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     let dashboards = Arc::new(Dashboards::new(sources, parts.lake.clone(), query.clone(), ingest.clone()));
     dashboards.load().await?;
     tokio::spawn(dashboards.clone().follow(parts.live.clone()));
+    let semantics = Arc::new(SemanticLayer::new(parts.lake.clone(), query.clone(), ingest.clone()));
+    semantics.load().await?;
+    tokio::spawn(semantics.clone().follow(parts.live.clone()));
     let api_state = ApiState {
         access: Arc::new(Access),
         lake: parts.lake.clone(),
@@ -168,6 +172,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         progress: parts.progress.clone(),
         rescales: parts.rescales.clone(),
         dashboards,
+        semantics,
         upkeep: parts.upkeep.clone(),
         backups: parts.backups.clone(),
         savepoints: parts.savepoints.clone(),

@@ -18,6 +18,7 @@ mod ingest;
 mod live;
 mod rescales;
 mod savepoints;
+mod semantics;
 mod site;
 mod store;
 mod system_tables;

@@ -1,4 +1,4 @@
-//! Tables about Tidemark itself, in the SQL schema `system`. They are of the moment, not bitemporal, but for dashboards: these
+//! Tables about Tidemark itself, in the SQL schema `system`. They are of the moment, not bitemporal, but for definitions: these
 //! are a dataset as soon as one is stored, and the empty table here stands for it until then.
 
 use std::sync::Arc;
@@ -10,12 +10,13 @@ use arrow::{
 };
 use lake::{Dataset, DefinitionVersion, Lake};
 use model::{
-    EpochRecord, Instant, RescaleOutcome, RescaleReason, SnapshotToken, arrow_layout::version_schema, definition::is_own,
+    EpochRecord, Instant, RescaleOutcome, RescaleReason, SnapshotToken, arrow_layout::version_schema,
+    definition::is_own,
 };
 use query::SystemTables;
 
 use crate::{
-    dashboards::history::{self, TABLE},
+    dashboards::history::{self, DASHBOARDS, SEMANTICS},
     live::Live,
     rescales::Rescales,
     savepoints::Savepoints,
@@ -56,12 +57,15 @@ pub struct Tables {
 
 impl SystemTables for Tables {
     fn names(&self) -> Vec<String> {
-        [TABLE, DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, RESCALES, SAVEPOINTS, UPKEEP].map(str::to_owned).to_vec()
+        let own = [DASHBOARDS.name, SEMANTICS.name];
+        let others = [DEFINITIONS, EPOCHS, SAMPLES, QUARANTINE, RESCALES, SAVEPOINTS, UPKEEP];
+        own.into_iter().chain(others).map(str::to_owned).collect()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
         let table = match name {
-            TABLE => no_dashboards(),
+            name if name == DASHBOARDS.name => none_of(&DASHBOARDS),
+            name if name == SEMANTICS.name => none_of(&SEMANTICS),
             DEFINITIONS => self.definitions(),
             EPOCHS => self.epochs(),
             SAMPLES => self.samples(),
@@ -211,9 +215,9 @@ fn trigger(reason: &RescaleReason) -> &'static str {
     }
 }
 
-/// The columns of the stored dashboards, without rows.
-fn no_dashboards() -> Result<RecordBatch, ArrowError> {
-    let definition = history::definition().map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
+/// The columns of stored definitions, without rows.
+fn none_of(table: &history::Table) -> Result<RecordBatch, ArrowError> {
+    let definition = table.definition().map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
     Ok(RecordBatch::new_empty(version_schema(&definition)))
 }
 

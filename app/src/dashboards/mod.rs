@@ -11,6 +11,7 @@ mod per_tile;
 mod question;
 #[cfg(feature = "ssr")]
 mod schema;
+pub mod semantics;
 mod shown;
 mod variables;
 

@@ -20,7 +20,7 @@ pub fn columns_of(table: &Table) -> Vec<OutputColumn> {
         } else {
             (Role::Category, ValueType::Text)
         };
-        Some(OutputColumn { name: name.clone(), title: name.clone(), role, value })
+        Some(OutputColumn::new(name, name, role, value))
     };
     let mut columns: Vec<OutputColumn> = table.names().iter().enumerate().filter_map(one).collect();
     // Rows that nothing tells apart by a time are facts as they are where they have several texts and times.

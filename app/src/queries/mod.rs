@@ -10,4 +10,5 @@ pub mod hidden;
 pub mod pipeline;
 pub mod profile;
 pub mod scaling;
+pub mod semantics;
 pub mod source;

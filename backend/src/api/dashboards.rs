@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{ApiState, access::Action, events::whole};
 use crate::{
     dashboards::{
-        history::Reason,
+        history::{Reason, Saved},
         parse_version,
         reading::{self, Mistake, Syntax},
         saving::{Done, Expected, Manner, Outcome},
@@ -32,7 +32,8 @@ const WORDS_BYTES_MAX: usize = 2_000;
 /// Files of one request at most.
 const FILES_MAX: usize = 1_000;
 
-type Asked<T> = Result<Query<T>, QueryRejection>;
+/// The parameters of an address, understood or not.
+pub(super) type Asked<T> = Result<Query<T>, QueryRejection>;
 
 /// Which dashboards are listed.
 #[derive(Debug, Deserialize)]
@@ -67,8 +68,8 @@ pub async fn schema(State(state): State<ApiState>, headers: HeaderMap) -> Result
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShowParameters {
-    system_time: Option<String>,
-    format: Option<Syntax>,
+    pub(super) system_time: Option<String>,
+    pub(super) format: Option<Syntax>,
 }
 
 /// `GET /api/v1/dashboards/{name}?system_time=…&format=json|yaml`: the definition.
@@ -85,16 +86,7 @@ pub async fn show(
     let syntax = format.unwrap_or(Syntax::Json);
     let text = reading::write(&dashboard, syntax)
         .map_err(|e| Error::new(ErrorKind::Internal, "the definition cannot be written").because(e))?;
-    let mut response = text.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(syntax.content_type()));
-    add_tag(headers, found.tag().as_deref());
-    if let Some(saved) = found.saved()
-        && let Ok(time) = HeaderValue::from_str(&saved.system_time.to_string())
-    {
-        headers.insert(HeaderName::from_static("tidemark-system-time"), time);
-    }
-    Ok(response)
+    Ok(of_definition(text, syntax, found.tag().as_deref(), found.saved()))
 }
 
 /// Which version a page shows.
@@ -381,7 +373,8 @@ fn read(body: &Bytes, syntax: Syntax) -> Result<Dashboard> {
     })
 }
 
-fn text_of(body: &Bytes) -> Result<String> {
+/// A body as text.
+pub(super) fn text_of(body: &Bytes) -> Result<String> {
     let broken = |_| Error::new(ErrorKind::BadRequest, "the body is not text in UTF-8");
     String::from_utf8(body.to_vec()).map_err(broken)
 }
@@ -394,14 +387,30 @@ async fn read_body<T: DeserializeOwned>(body: Body, shape: &str) -> Result<T> {
     })
 }
 
-fn understood<T>(parameters: Asked<T>, there_are: &str) -> Result<T> {
+/// The answer with a definition: its tag, and when it was stored.
+pub(super) fn of_definition(text: String, syntax: Syntax, tag: Option<&str>, saved: Option<&Saved>) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(syntax.content_type()));
+    add_tag(headers, tag);
+    if let Some(saved) = saved
+        && let Ok(time) = HeaderValue::from_str(&saved.system_time.to_string())
+    {
+        headers.insert(HeaderName::from_static("tidemark-system-time"), time);
+    }
+    response
+}
+
+/// The parameters, or the refusal that says which there are.
+pub(super) fn understood<T>(parameters: Asked<T>, there_are: &str) -> Result<T> {
     let not_understood = |e: QueryRejection| {
         Error::new(ErrorKind::BadRequest, format!("the parameters are {there_are}: {}", e.body_text()))
     };
     Ok(parameters.map_err(not_understood)?.0)
 }
 
-fn reason(parameters: ReasonParameters) -> Result<Reason> {
+/// Who changes something and why, as plain words.
+pub(super) fn reason(parameters: ReasonParameters) -> Result<Reason> {
     let ReasonParameters { author, note } = parameters;
     for (name, words) in [("author", &author), ("note", &note)] {
         if words.len() > WORDS_BYTES_MAX || words.chars().any(|c| c.is_control() && c != '\n') {
@@ -412,13 +421,14 @@ fn reason(parameters: ReasonParameters) -> Result<Reason> {
     Ok(Reason { author: author.trim().to_owned(), note: note.trim().to_owned() })
 }
 
-fn syntax_of(headers: &HeaderMap) -> Syntax {
+/// How a body is written, by its content type.
+pub(super) fn syntax_of(headers: &HeaderMap) -> Syntax {
     let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if said.contains("yaml") { Syntax::Yaml } else { Syntax::Json }
 }
 
 /// What a change expects: `If-Match` with a tag, `If-None-Match: *`, or neither.
-fn expected(headers: &HeaderMap) -> Result<Expected> {
+pub(super) fn expected(headers: &HeaderMap) -> Result<Expected> {
     let said = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim().to_owned());
     match (said(header::IF_MATCH), said(header::IF_NONE_MATCH)) {
         (None, None) => Ok(Expected::Anything),
@@ -431,7 +441,8 @@ fn expected(headers: &HeaderMap) -> Result<Expected> {
     }
 }
 
-fn respond(done: Done) -> Response {
+/// The answer to a change.
+pub(super) fn respond(done: Done) -> Response {
     let status = if done.outcome == Outcome::Created { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, Json(&done)).into_response();
     add_tag(response.headers_mut(), done.tag.as_deref());

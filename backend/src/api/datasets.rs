@@ -156,6 +156,7 @@ pub async fn summaries(state: &ApiState, only: Option<&Dataset>) -> Result<Vec<D
     let stored: HashMap<u32, StoredCounts> =
         state.lake.counts().await?.into_iter().map(|counts| (counts.dataset_id, counts)).collect();
     let received = state.stream.counts();
+    let semantics = state.semantics.stored_at().await?;
     let wanted = state.lake.datasets().into_iter().filter(|dataset| match only {
         Some(only) => only.id == dataset.id,
         None => !is_own(&dataset.name),
@@ -174,6 +175,7 @@ pub async fn summaries(state: &ApiState, only: Option<&Dataset>) -> Result<Vec<D
                 readable,
                 rows: stored.map_or(0, |s| s.rows),
                 known: stored.and_then(|s| s.known).filter(|_| readable),
+                semantics: semantics.get(&dataset.name).copied(),
                 counts: DatasetCounts {
                     received: arrived.received,
                     committed,

@@ -14,7 +14,7 @@ use query::QueryEngine;
 
 use crate::{
     backup::Backups, dashboards::Dashboards, ingest::Ingest, live::Live, rescales::Rescales, savepoints::Savepoints,
-    upkeep::Upkeep,
+    semantics::SemanticLayer, upkeep::Upkeep,
 };
 
 pub mod access;
@@ -34,6 +34,7 @@ pub mod problem;
 mod quarantine;
 mod reduce;
 pub mod savepoints;
+mod semantics;
 mod source;
 pub mod sql;
 mod sql_write;
@@ -69,6 +70,8 @@ pub struct ApiState {
     pub rescales: Arc<Rescales>,
     /// What dashboards there are.
     pub dashboards: Arc<Dashboards>,
+    /// What the figures of datasets mean.
+    pub semantics: Arc<SemanticLayer>,
     /// Keeps the lake quick and small.
     pub upkeep: Arc<Upkeep>,
     /// Takes backups.
@@ -83,6 +86,8 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets", get(datasets::list))
         .route("/api/v1/datasets/{name}", put(datasets::define).get(datasets::show).patch(datasets::change))
         .route("/api/v1/datasets/{name}/definitions", get(datasets::definitions))
+        .route("/api/v1/datasets/{name}/semantics", get(semantics::show).put(semantics::put).delete(semantics::delete))
+        .route("/api/v1/datasets/{name}/semantics/versions", get(semantics::versions))
         .route("/api/v1/datasets/{name}/events", post(events::append))
         .route("/api/v1/datasets/{name}/seal", post(events::seal))
         .route("/api/v1/datasets/{name}/quarantine", get(quarantine::list))

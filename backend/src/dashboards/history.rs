@@ -1,6 +1,6 @@
-//! The dashboards that are stored: a dataset of the lake like any other, `system.dashboards` in SQL. Each change is an event
-//! with who made it and why; the epoch it comes in says when. Nothing is ever taken out: a dashboard that is deleted has a
-//! last version that says so.
+//! The definitions that are stored: of each kind a dataset of the lake like any other, such as `system.dashboards` in SQL. Each
+//! change is an event with who made it and why; the epoch it comes in says when. Nothing is ever taken out: what is deleted has
+//! a last version that says so.
 //!
 //! Definitions have known times alone, so their effective time is all of time.
 
@@ -16,24 +16,80 @@ use lake::Lake;
 use model::{DatasetDefinition, Instant};
 use query::{Parameter, Parameters, QueryEngine, QueryRequest};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::reading::canonical;
 use crate::{
     api::sql::from_query,
     error::{Error, ErrorKind, Result},
 };
 
-/// The dataset's name in the lake.
-pub const DATASET: &str = "tidemark_dashboards";
-/// Its name in the schema `system`.
-pub const TABLE: &str = "dashboards";
 /// From when on definitions are effective: the first instant there is for most purposes.
 const ALWAYS: &str = "1970-01-01T00:00:00Z";
-const COLUMNS: &str =
-    "name, change, title, folder, description, tags, definition, author, note, system_from, system_to";
 
-/// What was done to a dashboard.
+/// A dataset of definitions.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The dataset's name in the lake.
+    pub dataset: &'static str,
+    /// Its name in the schema `system`.
+    pub name: &'static str,
+    /// What is told of a definition in columns of its own.
+    told: &'static [&'static str],
+}
+
+/// The dashboards.
+pub static DASHBOARDS: Table =
+    Table { dataset: "tidemark_dashboards", name: "dashboards", told: &["title", "folder", "description", "tags"] };
+/// The semantic definitions of datasets, each under the name of its dataset.
+pub static SEMANTICS: Table = Table { dataset: query::MEASURES_DATASET, name: "semantics", told: &["description"] };
+
+impl Table {
+    fn columns(&self) -> impl Iterator<Item = &'static str> {
+        ["name", "change"].into_iter().chain(self.told.iter().copied()).chain(["definition", "author", "note"])
+    }
+
+    /// The dataset's definition.
+    pub fn definition(&self) -> Result<DatasetDefinition> {
+        let mut columns: Vec<_> = self.columns().map(|name| json!({"name": name, "type": "string"})).collect();
+        columns.push(json!({"name": "valid_from", "type": "timestamp"}));
+        let definition = json!({"columns": columns, "key": ["name"], "valid_from": "valid_from", "mode": "interval"});
+        serde_json::from_value(definition)
+            .map_err(|e| Error::new(ErrorKind::Internal, "the dataset of definitions cannot be defined").because(e))
+    }
+
+    /// The line of a transaction that makes a version.
+    pub fn event_line(&self, version: Version, reason: &Reason) -> String {
+        let Version { name, change, told, definition } = version;
+        let mut event = json!({
+            "name": name,
+            "change": change.word(),
+            "definition": definition,
+            "author": reason.author,
+            "note": reason.note,
+            "valid_from": ALWAYS,
+        });
+        if let Some(members) = event.as_object_mut() {
+            members
+                .extend(self.told.iter().zip(told).map(|(column, text)| ((*column).to_owned(), Value::String(text))));
+        }
+        json!({"dataset": self.dataset, "event": event}).to_string()
+    }
+}
+
+/// A version that is to be stored.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// The name of what is defined.
+    pub name: String,
+    /// What is done.
+    pub change: Change,
+    /// What the table tells of it in columns of its own, in their order.
+    pub told: Vec<String>,
+    /// The definition in JSON.
+    pub definition: String,
+}
+
+/// What was done to a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
@@ -65,11 +121,11 @@ impl Change {
 /// A version as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
-    /// The dashboard's name.
+    /// The name of what is defined.
     pub name: String,
     /// What was done.
     pub change: Change,
-    /// What people call it.
+    /// What people call it; its name where it has no title.
     pub title: String,
     /// The definition in JSON; of one that was deleted, the last it had.
     pub definition: String,
@@ -84,7 +140,7 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Whether the dashboard is not there in this version.
+    /// Whether there is nothing in this version.
     pub fn deleted(&self) -> bool {
         self.change == Change::Deleted
     }
@@ -126,52 +182,29 @@ pub struct Reason {
     pub note: String,
 }
 
-/// The dataset's definition.
-pub fn definition() -> Result<DatasetDefinition> {
-    let columns = ["name", "change", "title", "folder", "description", "tags", "definition", "author", "note"];
-    let mut columns: Vec<_> = columns.iter().map(|name| json!({"name": name, "type": "string"})).collect();
-    columns.push(json!({"name": "valid_from", "type": "timestamp"}));
-    let definition = json!({"columns": columns, "key": ["name"], "valid_from": "valid_from", "mode": "interval"});
-    serde_json::from_value(definition)
-        .map_err(|e| Error::new(ErrorKind::Internal, "the dataset of dashboards cannot be defined").because(e))
-}
-
-/// The line of a transaction that makes a version.
-pub fn event_line(dashboard: &Dashboard, change: Change, reason: &Reason) -> String {
-    let event = json!({
-        "name": dashboard.name,
-        "change": change.word(),
-        "title": dashboard.title,
-        "folder": dashboard.folder,
-        "description": dashboard.description,
-        "tags": dashboard.tags.join(", "),
-        "definition": canonical(dashboard),
-        "author": reason.author,
-        "note": reason.note,
-        "valid_from": ALWAYS,
-    });
-    json!({"dataset": DATASET, "event": event}).to_string()
-}
-
 /// Reads what is stored.
 #[derive(Clone)]
 pub struct History {
-    pub(super) lake: Lake,
-    pub(super) query: Arc<QueryEngine>,
+    /// The lake.
+    pub lake: Lake,
+    /// Reads it.
+    pub query: Arc<QueryEngine>,
+    /// What is read.
+    pub table: &'static Table,
 }
 
 impl History {
-    /// The last version of each dashboard as known at a system time, or now; the deleted ones too.
+    /// The last version of each as known at a system time, or now; the deleted ones too.
     pub async fn as_of(&self, system_time: Option<Instant>) -> Result<Vec<Saved>> {
         self.read("", "ORDER BY name", None, system_time).await
     }
 
-    /// The version of a dashboard that was the last at a system time, or is now.
+    /// The version of one that was the last at a system time, or is now.
     pub async fn one(&self, name: &str, system_time: Option<Instant>) -> Result<Option<Saved>> {
         Ok(self.read("", "", Some(name), system_time).await?.pop())
     }
 
-    /// All versions of a dashboard, the first one first.
+    /// All versions of one, the first one first.
     pub async fn versions(&self, name: &str) -> Result<Vec<Saved>> {
         self.read("FOR SYSTEM_TIME ALL", "ORDER BY system_from", Some(name), None).await
     }
@@ -183,13 +216,17 @@ impl History {
         name: Option<&str>,
         system_time: Option<Instant>,
     ) -> Result<Vec<Saved>> {
-        if self.lake.dataset(DATASET).is_none() || self.lake.head().is_none() {
+        if self.lake.dataset(self.table.dataset).is_none() || self.lake.head().is_none() {
             return Ok(Vec::new());
         }
+        let columns = self.table.columns().collect::<Vec<_>>().join(", ");
         let narrowed = if name.is_some() { "WHERE name = $name" } else { "" };
         let parameters = name.map(|name| ("name".to_owned(), Parameter::Text(name.to_owned())));
         let request = QueryRequest {
-            sql: format!("SELECT {COLUMNS} FROM {DATASET} {clause} {narrowed} {order}"),
+            sql: format!(
+                "SELECT {columns}, system_from, system_to FROM {} {clause} {narrowed} {order}",
+                self.table.dataset
+            ),
             system_time: system_time.map(|time| time.to_string()),
             parameters: Parameters(parameters.into_iter().collect()),
             ..QueryRequest::default()
@@ -207,7 +244,7 @@ impl History {
 }
 
 fn unreadable() -> Error {
-    Error::new(ErrorKind::Internal, "the stored dashboards cannot be read")
+    Error::new(ErrorKind::Internal, "the stored definitions cannot be read")
 }
 
 fn saved_of(batch: &RecordBatch, row: usize) -> Option<Saved> {
@@ -216,14 +253,15 @@ fn saved_of(batch: &RecordBatch, row: usize) -> Option<Saved> {
         let times = batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
         Some((!times.is_null(row)).then(|| times.value(row)))
     };
+    let name = text("name")?;
     Some(Saved {
-        name: text("name")?,
         change: Change::of_word(&text("change")?)?,
-        title: text("title")?,
+        title: text("title").unwrap_or_else(|| name.clone()),
         definition: text("definition")?,
         author: text("author")?,
         note: text("note")?,
         system_time: Instant(time("system_from")??),
         until: time("system_to")?.map(Instant),
+        name,
     })
 }

@@ -2,8 +2,8 @@
 //! Tidemark and those of a folder. A stored one goes before one of the same name beneath, which is there again when the stored
 //! one is deleted.
 //!
-//! Reading is here, changing in `saving`. What is stored last is kept in memory, because every page names it; the past is read
-//! from the lake each time.
+//! Reading is here, changing in `saving`. What is stored last is kept in memory (`store`); the past is read from the lake each
+//! time. How definitions are stored and read as text knows nothing of dashboards, and is used for those of datasets too.
 
 pub mod diff;
 pub mod history;
@@ -13,6 +13,7 @@ mod round_trip;
 pub mod saving;
 mod shown;
 mod sources;
+pub mod store;
 
 use std::{
     collections::BTreeMap,
@@ -23,34 +24,28 @@ use app::dashboards::{Dashboard, ListedDashboard, VersionList};
 use lake::Lake;
 use model::Instant;
 use query::QueryEngine;
-use tokio::sync::{Mutex, broadcast::error::RecvError};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use shown::{PageStore, parse_version};
 pub use sources::{Origin, Source, Sources};
 
 use crate::{
-    dashboards::history::{History, Saved},
+    dashboards::{
+        history::Saved,
+        store::{Current, Store},
+    },
     error::{Error, ErrorKind, Result},
     ingest::Ingest,
-    live::{Live, LiveMessage},
+    live::Live,
 };
 
 /// Dashboards by name.
 pub struct Dashboards {
     sources: Sources,
-    history: History,
-    ingest: Arc<Ingest>,
-    /// Held by the change that is under way.
-    saving: Arc<Mutex<()>>,
-    /// The last version of each that was ever stored; `None` until it is read again.
-    current: RwLock<Option<Arc<Current>>>,
+    store: Store,
     /// Name and title of each, as they were when last read.
     titles: RwLock<Vec<(String, String)>>,
 }
-
-/// The last version of each dashboard that was ever stored, by name.
-type Current = BTreeMap<String, Saved>;
 
 /// What there is under a name.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,10 +108,7 @@ impl Dashboards {
     pub fn new(sources: Sources, lake: Lake, query: Arc<QueryEngine>, ingest: Arc<Ingest>) -> Dashboards {
         Dashboards {
             sources,
-            history: History { lake, query },
-            ingest,
-            saving: Arc::default(),
-            current: RwLock::new(None),
+            store: Store::new(&history::DASHBOARDS, lake, query, ingest),
             titles: RwLock::new(Vec::new()),
         }
     }
@@ -124,15 +116,9 @@ impl Dashboards {
     /// Reads what is stored again whenever a commit has changed it, until the server stops.
     pub async fn follow(self: Arc<Dashboards>, live: Arc<Live>) {
         let mut messages = live.listen();
-        loop {
-            let changed = match messages.recv().await {
-                Ok(LiveMessage::Commit(commit)) => commit.datasets.iter().any(|name| name == history::DATASET),
-                Ok(LiveMessage::Sample(_)) => false,
-                Err(RecvError::Lagged(_)) => true,
-                Err(RecvError::Closed) => return,
-            };
-            if changed && let Err(error) = self.reload().await {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+        while self.store.changed(&mut messages).await {
+            if let Err(error) = self.reload().await {
+                self.store.forget();
                 tracing::warn!(%error, "the stored dashboards cannot be read; it is tried again when one is asked for");
             }
         }
@@ -150,26 +136,18 @@ impl Dashboards {
 
     /// The last version of each dashboard that was ever stored.
     async fn current(&self) -> Result<Arc<Current>> {
-        if let Some(current) = self.current.read().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Ok(current);
+        match self.store.kept() {
+            Some(current) => Ok(current),
+            None => self.reload().await,
         }
-        self.reload().await
     }
 
     async fn reload(&self) -> Result<Arc<Current>> {
-        let stored = self.history.as_of(None).await?;
-        let current: Arc<Current> = Arc::new(stored.into_iter().map(|saved| (saved.name.clone(), saved)).collect());
+        let current = self.store.read_again().await?;
         let mut titles: BTreeMap<String, String> =
             self.sources.all().map(|source| (source.dashboard.name.clone(), source.dashboard.title.clone())).collect();
         let there = current.values().filter(|saved| !saved.deleted());
         titles.extend(there.map(|saved| (saved.name.clone(), saved.title.clone())));
-        let newest = |current: &Current| current.values().map(|saved| saved.system_time).max();
-        let mut kept = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        // A reading that began earlier may end later.
-        if let Some(newer) = kept.as_ref().filter(|kept| newest(kept) > newest(&current)) {
-            return Ok(Arc::clone(newer));
-        }
-        *kept = Some(Arc::clone(&current));
         *self.titles.write().unwrap_or_else(PoisonError::into_inner) = titles.into_iter().collect();
         Ok(current)
     }
@@ -178,7 +156,7 @@ impl Dashboards {
     pub async fn find(&self, name: &str, system_time: Option<Instant>) -> Result<Found> {
         let stored = match system_time {
             None => self.current().await?.get(name).cloned(),
-            Some(_) => self.history.one(name, system_time).await?,
+            Some(_) => self.store.history.one(name, system_time).await?,
         };
         Ok(self.of_stored(name, stored))
     }
@@ -206,7 +184,7 @@ impl Dashboards {
     pub async fn list(&self, folder: &str, search: &str, system_time: Option<Instant>) -> Result<Vec<ListedDashboard>> {
         let stored: Vec<Saved> = match system_time {
             None => self.current().await?.values().cloned().collect(),
-            Some(_) => self.history.as_of(system_time).await?,
+            Some(_) => self.store.history.as_of(system_time).await?,
         };
         let mut found: BTreeMap<String, Found> = self
             .sources
@@ -229,7 +207,7 @@ impl Dashboards {
 
     /// All versions of a dashboard.
     pub async fn versions(&self, name: &str) -> Result<VersionList> {
-        let saved = self.history.versions(name).await?;
+        let saved = self.store.history.versions(name).await?;
         let beneath = self.sources.get(name);
         let title = match (saved.last(), beneath) {
             (Some(last), _) if !last.deleted() => last.title.clone(),

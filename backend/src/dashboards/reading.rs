@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use app::dashboards::{Dashboard, FORMAT};
+use app::dashboards::{Dashboard, FORMAT, Problem, semantics::Semantics};
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_path_to_error::Track;
 use serde_saphyr::{Options, Spanned};
@@ -77,40 +77,79 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Reads a definition. Of what has the wrong shape the first mistake is told, of what has the right one all.
+/// What is defined in a text.
+pub trait Definition: DeserializeOwned + Serialize {
+    /// The latest version of its format that can be read.
+    const FORMAT: u32;
+    /// Where whoever writes one finds what members there are.
+    const HELP: &'static str;
+
+    /// All that is wrong with it beside its shape.
+    fn mistakes(&self) -> Vec<Problem>;
+}
+
+impl Definition for Dashboard {
+    const FORMAT: u32 = FORMAT;
+    const HELP: &'static str = "GET /api/v1/dashboards/schema.json lists what there is";
+
+    fn mistakes(&self) -> Vec<Problem> {
+        self.problems()
+    }
+}
+
+impl Definition for Semantics {
+    const FORMAT: u32 = app::dashboards::semantics::FORMAT;
+    const HELP: &'static str = "GET /api/v1/openapi.json describes what there is";
+
+    fn mistakes(&self) -> Vec<Problem> {
+        self.problems()
+    }
+}
+
+/// Reads the definition of a dashboard.
 pub fn read(text: &str, syntax: Syntax) -> Result<Dashboard, Vec<Mistake>> {
+    read_as(text, syntax)
+}
+
+/// Reads a definition. Of what has the wrong shape the first mistake is told, of what has the right one all.
+pub fn read_as<T: Definition>(text: &str, syntax: Syntax) -> Result<T, Vec<Mistake>> {
     let whole = |reason: String| Mistake { line: None, column: None, path: String::new(), reason };
     if text.len() > TEXT_BYTES_MAX {
         return Err(vec![whole(format!("has {} bytes; a definition has at most {TEXT_BYTES_MAX}", text.len()))]);
     }
-    check_format(text, syntax)?;
-    let dashboard = match syntax {
+    check_format(text, syntax, T::FORMAT)?;
+    let definition: Result<T, Mistake> = match syntax {
         Syntax::Json => read_json(text),
         Syntax::Yaml => read_yaml(text),
     };
-    let dashboard = dashboard.map_err(|mistake| vec![mistake])?;
-    let problems = dashboard.problems();
+    let definition = definition.map_err(|mistake| vec![mistake])?;
+    let problems = definition.mistakes();
     if problems.is_empty() {
         // What refers to itself in YAML may be longer than it was written.
-        let bytes = canonical(&dashboard).len();
+        let bytes = canonical(&definition).len();
         return match bytes > TEXT_BYTES_MAX {
             true => Err(vec![whole(format!("has {bytes} bytes in JSON; a definition has at most {TEXT_BYTES_MAX}"))]),
-            false => Ok(dashboard),
+            false => Ok(definition),
         };
     }
+    Err(placed(text, problems))
+}
+
+/// Says of each problem where in the text it stands.
+pub fn placed(text: &str, problems: Vec<Problem>) -> Vec<Mistake> {
     let places = Places::of(text);
-    Err(problems
+    problems
         .into_iter()
         .map(|problem| {
             let place = places.find(&problem.path);
             let (line, column) = (place.map(|place| place.0), place.map(|place| place.1));
             Mistake { line, column, path: problem.path, reason: problem.reason }
         })
-        .collect())
+        .collect()
 }
 
 /// A definition of a later format has members that mean nothing here; then only its format is a mistake.
-fn check_format(text: &str, syntax: Syntax) -> Result<(), Vec<Mistake>> {
+fn check_format(text: &str, syntax: Syntax, latest: u32) -> Result<(), Vec<Mistake>> {
     #[derive(Deserialize)]
     struct Head {
         format: Option<u64>,
@@ -120,35 +159,35 @@ fn check_format(text: &str, syntax: Syntax) -> Result<(), Vec<Mistake>> {
         Syntax::Yaml => serde_saphyr::from_str_with_options(text, options()).ok(),
     };
     // What cannot be read so is told by reading it whole.
-    let Some(format) = head.and_then(|head| head.format).filter(|format| *format > u64::from(FORMAT)) else {
+    let Some(format) = head.and_then(|head| head.format).filter(|format| *format > u64::from(latest)) else {
         return Ok(());
     };
     let place = Places::of(text).find("format");
     let reason = format!(
-        "is {format}, and this server reads formats up to {FORMAT}; update Tidemark, or save the definition in format {FORMAT}"
+        "is {format}, and this server reads formats up to {latest}; update Tidemark, or save the definition in format {latest}"
     );
     let (line, column) = (place.map(|place| place.0), place.map(|place| place.1));
     Err(vec![Mistake { line, column, path: "format".to_owned(), reason }])
 }
 
-fn read_json(text: &str) -> Result<Dashboard, Mistake> {
+fn read_json<T: Definition>(text: &str) -> Result<T, Mistake> {
     let mut json = serde_json::Deserializer::from_str(text);
     let mut track = Track::new();
-    let read = Dashboard::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
-    let read = read.and_then(|dashboard| json.end().map(|()| dashboard));
+    let read = T::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    let read = read.and_then(|definition| json.end().map(|()| definition));
     read.map_err(|error| {
         let (line, column) = (error.line() as u64, error.column() as u64);
         let line = (line > 0).then_some(line);
-        let (path, reason) = (path_text(track), reason_of(&error.to_string()));
+        let (path, reason) = (path_text(track), reason_of(&error.to_string(), T::HELP));
         Mistake { line, column: line.map(|_| column), path, reason }
     })
 }
 
-fn read_yaml(text: &str) -> Result<Dashboard, Mistake> {
+fn read_yaml<T: Definition>(text: &str) -> Result<T, Mistake> {
     let mut path = String::new();
     let read = serde_saphyr::with_deserializer_from_str_with_options(text, options(), |yaml| {
         let mut track = Track::new();
-        let read = Dashboard::deserialize(serde_path_to_error::Deserializer::new(yaml, &mut track));
+        let read = T::deserialize(serde_path_to_error::Deserializer::new(yaml, &mut track));
         if read.is_err() {
             path = path_text(track);
         }
@@ -157,7 +196,7 @@ fn read_yaml(text: &str) -> Result<Dashboard, Mistake> {
     read.map_err(|error| {
         let place = error.location();
         let (line, column) = (place.as_ref().map(|p| p.line()), place.as_ref().map(|p| p.column()));
-        Mistake { line, column, path, reason: reason_of(&error.without_snippet().to_string()) }
+        Mistake { line, column, path, reason: reason_of(&error.without_snippet().to_string(), T::HELP) }
     })
 }
 
@@ -172,25 +211,25 @@ fn path_text(track: Track) -> String {
 }
 
 /// A library's words without the place, which is told apart, and with what to do.
-fn reason_of(message: &str) -> String {
+fn reason_of(message: &str, help: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
     match message.starts_with("unknown field") {
-        true => format!("is not understood: {message}; GET /api/v1/dashboards/schema.json lists what there is"),
+        true => format!("is not understood: {message}; {help}"),
         false => format!("is not right: {message}"),
     }
 }
 
 /// A definition in JSON, always the same for the same definition.
-pub fn canonical(dashboard: &Dashboard) -> String {
+pub fn canonical(definition: &impl Serialize) -> String {
     // Maps have texts for keys, and numbers are finite: nothing in it cannot be written.
-    serde_json::to_string(dashboard).unwrap_or_default()
+    serde_json::to_string(definition).unwrap_or_default()
 }
 
 /// A definition for people. Fails where a library cannot write what it reads, which tests have not seen.
-pub fn write(dashboard: &Dashboard, syntax: Syntax) -> Result<String, String> {
+pub fn write(definition: &impl Serialize, syntax: Syntax) -> Result<String, String> {
     match syntax {
-        Syntax::Json => serde_json::to_string_pretty(dashboard).map(|text| text + "\n").map_err(|e| e.to_string()),
-        Syntax::Yaml => serde_saphyr::to_string(dashboard).map_err(|e| e.to_string()),
+        Syntax::Json => serde_json::to_string_pretty(definition).map(|text| text + "\n").map_err(|e| e.to_string()),
+        Syntax::Yaml => serde_saphyr::to_string(definition).map_err(|e| e.to_string()),
     }
 }
 

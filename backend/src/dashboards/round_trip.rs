@@ -209,11 +209,9 @@ fn query() -> BoxedStrategy<TileQuery> {
     let calculated =
         prop::collection::vec((words(), words()).prop_map(|(name, formula)| Calculated { name, formula }), 0..2);
     let aggregate = prop::option::of(prop::sample::select(Aggregate::ALL.to_vec()));
-    let measure = (prop::option::of(words()), aggregate, words()).prop_map(|(field, aggregate, title)| Measure {
-        field,
-        aggregate,
-        title,
-    });
+    let defined = prop::option::of(words());
+    let measure = (defined, prop::option::of(words()), aggregate, words())
+        .prop_map(|(measure, field, aggregate, title)| Measure { measure, field, aggregate, title });
     let axes: Vec<TimeAxis> = TimeAxis::ALL.iter().map(|axis| axis.0).collect();
     let over = (prop::sample::select(axes), prop::sample::select(Grain::ALL.to_vec()));
     let over = prop::option::of(over.prop_map(|(time, grain)| Over { time, grain }));

@@ -1,7 +1,7 @@
 //! Changing stored dashboards. One change at a time is carried out, from reading what is there to the commit, so that each is
 //! checked against what those before it did; what belongs together comes in one epoch, or not at all.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use app::dashboards::Dashboard;
 use model::Instant;
@@ -11,17 +11,12 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Dashboards, Found,
-    history::{self, Change, Reason, Saved},
+    history::{Change, Reason, Saved, Version},
     missing,
     reading::canonical,
+    store,
 };
-use crate::{
-    error::{Error, ErrorKind, Result},
-    ingest::Wait,
-};
-
-/// How long a change waits for those before it.
-const TURN_WAIT_MAX: Duration = Duration::from_secs(60);
+use crate::error::{Error, ErrorKind, Result};
 
 /// What a change expects to be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +29,7 @@ pub enum Expected {
     Tag(String),
 }
 
-/// What became of a dashboard.
+/// What became of a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -50,10 +45,22 @@ pub enum Outcome {
     Unchanged,
 }
 
+impl Outcome {
+    /// What a change made of a definition.
+    pub fn of(change: Change) -> Outcome {
+        match change {
+            Change::Created => Outcome::Created,
+            Change::Replaced => Outcome::Replaced,
+            Change::Restored => Outcome::Restored,
+            Change::Deleted => Outcome::Deleted,
+        }
+    }
+}
+
 /// A change that was made, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// The dashboard.
+    /// What was defined: a dashboard, or a dataset with its semantic definition.
     pub name: String,
     /// What became of it.
     pub outcome: Outcome,
@@ -194,24 +201,8 @@ impl Dashboards {
     }
 
     async fn commit(&self, steps: &[Step], reason: &Reason, turn: OwnedMutexGuard<()>) -> Result<Instant> {
-        if self.history.lake.dataset(history::DATASET).is_none() {
-            self.history.lake.define_dataset(history::DATASET, &history::definition()?).await?;
-        }
-        let lines: Vec<String> =
-            steps.iter().map(|step| history::event_line(&step.dashboard, step.change, reason)).collect();
-        let receipt = self.ingest.own_transaction(lines.join("\n").into(), Wait::Committed).await?;
-        let Some(system_time) = receipt.system_time else {
-            // The next change must not be checked against what was before this one: the turn goes on until it is there.
-            let ingest = Arc::clone(&self.ingest);
-            tokio::spawn(async move {
-                let _turn = turn;
-                while ingest.close_epoch().await.is_err() {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            });
-            let message = "the change is on disk and not committed yet; it will be, and is not to be sent again";
-            return Err(Error::new(ErrorKind::Unavailable, message));
-        };
+        let versions = steps.iter().map(version_of).collect();
+        let (system_time, _turn) = self.store.commit(versions, reason, turn).await?;
         self.reload().await?;
         Ok(system_time)
     }
@@ -221,22 +212,28 @@ impl Dashboards {
         self: &Arc<Self>,
         work: impl FnOnce(Arc<Dashboards>, OwnedMutexGuard<()>) -> F,
     ) -> Result<T> {
-        let turn = tokio::time::timeout(TURN_WAIT_MAX, Arc::clone(&self.saving).lock_owned()).await.map_err(|_| {
-            let message = "a change before this one still waits for its commit; nothing of this one was done";
-            Error::new(ErrorKind::Unavailable, message)
-        })?;
-        let lost = |e| Error::new(ErrorKind::Internal, "the change could not be carried to its end").because(e);
-        tokio::spawn(work(Arc::clone(self), turn)).await.map_err(lost)?
+        let turn = self.store.turn().await?;
+        store::to_the_end(work(Arc::clone(self), turn)).await
+    }
+}
+
+fn version_of(step: &Step) -> Version {
+    let Step { dashboard, change } = step;
+    Version {
+        name: dashboard.name.clone(),
+        change: *change,
+        told: vec![
+            dashboard.title.clone(),
+            dashboard.folder.clone(),
+            dashboard.description.clone(),
+            dashboard.tags.join(", "),
+        ],
+        definition: canonical(dashboard),
     }
 }
 
 fn done_of(step: &Step, system_time: Option<Instant>) -> Done {
-    let outcome = match step.change {
-        Change::Created => Outcome::Created,
-        Change::Replaced => Outcome::Replaced,
-        Change::Restored => Outcome::Restored,
-        Change::Deleted => Outcome::Deleted,
-    };
+    let outcome = Outcome::of(step.change);
     let there = step.change != Change::Deleted;
     let tag = system_time.filter(|_| there).map(|time| time.to_string());
     Done { name: step.dashboard.name.clone(), outcome, tag, system_time }
@@ -281,19 +278,8 @@ fn check(name: &str, expected: &Expected, found: &Found) -> Result<()> {
         Expected::Nothing => format!("there is a dashboard '{name}' already"),
         Expected::Tag(wanted) if tag.as_ref() == Some(wanted) => return Ok(()),
         Expected::Tag(_) => match found {
-            Found::Stored(saved) => {
-                let by = if saved.author.is_empty() { String::new() } else { format!(" by {}", saved.author) };
-                format!(
-                    "the dashboard '{name}' was changed{by} at {}, after the version this change was made of",
-                    saved.system_time
-                )
-            }
-            Found::Deleted(saved) | Found::Beneath(_, Some(saved)) => {
-                let by = if saved.author.is_empty() { String::new() } else { format!(" by {}", saved.author) };
-                format!(
-                    "the dashboard '{name}' was deleted{by} at {}, after the version this change was made of",
-                    saved.system_time
-                )
+            Found::Stored(saved) | Found::Deleted(saved) | Found::Beneath(_, Some(saved)) => {
+                changed_since(&format!("the dashboard '{name}'"), saved)
             }
             Found::Beneath(_, None) => {
                 format!("the dashboard '{name}' comes with this server, and is another than this change was made of")
@@ -301,8 +287,20 @@ fn check(name: &str, expected: &Expected, found: &Found) -> Result<()> {
             Found::Missing => format!("there is no dashboard '{name}' any more"),
         },
     };
+    Err(was_quicker(&refused, told_of(found)))
+}
+
+/// Says that something is no longer as it was when a change of it was made.
+pub fn changed_since(thing: &str, last: &Saved) -> String {
+    let by = if last.author.is_empty() { String::new() } else { format!(" by {}", last.author) };
+    let done = if last.deleted() { "deleted" } else { "changed" };
+    format!("{thing} was {done}{by} at {}, after the version this change was made of", last.system_time)
+}
+
+/// The refusal of a change that was made of something else than is there; `current` is that.
+pub fn was_quicker(refused: &str, current: Value) -> Error {
     let what_to_do = "nothing was stored; compare the two and send the change again with the tag of what is there";
-    Err(Error::new(ErrorKind::PreconditionFailed, format!("{refused}; {what_to_do}")).with("current", told_of(found)))
+    Error::new(ErrorKind::PreconditionFailed, format!("{refused}; {what_to_do}")).with("current", current)
 }
 
 /// What there is, for whoever expected something else.

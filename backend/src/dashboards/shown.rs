@@ -33,13 +33,13 @@ impl Dashboards {
         let absent = found.tag().is_none();
         let found = if absent { latest.clone() } else { found };
         let Some(mut dashboard) = found.dashboard()? else { return Err(missing(name, &found)) };
-        let datasets = self.history.lake.datasets();
+        let datasets = self.store.history.lake.datasets();
         dashboard.resolve(&|name| {
             let found = datasets.iter().find(|dataset| dataset.name == name)?;
             Some((found.definition.clone(), !found.is_open_import()))
         });
         let versions = match found.saved().or(latest.saved()) {
-            Some(_) => self.history.versions(name).await?,
+            Some(_) => self.store.history.versions(name).await?,
             None => Vec::new(),
         };
         let changes: Vec<Instant> = versions.iter().map(|saved| saved.system_time).collect();
@@ -60,7 +60,7 @@ impl Dashboards {
     /// What an address means by a known time, where that is a moment in the past.
     fn known_moment(&self, known: Option<&str>) -> Option<Instant> {
         let choice = Coordinates::read(|name| known.filter(|_| name == "known").map(str::to_owned)).0.known;
-        let last_commit = self.history.lake.head().map(|head| head.system_time);
+        let last_commit = self.store.history.lake.head().map(|head| head.system_time);
         let now = chrono::Utc::now().timestamp_micros();
         match choice.at(now, last_commit.map(Instant::micros)) {
             Known::At(micros) => last_commit.map(|last| last.min(Instant(micros))),

@@ -23,6 +23,7 @@ mod reduce;
 mod rescale;
 mod savepoints;
 mod schema_evolution;
+mod semantics;
 mod source;
 mod sql_writes;
 mod state_ttl;

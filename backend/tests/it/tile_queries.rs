@@ -283,7 +283,12 @@ fn formulas_give_nothing_rather_than_an_error() {
         dataset: "orders".to_owned(),
         facts: Facts::Beginning,
         calculated: vec![Calculated { name: "ratio".to_owned(), formula: "sum(units) / count()".to_owned() }],
-        measures: vec![Measure { field: Some("ratio".to_owned()), aggregate: None, title: String::new() }],
+        measures: vec![Measure {
+            measure: None,
+            field: Some("ratio".to_owned()),
+            aggregate: None,
+            title: String::new(),
+        }],
         ..TileQuery::default()
     };
     let begin: Vec<&Fact> = facts.iter().filter(|fact| (RANGE.0..RANGE.1).contains(&fact.from)).collect();

@@ -86,6 +86,9 @@ pub struct DatasetSummary {
     pub rows: u64,
     /// Earliest and latest system time of its rows; null while it has none or is not readable.
     pub known: Option<(Instant, Instant)>,
+    /// When its semantic definition was stored; `None` while it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub semantics: Option<Instant>,
     /// Where its records went.
     pub counts: DatasetCounts,
 }

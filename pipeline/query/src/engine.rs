@@ -14,6 +14,7 @@ use crate::{
     catalog::SystemTables,
     clause,
     error::{Error, ErrorKind, Result},
+    measures::FormulaMistake,
     parameters::Parameters,
     planner::{Planned, Planner},
     reduce::Reduction,
@@ -133,6 +134,13 @@ impl QueryEngine {
     pub fn alteration(&self, request: &QueryRequest) -> Result<Option<Alteration>> {
         self.check_writing(request)?;
         self.planner.alteration(request)
+    }
+
+    /// All that is wrong with the formulas of a dataset's measures, each a name and a formula that may use the others.
+    /// Fails with `UnknownTable` where there is no such dataset.
+    pub async fn check_measures(&self, dataset: &str, measures: Vec<(String, String)>) -> Result<Vec<FormulaMistake>> {
+        let (planner, dataset) = (self.planner.clone(), dataset.to_owned());
+        self.runtime.run(async move { planner.check_measures(&dataset, &measures).await }).await
     }
 
     fn check_writing(&self, request: &QueryRequest) -> Result<()> {

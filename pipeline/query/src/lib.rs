@@ -3,7 +3,8 @@
 //! A query goes through `text` (`clause` takes `FOR VALID_TIME …` and `FOR SYSTEM_TIME …` out of it, `periods` turns
 //! predicates on periods into calls, `parameters` puts values in, `statement` sees that it is one that only reads),
 //! `coordinates` (times to instants), `table_functions` and `as_of_join` (what FROM may hold beside tables), `catalog`
-//! (what names mean in one snapshot), `request_filters` (what passes besides), and is planned and run by DataFusion
+//! (what names mean in one snapshot), `measures` (formulas in
+//! the place of `MEASURE(name)`), `request_filters` (what passes besides), and is planned and run by DataFusion
 //! (`planner`, on the threads of `runtime`), with `resolve_exec` as the one place where assertion rows become versions,
 //! `interval_join` for periods that overlap, and `reduce` on top where an answer is to have no more rows than can be drawn.
 //!
@@ -31,6 +32,7 @@ mod key_table;
 mod keys;
 mod last_commit;
 mod layout;
+mod measures;
 mod micros;
 mod parameters;
 mod period_functions;
@@ -59,6 +61,7 @@ pub use alter::Alteration;
 pub use catalog::SystemTables;
 pub use engine::{BatchStream, QueryAnswer, QueryEngine, QueryOptions, QueryRequest};
 pub use error::{Error, ErrorKind, Position, Result};
+pub use measures::{DATASET as MEASURES_DATASET, FormulaMistake};
 pub use parameters::{Parameter, Parameters};
 pub use reduce::{Aggregate, Others, Reduction};
 pub use request_filters::{Filter, Passing};

@@ -47,7 +47,7 @@ use crate::{
     gone,
     in_order::KeepOrder,
     interval_join::JoinOverlapsBySweeping,
-    last_commit, micros,
+    last_commit, measures, micros,
     parameters::Parameters,
     period_functions, reduce,
     request_filters::{self, Filtered},
@@ -65,7 +65,7 @@ const MOST_RELATIONS: usize = 1_000;
 
 /// Plans queries over one lake.
 pub(crate) struct Planner {
-    lake: Lake,
+    pub(crate) lake: Lake,
     system_tables: Arc<dyn SystemTables>,
     /// Copied for each query; its catalogs are empty.
     base: SessionState,
@@ -114,7 +114,7 @@ impl Planner {
     }
 
     /// A state of its own for a statement, begun now: every `now()` in it is this moment.
-    fn state(&self) -> SessionState {
+    pub(crate) fn state(&self) -> SessionState {
         let mut state = self.base.clone();
         state.mark_start_execution();
         state
@@ -184,7 +184,13 @@ impl Planner {
         write::changes(prepared.target, planned.schema, &batches).map(Some)
     }
 
-    async fn plan_text(&self, text: Text, request: &QueryRequest, mut state: SessionState) -> Result<Planned> {
+    /// Plans what a text was read as.
+    pub(crate) async fn plan_text(
+        &self,
+        text: Text,
+        request: &QueryRequest,
+        mut state: SessionState,
+    ) -> Result<Planned> {
         let mut text = text;
         check_places(&text.references, &statement::relations(&text.statement))?;
         let snapshot = Arc::new(self.snapshot(request.snapshot.as_deref()).await?);
@@ -199,7 +205,7 @@ impl Planner {
         state.register_udf(last_commit::function(token.system_time))?;
         let defaults = session_coordinates(&state, request_coordinates(request, &token)?, &settings, &token)?;
         let times = references.iter().flat_map(Reference::times).chain(settings.iter().map(|(_, time)| time));
-        let volatile = !matches!(statement, Statement::Query(_))
+        let mut volatile = !matches!(statement, Statement::Query(_))
             || relations.iter().any(|relation| is_system_table(&relation.name))
             || is_volatile(&state, &statement)
             || times.into_iter().any(|time| is_volatile(&state, &time.expression));
@@ -213,6 +219,11 @@ impl Planner {
         let read: Vec<String> = read.map(|name| qualified(name).1.to_owned()).collect();
         let mut datasets = Datasets { snapshot, defaults, bound, filtered: Filtered::default(), explain };
         self.check_names(&datasets, &relations)?;
+        if measures::stand_in(&statement) {
+            let stored = self.stored_measures(&datasets, &relations).await?;
+            measures::put(&mut statement, &datasets, &stored)?;
+            volatile |= is_volatile(&state, &statement);
+        }
         if let Some(filters) = &request.filters {
             datasets.filtered = request_filters::bind(filters, &datasets.read(&relations)?)?;
         }
@@ -245,7 +256,12 @@ impl Planner {
         table_functions::replace(statement, &calls)
     }
 
-    async fn snapshot(&self, token: Option<&str>) -> Result<LakeSnapshot> {
+    /// Whether a function of that name puts rows together.
+    pub(crate) fn is_aggregate(&self, function: &str) -> bool {
+        self.base.aggregate_functions().contains_key(function)
+    }
+
+    pub(crate) async fn snapshot(&self, token: Option<&str>) -> Result<LakeSnapshot> {
         let parse =
             |text: &str| text.parse::<SnapshotToken>().map_err(|reason| Error::new(ErrorKind::UnknownSnapshot, reason));
         let token = token.map(parse).transpose()?;
@@ -342,7 +358,7 @@ impl Planner {
         Error::new(ErrorKind::UnknownTable, message).at(location)
     }
 
-    fn catalogs(&self, datasets: Datasets) -> Arc<dyn CatalogProviderList> {
+    pub(crate) fn catalogs(&self, datasets: Datasets) -> Arc<dyn CatalogProviderList> {
         let catalogs = MemoryCatalogProviderList::new();
         let catalog = QueryCatalog::new(datasets, self.system_tables.clone());
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
@@ -383,7 +399,11 @@ fn session_config() -> SessionConfig {
     config
 }
 
-async fn answer(state: &SessionState, statement: Statement) -> datafusion::common::Result<SendableRecordBatchStream> {
+/// Plans a statement and begins to answer it.
+pub(crate) async fn answer(
+    state: &SessionState,
+    statement: Statement,
+) -> datafusion::common::Result<SendableRecordBatchStream> {
     let plan = state.statement_to_plan(PlannerStatement::Statement(Box::new(statement))).await?;
     let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     reads.verify_plan(&plan).map_err(|error| external(statement::only_queries().caused_by(error)))?;

@@ -176,6 +176,11 @@ fn check_verb(tokens: &[TokenWithSpan]) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message).at(span.start))
 }
 
+/// How many operators there are among tokens, as far as they make trees deep.
+pub(crate) fn operators(tokens: &[TokenWithSpan]) -> usize {
+    tokens.iter().filter(|token| is_operator(&token.token)).count()
+}
+
 fn check_length(tokens: &[TokenWithSpan]) -> Result<()> {
     let operators = tokens.iter().filter(|token| is_operator(&token.token));
     let Some(one_too_many) = operators.skip(MOST_OPERATORS).map(|token| token.span.start).next() else {
@@ -255,6 +260,34 @@ pub(crate) fn relations(statement: &Statement) -> Vec<Relation> {
 #[derive(Default)]
 struct Finder {
     found: Vec<Relation>,
+    with: WithNames,
+}
+
+impl Visitor for Finder {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.with.enter(query);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.with.leave(query);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: None, .. } = factor {
+            let in_scope = self.with.seen().map(str::to_owned).collect();
+            self.found.push(Relation { name: parts(name), location: name.span().start, in_scope });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Which names of WITH clauses can be seen where a visitor is. It is told of each query that is entered and left.
+#[derive(Default)]
+pub(crate) struct WithNames {
     /// The queries around, outermost first: which of their WITH names can be seen inside.
     scopes: Vec<Scope>,
 }
@@ -267,10 +300,8 @@ struct Scope {
     visible: usize,
 }
 
-impl Visitor for Finder {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+impl WithNames {
+    pub(crate) fn enter(&mut self, query: &Query) {
         if let Some(around) = self.scopes.last_mut() {
             // Inside the query of one WITH name only the names before it can be seen.
             around.enter(query);
@@ -281,24 +312,22 @@ impl Visitor for Finder {
         let visible = names.len();
         let names = if recursive { names.into_iter().map(|(name, _)| (name, ptr::null())).collect() } else { names };
         self.scopes.push(Scope { names, visible });
-        ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+    pub(crate) fn leave(&mut self, query: &Query) {
         self.scopes.pop();
         if let Some(around) = self.scopes.last_mut() {
             around.leave(query);
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: None, .. } = factor {
-            let in_scope = self.scopes.iter().flat_map(|scope| &scope.names[..scope.visible]);
-            let in_scope = in_scope.map(|(name, _)| name.clone()).collect();
-            self.found.push(Relation { name: parts(name), location: name.span().start, in_scope });
-        }
-        ControlFlow::Continue(())
+    /// Whether a name is one of them.
+    pub(crate) fn sees(&self, name: &str) -> bool {
+        self.seen().any(|known| known == name)
+    }
+
+    fn seen(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter().flat_map(|scope| &scope.names[..scope.visible]).map(|(name, _)| name.as_str())
     }
 }
 
@@ -320,7 +349,8 @@ impl Scope {
     }
 }
 
-fn parts(name: &ObjectName) -> Vec<String> {
+/// The parts of a name as DataFusion looks them up.
+pub(crate) fn parts(name: &ObjectName) -> Vec<String> {
     name.0.iter().filter_map(|part| part.as_ident()).map(normalise).collect()
 }
 

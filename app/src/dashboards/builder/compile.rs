@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     Aggregate, Distribution, Facts, Fields, FilterDefinition, Grain, Measure, Over, Problem, TileQuery, TimeAxis, Top,
-    ValueTest, ValueType, formula::Checked, literal::quoted, scope::Scope,
+    ValueTest, ValueType, formula::Checked, literal::quoted, scope::Scope, suggest::nearest,
 };
-use crate::queries::client::{Others, Reduction};
+use crate::{
+    charts::ValueFormat,
+    queries::client::{Others, Reduction},
+};
 
 /// What counts as a fact: a row without one is a step at which nothing holds.
 pub(super) const FACT: &str = "f.\"valid_from\"";
@@ -41,6 +44,17 @@ pub struct OutputColumn {
     pub role: Role,
     /// What its values are.
     pub value: ValueType,
+    /// Their unit, where the semantic definition has one.
+    pub unit: String,
+    /// How they are written, where the semantic definition says so.
+    pub format: Option<ValueFormat>,
+}
+
+impl OutputColumn {
+    /// A column of which nothing is defined.
+    pub fn new(name: &str, title: &str, role: Role, value: ValueType) -> OutputColumn {
+        OutputColumn { name: name.to_owned(), title: title.to_owned(), role, value, unit: String::new(), format: None }
+    }
 }
 
 /// What a column is there for.
@@ -151,8 +165,9 @@ fn source(query: &TileQuery, conditions: &[String]) -> String {
     match (query.over, query.facts) {
         (Some(Over { time: TimeAxis::AsOf, grain }), _) => {
             let joined: String = conditions.iter().map(|condition| format!(" AND {condition}")).collect();
-            // Without categories a step at which nothing holds is shown as such.
-            let join = if query.by.is_empty() { "LEFT JOIN" } else { "JOIN" };
+            // Without categories a step at which nothing holds is shown as such. A defined measure could take it for a fact.
+            let is_defined = query.measures.iter().any(|measure| measure.measure.is_some());
+            let join = if query.by.is_empty() && !is_defined { "LEFT JOIN" } else { "JOIN" };
             let word = grain.word();
             let step = match grain {
                 Grain::Week => "7 days".to_owned(),
@@ -193,7 +208,7 @@ fn plain(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> Res
     };
     let columns = collected(&names, "/by", &mut problems, |name, pointer| {
         let (sql, value) = scope.of_fact(name, pointer)?;
-        Ok((sql, OutputColumn { name: name.clone(), title: name.clone(), role: Role::Plain, value }))
+        Ok((sql, OutputColumn::new(name, name, Role::Plain, value)))
     });
     if !problems.is_empty() {
         return Err(problems);
@@ -225,13 +240,8 @@ fn distributed(
             format!("only numbers and times lie in stretches, and '{field}' is {}; count by it instead", value.word());
         return one("/distribution/field", &reason);
     }
-    let stretch = |name: &str| OutputColumn { name: name.to_owned(), title: field.clone(), role: Role::Stretch, value };
-    let counts = OutputColumn {
-        name: "count".to_owned(),
-        title: "Facts".to_owned(),
-        role: Role::Measure { counts: true },
-        value: ValueType::Whole,
-    };
+    let stretch = |name: &str| OutputColumn::new(name, field, Role::Stretch, value);
+    let counts = OutputColumn::new("count", "Facts", Role::Measure { counts: true }, ValueType::Whole);
     let reduce = Reduction::Bins {
         x: "x".to_owned(),
         y: None,
@@ -251,7 +261,7 @@ fn measured(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> 
     let order = order_of_facts(scope.fields);
     let categories = collected(&query.by, "/by", &mut problems, |name, pointer| {
         let (sql, value) = scope.of_fact(name, pointer)?;
-        Ok((sql, OutputColumn { name: name.clone(), title: name.clone(), role: Role::Category, value }))
+        Ok((sql, OutputColumn::new(name, name, Role::Category, value)))
     });
     let measures = collected(&query.measures, "/measures", &mut problems, |measure, pointer| {
         measure_sql(measure, pointer, &order, scope)
@@ -268,21 +278,12 @@ fn measured(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> 
             TimeAxis::Known => format!("date_trunc('{}', f.\"system_from\")", over.grain.word()),
         };
         let title = if over.time == TimeAxis::Known { "Known" } else { "Effective" };
-        (
-            at,
-            OutputColumn {
-                name: "at".to_owned(),
-                title: title.to_owned(),
-                role: Role::Time,
-                value: ValueType::Instant,
-            },
-        )
+        (at, OutputColumn::new("at", title, Role::Time, ValueType::Instant))
     });
     let groups = usize::from(time.is_some()) + categories.len();
     let mut all: Vec<_> = time.into_iter().chain(categories).chain(measures).collect();
     if groups == 0 {
-        let title = "Effective".to_owned();
-        let latest = OutputColumn { name: "at".to_owned(), title, role: Role::Latest, value: ValueType::Instant };
+        let latest = OutputColumn::new("at", "Effective", Role::Latest, ValueType::Instant);
         all.push((format!("max({FACT})"), latest));
     }
     let (selected, columns) = selected(all);
@@ -320,15 +321,16 @@ fn measure_sql(
     order: &str,
     scope: &mut Scope<'_>,
 ) -> Result<(String, OutputColumn), Problem> {
-    let column = |value: ValueType, counts: bool| OutputColumn {
-        name: match (&measure.field, measure.aggregate) {
+    if let Some(name) = &measure.measure {
+        return defined(name, measure, pointer, scope);
+    }
+    let column = |value: ValueType, counts: bool| {
+        let name = match (&measure.field, measure.aggregate) {
             (None, _) => "facts".to_owned(),
             (Some(field), None) => field.clone(),
             (Some(field), Some(aggregate)) => format!("{field}_{}", aggregate.words().0.replace('-', "_")),
-        },
-        title: measure.name(),
-        role: Role::Measure { counts },
-        value,
+        };
+        OutputColumn::new(&name, &measure.name(), Role::Measure { counts }, value)
     };
     let Some(field) = &measure.field else {
         return match measure.aggregate {
@@ -376,6 +378,38 @@ fn measure_sql(
     Ok((sql, column(value, matches!(aggregate, Aggregate::Count | Aggregate::CountDistinct))))
 }
 
+/// A measure of the dataset's semantic definition. Where it is not known which there are, its name is taken as it is: the server
+/// says what is wrong with it when it is asked for.
+fn defined(name: &str, measure: &Measure, pointer: &str, scope: &Scope<'_>) -> Result<(String, OutputColumn), Problem> {
+    let place = format!("{pointer}/measure");
+    if measure.field.is_some() || measure.aggregate.is_some() {
+        let reason = format!("'{name}' is a measure of its own, without a field and an aggregation; leave these out");
+        return Err(Problem::at(place, reason));
+    }
+    let known = scope.fields.measure(name);
+    if known.is_none() && scope.fields.knows_measures() {
+        let names: Vec<String> = scope.fields.measures().iter().map(|measure| measure.name.clone()).collect();
+        let meant = nearest(name, &names).map(|meant| format!("; did you mean '{meant}'?")).unwrap_or_default();
+        return Err(Problem::at(place, format!("'{}' has no measure '{name}'{meant}", scope.dataset)));
+    }
+    let title = match known {
+        Some(known) if measure.title.is_empty() => known.called().to_owned(),
+        _ => measure.name(),
+    };
+    let mut column = OutputColumn::new(name, &title, Role::Measure { counts: false }, ValueType::Float);
+    column.unit = known.map(|known| known.unit.clone()).unwrap_or_default();
+    column.format = known.map(|known| known.format);
+    Ok((format!("MEASURE(f.{})", quoted(name)), column))
+}
+
+/// Whether the figures of parts add up to that of the whole, as far as that is known.
+pub(super) fn adds_up(measure: &Measure, fields: &Fields) -> bool {
+    match &measure.measure {
+        Some(name) => fields.measure(name).map_or(!fields.knows_measures(), |measure| measure.additive),
+        None => measure.aggregate.is_some_and(Aggregate::adds_up),
+    }
+}
+
 fn check_top(top: Top, query: &TileQuery, scope: &mut Scope<'_>) -> Result<Top, Problem> {
     if query.by.is_empty() {
         return Err(Problem::at("/top", "the greatest can be told only of something; choose by what it is measured"));
@@ -390,8 +424,7 @@ fn check_top(top: Top, query: &TileQuery, scope: &mut Scope<'_>) -> Result<Top, 
             return Err(Problem::at("/top", format!("the greatest are told by numbers, and '{field}' is none")));
         }
     }
-    let adds_up = |measure: &Measure| measure.aggregate.is_some_and(Aggregate::adds_up);
-    match query.measures.iter().find(|measure| !adds_up(measure)) {
+    match query.measures.iter().find(|measure| !adds_up(measure, scope.fields)) {
         Some(measure) if top.others => {
             let reason =
                 format!("'{}' of all others does not follow from those of each; leave others out", measure.name());

@@ -2,7 +2,7 @@
 
 use super::{
     Aggregate, Distribution, Extent, Facts, Field, Fields, FilterDefinition, Grain, Measure, Over, TileQuery, TimeAxis,
-    Top, ValueTest, ValueType, first_question,
+    Top, ValueTest, ValueType, compile::adds_up, first_question,
 };
 use crate::dashboards::{Filter, Filters};
 
@@ -14,7 +14,7 @@ pub const COLUMNS_MOST: usize = 24;
 /// What was chosen of the question that is refined, by the parameters of an address. What is not said is as a dataset begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Refinement {
-    /// The field that is measured, `facts` for counting; parameter `measure`.
+    /// The field that is measured, `facts` for counting, or a defined measure behind [`DEFINED`]; parameter `measure`.
     pub measure: Option<String>,
     /// How; parameter `as`.
     pub aggregate: Option<Aggregate>,
@@ -28,6 +28,8 @@ pub struct Refinement {
 
 /// What stands for counting facts.
 pub const FACTS: &str = "facts";
+/// What stands before the name of a measure of the semantic definition.
+pub const DEFINED: &str = "measure:";
 /// What stands for no time and no category.
 pub const NONE: &str = "none";
 
@@ -44,13 +46,21 @@ impl Refinement {
         Refinement { measure: get("measure"), aggregate, by, along, steps }
     }
 
+    /// The name of the defined measure that is asked for, if it is one.
+    pub fn defined(&self) -> Option<&str> {
+        self.measure.as_deref().and_then(|measure| measure.strip_prefix(DEFINED))
+    }
+
     /// The question that it makes of a dataset.
     pub fn question(&self, dataset: &str, fields: &Fields, extent: &Extent, filters: &Filters) -> TileQuery {
         let first = first_question(dataset, fields, Some(extent));
-        let measure = match self.measure.as_deref() {
-            None => first.measures.first().cloned().unwrap_or_else(Measure::count),
-            Some(FACTS) => Measure::count(),
-            Some(field) => {
+        let measure = match (self.defined(), self.measure.as_deref()) {
+            (Some(name), _) => {
+                Measure::defined(name, fields.measure(name).map_or("", |measure| measure.title.as_str()))
+            }
+            (None, None) => first.measures.first().cloned().unwrap_or_else(Measure::count),
+            (None, Some(FACTS)) => Measure::count(),
+            (None, Some(field)) => {
                 let is_number = fields.get(field).is_some_and(|field| field.value.is_number());
                 Measure::of(field, if is_number { Aggregate::Sum } else { Aggregate::CountDistinct })
             }
@@ -65,9 +75,9 @@ impl Refinement {
             Some(axis) => axis.map(|time| Over { time, grain }),
         };
         let by: Vec<String> = self.by.iter().filter(|by| !by.is_empty()).cloned().collect();
-        let adds_up = measure.aggregate.is_some_and(Aggregate::adds_up);
+        let others = adds_up(&measure, fields);
         TileQuery {
-            top: (!by.is_empty()).then_some(Top { n: COMMON_MOST, others: adds_up }),
+            top: (!by.is_empty()).then_some(Top { n: COMMON_MOST, others }),
             measures: vec![measure],
             over,
             by,
@@ -200,5 +210,6 @@ mod tests {
         assert_eq!(counted.measures, [Measure::count()]);
         assert_eq!(counted.over, Some(Over { time: TimeAxis::Known, grain: Grain::Month }));
         assert_eq!(read(&[("measure", "country")]).measures, [Measure::of("country", Aggregate::CountDistinct)]);
+        assert_eq!(read(&[("measure", "measure:level"), ("as", "avg")]).measures, [Measure::defined("level", "")]);
     }
 }

@@ -216,14 +216,14 @@ impl Shape<'_> {
 
 fn channel(column: &OutputColumn) -> Channel {
     let title = if column.title == column.name { "" } else { &column.title };
-    let format = match (column.role, column.value) {
+    let format = column.format.unwrap_or(match (column.role, column.value) {
         (Role::Time | Role::Latest, _) => ValueFormat::Day,
         (Role::Measure { counts: true }, _) => ValueFormat::Whole,
         (Role::Measure { .. }, ValueType::Float) => ValueFormat::Fixed(2),
         _ => ValueFormat::Plain,
-    };
+    });
     let counts = column.role == Role::Measure { counts: true };
-    Channel { zero: counts, ..Channel::of(&column.name).called(title, "").written(format) }
+    Channel { zero: counts, ..Channel::of(&column.name).called(title, &column.unit).written(format) }
 }
 
 /// The picture for an answer whose columns have become these, with what was chosen of its columns: the same kind where that can

@@ -72,6 +72,9 @@ pub struct Calculated {
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
+    /// A measure of the dataset's semantic definition, in the place of field and aggregation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<String>,
     /// The field; none where facts are counted. A calculated field that adds up by itself has no aggregation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
@@ -286,17 +289,22 @@ fn usual_stretches() -> u32 {
 impl Measure {
     /// Counts facts.
     pub fn count() -> Measure {
-        Measure { field: None, aggregate: Some(Aggregate::Count), title: String::new() }
+        Measure { measure: None, field: None, aggregate: Some(Aggregate::Count), title: String::new() }
+    }
+
+    /// A measure of the semantic definition, under a title; under its name where that is empty.
+    pub fn defined(name: &str, title: &str) -> Measure {
+        Measure { measure: Some(name.to_owned()), field: None, aggregate: None, title: title.to_owned() }
     }
 
     /// A field and how its values are put together.
     pub fn of(field: &str, aggregate: Aggregate) -> Measure {
-        Measure { field: Some(field.to_owned()), aggregate: Some(aggregate), title: String::new() }
+        Measure { measure: None, field: Some(field.to_owned()), aggregate: Some(aggregate), title: String::new() }
     }
 
     /// What people call it.
     pub fn name(&self) -> String {
-        match (&self.title[..], &self.field, self.aggregate) {
+        match (&self.title[..], self.measure.as_ref().or(self.field.as_ref()), self.aggregate) {
             ("", None, _) => "Facts".to_owned(),
             ("", Some(field), None) => field.clone(),
             ("", Some(field), Some(aggregate)) => format!("{} of {field}", aggregate.words().1),

@@ -1,6 +1,9 @@
-//! The fields a question can name, with their types: the columns of a dataset and the four times.
+//! What a question can name: the columns of a dataset and the four times, with their types, and the measures that its semantic
+//! definition has.
 
 use model::{ColumnType, DatasetDefinition, TIME_COLUMNS};
+
+use crate::dashboards::semantics::DefinedMeasure;
 
 /// What a value is, as far as it decides what can be done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +72,13 @@ pub struct Field {
     pub key: bool,
 }
 
-/// The fields of a dataset: its key, its values, the four times.
+/// The fields of a dataset: its key, its values, the four times. And its measures, where they are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Fields(Vec<Field>);
+pub struct Fields {
+    all: Vec<Field>,
+    /// `None` where nobody has looked.
+    measures: Option<Vec<DefinedMeasure>>,
+}
 
 impl Fields {
     /// Those of a dataset.
@@ -84,26 +91,47 @@ impl Fields {
         let keys = definition.key_columns().map(|column| field(column, true));
         let values = definition.value_columns().map(|column| field(column, false));
         let time = |name: &&str| Field { name: (*name).to_owned(), value: ValueType::Instant, key: false };
-        Fields(keys.chain(values).chain(TIME_COLUMNS.iter().map(time)).collect())
+        Fields { all: keys.chain(values).chain(TIME_COLUMNS.iter().map(time)).collect(), measures: None }
+    }
+
+    /// The same with all the measures that the dataset's semantic definition has.
+    #[must_use]
+    pub fn measured_by(self, measures: Vec<DefinedMeasure>) -> Fields {
+        Fields { measures: Some(measures), ..self }
+    }
+
+    /// The measures, as far as they are known.
+    pub fn measures(&self) -> &[DefinedMeasure] {
+        self.measures.as_deref().unwrap_or_default()
+    }
+
+    /// The measure of that name.
+    pub fn measure(&self, name: &str) -> Option<&DefinedMeasure> {
+        self.measures().iter().find(|measure| measure.name == name)
+    }
+
+    /// Whether it is known which measures there are.
+    pub fn knows_measures(&self) -> bool {
+        self.measures.is_some()
     }
 
     /// All of them.
     pub fn all(&self) -> &[Field] {
-        &self.0
+        &self.all
     }
 
     /// The field of that name.
     pub fn get(&self, name: &str) -> Option<&Field> {
-        self.0.iter().find(|field| field.name == name)
+        self.all.iter().find(|field| field.name == name)
     }
 
     /// The names of the key, in its order.
     pub fn key(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(|field| field.key).map(|field| field.name.as_str())
+        self.all.iter().filter(|field| field.key).map(|field| field.name.as_str())
     }
 
     /// All but the four times.
     pub fn own(&self) -> impl Iterator<Item = &Field> {
-        self.0.iter().filter(|field| !TIME_COLUMNS.contains(&field.name.as_str()))
+        self.all.iter().filter(|field| !TIME_COLUMNS.contains(&field.name.as_str()))
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     charts::ValueFormat,
-    dashboards::PictureDefinition,
+    dashboards::{PictureDefinition, semantics::DefinedMeasure},
     queries::client::{Others, Reduction},
 };
 
@@ -67,6 +67,41 @@ fn along_a_time_each_fact_counts_where_it_begins_or_where_it_holds() {
         r#"{"dataset": "sales", "measures": [{"aggregate": "count"}], "over": {"time": "known", "grain": "day"}}"#,
     );
     assert!(known.sql.contains("date_trunc('day', f.\"system_from\")") && known.sql.contains("FOR SYSTEM_TIME ALL"));
+}
+
+#[test]
+fn a_defined_measure_is_asked_for_by_its_name() {
+    let asks = r#"{"dataset": "sales", "measures": [{"measure": "margin"}], "by": ["region"], "top": {"n": 3, "others": true}}"#;
+    let defined: Vec<DefinedMeasure> = serde_json::from_str(
+        r#"[{"name": "margin", "title": "Margin", "formula": "sum(amount) / sum(units)", "unit": "EUR", "format": {"fixed": 3}}]"#,
+    )
+    .unwrap();
+    // Without the definition the name is taken as it is.
+    let question = asked(asks);
+    assert!(question.sql.starts_with("SELECT f.\"region\" AS \"region\", MEASURE(f.\"margin\") AS \"margin\" FROM"));
+    let known = fields().measured_by(defined);
+    let places = |json: &str, fields: &Fields| {
+        let problems = compile(&query(json), fields).unwrap_err();
+        problems.into_iter().map(|problem| problem.pointer).collect::<Vec<_>>()
+    };
+    assert_eq!(places(asks, &known), ["/top/others"], "shares of it do not add up");
+    let alone = r#"{"dataset": "sales", "measures": [{"measure": "margin"}], "by": ["region"]}"#;
+    let question = compile(&query(alone), &known).unwrap();
+    let column = &question.columns[1];
+    assert_eq!(
+        (column.title.as_str(), column.unit.as_str(), column.format),
+        ("Margin", "EUR", Some(ValueFormat::Fixed(3)))
+    );
+    let PictureDefinition::Chart(chart) = pictures("", &question.columns).remove(0) else { panic!("no chart") };
+    assert_eq!((chart.y[0].unit.as_str(), chart.y[0].format), ("EUR", ValueFormat::Fixed(3)));
+    assert_eq!(places(&alone.replace("margin", "margn"), &known), ["/measures/0/measure"]);
+    let both = r#"{"dataset": "sales", "measures": [{"measure": "margin", "aggregate": "sum"}]}"#;
+    assert_eq!(places(both, &known), ["/measures/0/measure"]);
+    // A step at which nothing holds is no fact to a formula such as count(*).
+    let steps = asked(
+        r#"{"dataset": "sales", "measures": [{"measure": "margin"}], "over": {"time": "as-of", "grain": "month"}}"#,
+    );
+    assert!(steps.sql.contains(" AS i JOIN \"sales\" AS f"), "{}", steps.sql);
 }
 
 #[test]
@@ -255,6 +290,7 @@ fn any_query() -> impl Strategy<Value = TileQuery> {
     };
     let aggregate = prop::option::of(prop::sample::select(Aggregate::ALL.to_vec()));
     let measure = (prop::option::of(name()), aggregate).prop_map(|(field, aggregate)| Measure {
+        measure: None,
         field: field.map(str::to_owned),
         aggregate,
         title: String::new(),

@@ -2,7 +2,13 @@
 
 use leptos::prelude::*;
 
-use crate::components::whole::{Whole, WholeView, changing};
+use crate::{
+    components::whole::{Whole, WholeView, changing},
+    dashboards::{
+        builder::{Fields, explore::DEFINED},
+        semantics::DefinedMeasure,
+    },
+};
 
 /// Values and what people call them.
 pub(in crate::pages) type Options = Vec<(String, String)>;
@@ -10,6 +16,15 @@ pub(in crate::pages) type Options = Vec<(String, String)>;
 /// Options whose values are their names.
 pub(in crate::pages) fn named(names: impl IntoIterator<Item = String>) -> Options {
     names.into_iter().map(|name| (name.clone(), name)).collect()
+}
+
+/// The measures that a dataset's semantic definition has, under their titles and with their units.
+pub(in crate::pages) fn defined(fields: &Fields) -> Options {
+    let word = |measure: &DefinedMeasure| match &measure.unit[..] {
+        "" => measure.called().to_owned(),
+        unit => format!("{} ({unit})", measure.called()),
+    };
+    fields.measures().iter().map(|measure| (format!("{DEFINED}{}", measure.name), word(measure))).collect()
 }
 
 /// A choice of one of several. What is chosen stands in the list even where it cannot be chosen any more.

@@ -185,6 +185,7 @@ impl Editing {
             automatic: RwSignal::new(BTreeSet::new()),
             columns: RwSignal::new(BTreeMap::new()),
             extents: RwSignal::new(BTreeMap::new()),
+            measures: RwSignal::new(BTreeMap::new()),
             list,
             page,
             live,
@@ -205,6 +206,7 @@ impl Editing {
 fn shown(editing: Editing) -> WholeView {
     SharedCrosshair::provide();
     publishing::keep_drafts(editing);
+    editing.follow_measures();
     let path = use_location().pathname;
     Effect::new(move |_| {
         let keys = window_event_listener(ev::keydown, move |event| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leptos::{prelude::*, task::spawn_local};
-use model::DatasetSummary;
+use model::{DatasetSummary, Instant};
 
 use crate::{
     dashboards::{
@@ -12,13 +12,14 @@ use crate::{
             Extent, Fields, OutputColumn, Problem, Question, TileQuery, compile, first_question, fit_picture, title_of,
         },
         range_of,
+        semantics::DefinedMeasure,
     },
     editor::{Command, Document, Said},
     format::time,
     live::Live,
     queries::{
         client::{self, About, Request},
-        profile,
+        profile, semantics,
     },
     state::{
         address::Address,
@@ -52,6 +53,8 @@ pub(super) struct Editing {
     pub(super) list: DatasetList,
     /// How far datasets reach, by name; those that have been asked for.
     pub(super) extents: RwSignal<BTreeMap<String, Option<Extent>>>,
+    /// The measures of datasets, by name, each with when its definition was stored.
+    pub(super) measures: RwSignal<BTreeMap<String, (Instant, Vec<DefinedMeasure>)>>,
     pub(super) page: PageRead,
     pub(super) live: Live,
     pub(super) address: Address,
@@ -142,7 +145,7 @@ impl Editing {
             Err(vec![Problem { pointer: "/dataset".to_owned(), span: None, missing, reason }])
         };
         self.list.all.with(|all| match all.iter().find(|dataset| dataset.name == query.dataset) {
-            Some(dataset) if dataset.readable => compile(query, &Fields::of(&dataset.definition)),
+            Some(dataset) if dataset.readable => compile(query, &self.fields_of(dataset)),
             Some(dataset) => {
                 problem(format!("nothing of '{}' can be read before its import is sealed", dataset.name), None)
             }
@@ -158,8 +161,39 @@ impl Editing {
     pub(super) fn fields(self, dataset: &str) -> Fields {
         self.list.all.with(|all| {
             let found = all.iter().find(|known| known.name == dataset);
-            found.map(|dataset| Fields::of(&dataset.definition)).unwrap_or_default()
+            found.map(|dataset| self.fields_of(dataset)).unwrap_or_default()
         })
+    }
+
+    fn fields_of(self, dataset: &DatasetSummary) -> Fields {
+        let fields = Fields::of(&dataset.definition);
+        match dataset.semantics {
+            None => fields.measured_by(Vec::new()),
+            Some(_) => self.measures.with(|known| match known.get(&dataset.name) {
+                Some((_, measures)) => fields.measured_by(measures.clone()),
+                None => fields,
+            }),
+        }
+    }
+
+    /// Reads the measures of datasets, again whenever a definition was stored.
+    pub(super) fn follow_measures(self) {
+        Effect::new(move |_| {
+            let of = |dataset: &DatasetSummary| Some((dataset.name.clone(), dataset.semantics?));
+            let stored: Vec<(String, Instant)> = self.list.all.with(|all| all.iter().filter_map(of).collect());
+            for (dataset, stored) in stored {
+                let is_read = |known: &(Instant, Vec<DefinedMeasure>)| known.0 == stored;
+                if self.measures.with_untracked(|known| known.get(&dataset).is_some_and(is_read)) {
+                    continue;
+                }
+                spawn_local(async move {
+                    // Until they are there, names of measures are taken as they are.
+                    if let Ok(read) = semantics::measures(&dataset, None).await {
+                        self.measures.try_update(|known| known.insert(dataset, (stored, read)));
+                    }
+                });
+            }
+        });
     }
 
     /// Names of the datasets that can be asked; tracked.

@@ -6,7 +6,7 @@ mod keep;
 mod question;
 mod tile;
 
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use model::DatasetSummary;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
             Extent, Fields,
             explore::{COLUMNS_MOST, Refinement, column_questions, facts, revisions},
         },
+        semantics::DefinedMeasure,
     },
     format::{number, time},
     live::Live,
@@ -31,7 +32,7 @@ use crate::{
     },
     queries::{
         client::{About, Request},
-        profile,
+        profile, semantics,
     },
     root::with_datasets,
     state::{
@@ -78,11 +79,19 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             None => all.iter().find(|dataset| dataset.readable).cloned(),
         })
     });
-    let fields = Memo::new(move |_| {
-        dataset.with(|dataset| dataset.as_ref().map(|dataset| Fields::of(&dataset.definition)).unwrap_or_default())
-    });
     let known =
         Memo::new(move |_| Coordinates::read(|name| address.get(name)).0.known.at(live.now.get(), live.head_micros()));
+    let measures = measures_of(dataset, known);
+    let fields = Memo::new(move |_| {
+        dataset.with(|dataset| {
+            let Some(dataset) = dataset else { return Fields::default() };
+            let fields = Fields::of(&dataset.definition);
+            measures.with(|(of, read)| match *of == dataset.name {
+                true => fields.measured_by(read.clone()),
+                false => fields,
+            })
+        })
+    });
     let filters = Memo::new(move |_| Filters::parse(address.get("only").as_deref()));
     let name = move || dataset.with(|dataset| dataset.as_ref().map(|dataset| dataset.name.clone()));
     let key = move || (name(), known.get(), filters.get());
@@ -167,6 +176,35 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     .whole()
 }
 
+/// The measures of the dataset that is shown, as they were known then, with its name. In the browser alone.
+fn measures_of(dataset: Memo<Option<DatasetSummary>>, known: Memo<Known>) -> RwSignal<(String, Vec<DefinedMeasure>)> {
+    let measures = RwSignal::new((String::new(), Vec::new()));
+    let wanted = Memo::new(move |_| {
+        let (name, stored) = dataset.with(|dataset| dataset.as_ref().map(|it| (it.name.clone(), it.semantics)))?;
+        let at = match known.get() {
+            Known::At(micros) => Some(time::iso(micros)),
+            Known::Now | Known::First => None,
+        };
+        Some((name, stored, at))
+    });
+    Effect::new(move |_| {
+        let Some(asked) = wanted.get() else { return };
+        let (name, stored, at) = asked.clone();
+        if stored.is_none() {
+            measures.set((name, Vec::new()));
+            return;
+        }
+        spawn_local(async move {
+            // What cannot be read is not offered; the rest of the page goes without.
+            let read = semantics::measures(&name, at.as_deref()).await.unwrap_or_default();
+            if wanted.try_get_untracked().flatten().as_ref() == Some(&asked) {
+                measures.try_set((name, read));
+            }
+        });
+    });
+    measures
+}
+
 /// How much there is and how far it reaches.
 fn figures(read: Memo<Option<(Extent, u64)>>, dataset: Memo<Option<DatasetSummary>>) -> WholeView {
     let figure = move |of: fn(&(Extent, u64)) -> Figure| {
@@ -214,6 +252,10 @@ fn parts(context: Context, dataset: &str) -> WholeView {
     let main = move || {
         let extent = context.extent.get()?;
         let refinement = Refinement::read(|name| context.address.get(name));
+        // With its unit and format, or not at all.
+        if refinement.defined().is_some() && !context.fields.with(Fields::knows_measures) {
+            return None;
+        }
         let question =
             |filters: &Filters| context.fields.with(|fields| refinement.question(&of_main, fields, &extent, filters));
         Some(context.filters.with(question))

@@ -7,9 +7,9 @@ use crate::{
     components::whole::{Whole, WholeView},
     dashboards::builder::{
         Aggregate, Grain, TileQuery, TimeAxis,
-        explore::{FACTS, NONE, Refinement},
+        explore::{DEFINED, FACTS, NONE, Refinement},
     },
-    pages::editor::fields::{Options, choice, named},
+    pages::editor::fields::{Options, choice, defined, named},
     state::address::Step,
 };
 
@@ -39,7 +39,20 @@ pub(super) fn form(context: Context) -> WholeView {
     };
     let axes = std::iter::once((NONE, "No time")).chain(TimeAxis::ALL.map(|axis| (axis.1, axis.2)));
     let measured = |query: &TileQuery| {
-        query.measures.first().and_then(|measure| measure.field.clone()).unwrap_or_else(|| FACTS.to_owned())
+        let first = query.measures.first();
+        match first.and_then(|measure| measure.measure.as_ref()) {
+            Some(name) => format!("{DEFINED}{name}"),
+            None => first.and_then(|measure| measure.field.clone()).unwrap_or_else(|| FACTS.to_owned()),
+        }
+    };
+    let of_fields = own((FACTS, "Facts"));
+    let measures = move || -> Options { context.fields.with(defined).into_iter().chain(of_fields()).collect() };
+    let ways = move || -> Options {
+        let first = |query: &TileQuery| query.measures.first().is_some_and(|measure| measure.measure.is_some());
+        match question.with(|question| question.as_ref().is_some_and(first)) {
+            true => vec![(String::new(), "By its formula".to_owned())],
+            false => Aggregate::ALL.map(|aggregate| named_by(aggregate.words())).to_vec(),
+        }
     };
     let aggregated = |query: &TileQuery| {
         let aggregate = query.measures.first().and_then(|measure| measure.aggregate);
@@ -53,8 +66,8 @@ pub(super) fn form(context: Context) -> WholeView {
     let by = |query: &TileQuery| query.by.first().cloned().unwrap_or_else(|| NONE.to_owned());
     view! {
         <div class="control-bar" role="group" aria-label="What is shown">
-            {choice("Measure", "explore-measure", own((FACTS, "Facts")), of(measured), set("measure"))}
-            {choice("As", "explore-as", words(Aggregate::ALL.map(Aggregate::words).to_vec()), of(aggregated), set("as"))}
+            {choice("Measure", "explore-measure", measures, of(measured), set("measure"))}
+            {choice("As", "explore-as", ways, of(aggregated), set("as"))}
             {choice("By", "explore-by", own((NONE, "Nothing")), of(by), set("by"))}
             {choice("Along", "explore-along", words(axes.collect()), of(along), set("along"))}
             {choice(
@@ -67,4 +80,8 @@ pub(super) fn form(context: Context) -> WholeView {
         </div>
     }
     .whole()
+}
+
+fn named_by((value, word): (&str, &str)) -> (String, String) {
+    (value.to_owned(), word.to_owned())
 }

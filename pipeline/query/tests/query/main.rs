@@ -10,5 +10,6 @@ mod fixture;
 mod grid;
 mod harness;
 mod language;
+mod measures;
 mod reduce;
 mod slt;

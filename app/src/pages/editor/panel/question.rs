@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use super::{Panel, as_statement, calculated, filters};
 use crate::{
     components::whole::{Whole, WholeView, changing},
-    dashboards::builder::{Aggregate, Distribution, Facts, Grain, Measure, Over, TimeAxis, Top},
-    pages::editor::fields::{Options, button, check, choice, named, number, remove},
+    dashboards::builder::{Aggregate, Distribution, Facts, Grain, Measure, Over, TimeAxis, Top, explore::DEFINED},
+    pages::editor::fields::{Options, button, check, choice, defined, named, number, remove},
 };
 
 /// Categories shown at first, where somebody asks for the greatest.
@@ -168,13 +168,22 @@ fn measured(panel: Panel) -> WholeView {
 
 fn measure(panel: Panel, index: usize) -> WholeView {
     let of = move || panel.of(|query| query.measures.get(index).cloned());
-    let field = move || of().and_then(|measure| measure.field).unwrap_or_default();
+    let field = move || match of() {
+        Some(Measure { measure: Some(name), .. }) => format!("{DEFINED}{name}"),
+        Some(measure) => measure.field.unwrap_or_default(),
+        None => String::new(),
+    };
     let fields = move || {
-        let mut all = all_fields(panel, |_| true);
-        all.insert(0, (NONE.to_owned(), "Facts".to_owned()));
+        let dataset = panel.of(|query| query.dataset.clone());
+        let mut all = defined(&panel.editing.fields(&dataset));
+        all.push((NONE.to_owned(), "Facts".to_owned()));
+        all.extend(all_fields(panel, |_| true));
         all
     };
     let aggregates = move || {
+        if of().is_some_and(|measure| measure.measure.is_some()) {
+            return vec![(NONE.to_owned(), "By its formula".to_owned())];
+        }
         let all = Aggregate::ALL.map(|aggregate| {
             let (value, word) = aggregate.words();
             (value.to_owned(), word.to_owned())
@@ -189,9 +198,23 @@ fn measure(panel: Panel, index: usize) -> WholeView {
         move || of().and_then(|measure| measure.aggregate).map_or(NONE, |aggregate| aggregate.words().0).to_owned();
     let choose_field = move |name: String| {
         let fields = untrack(|| panel.editing.fields(&panel.of(|query| query.dataset.clone())));
+        if let Some(defined) = name.strip_prefix(DEFINED) {
+            let title = fields.measure(defined).map(|measure| measure.title.clone()).unwrap_or_default();
+            panel.ask("measure-field", |query| {
+                if let Some(measure) = query.measures.get_mut(index) {
+                    *measure = Measure::defined(defined, &title);
+                }
+            });
+            panel.editing.settle();
+            return;
+        }
         panel.ask("measure-field", |query| {
             let formula = query.calculated.iter().find(|field| field.name == name).map(|field| field.formula.clone());
             let Some(measure) = query.measures.get_mut(index) else { return };
+            // The title was that of the measure.
+            if measure.measure.take().is_some() {
+                measure.title.clear();
+            }
             measure.field = (!name.is_empty()).then(|| name.clone());
             let is_number = fields.get(&name).is_none_or(|field| field.value.is_number());
             measure.aggregate = match (name.is_empty(), formula) {
