@@ -104,7 +104,7 @@ impl Comparison<'_> {
         )
     }
 
-    /// `day`, `change`, `n`: rows by the day on which B came to know them, or that they hold no longer.
+    /// `day`, `change`, `n`: rows by the day on which B came to know them. What was removed has none.
     pub fn by_day(&self, kind: Option<Kind>) -> String {
         let only = kind.map(|kind| format!(" AND change = '{}'", kind.word())).unwrap_or_default();
         format!(
