@@ -18,7 +18,7 @@ use crate::{
     },
     format::style::track_style,
     live::Live,
-    pages::{dashboard::DashboardPage, lazy::LazyPart, not_found::NotFound},
+    pages::{lazy::LazyPart, not_found::NotFound},
     queries::datasets::datasets,
     state::display::Display,
 };
@@ -81,7 +81,7 @@ pub fn App() -> impl IntoView {
                     <Route path=StaticSegment("design") view=|| LazyPart::Docs.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), ParamSegment("dashboard"))
-                        view=DashboardPage
+                        view=|| LazyPart::Dashboard.view()
                         ssr=SsrMode::Async
                     />
                     <Route

@@ -10,7 +10,8 @@ use arrow::{
 };
 use lake::{Dataset, DefinitionVersion, Lake};
 use model::{
-    EpochRecord, Instant, RescaleOutcome, RescaleReason, SnapshotToken, arrow_layout::version_schema, definition::is_own,
+    EpochRecord, Instant, RescaleOutcome, RescaleReason, SnapshotToken, arrow_layout::version_schema,
+    definition::is_own,
 };
 use query::SystemTables;
 

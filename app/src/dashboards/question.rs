@@ -162,9 +162,10 @@ mod tests {
             let moment = Moment { known, range: (0, DAY_MICROS), compared: None };
             question(SQL, moment, moment.range, false, Vec::new()).parameters.remove("known")
         };
-        assert_eq!(known(Known::At(DAY_MICROS)).as_deref(), Some("1970-01-02T00:00:00Z"));
-        assert_eq!(known(Known::Now).as_deref(), Some(AHEAD_OF_ALL));
-        assert_eq!(known(Known::First).as_deref(), Some(AHEAD_OF_ALL));
+        let text = |text: &str| Some(ParameterValue::Text(text.to_owned()));
+        assert_eq!(known(Known::At(DAY_MICROS)), text("1970-01-02T00:00:00Z"));
+        assert_eq!(known(Known::Now), text(AHEAD_OF_ALL));
+        assert_eq!(known(Known::First), text(AHEAD_OF_ALL));
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Dashboards {
         loop {
             let changed = match messages.recv().await {
                 Ok(LiveMessage::Commit(commit)) => commit.datasets.iter().any(|name| name == history::DATASET),
-                Ok(LiveMessage::Sample(_)) => false,
+                Ok(LiveMessage::Sample(_) | LiveMessage::Rescale(_)) => false,
                 Err(RecvError::Lagged(_)) => true,
                 Err(RecvError::Closed) => return,
             };

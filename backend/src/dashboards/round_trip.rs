@@ -127,7 +127,8 @@ fn chart() -> BoxedStrategy<PictureDefinition> {
     let spec = (words(), mark, channel(), prop::collection::vec(channel(), 0..3), prop::option::of(words()));
     (spec, prop::option::of(channel()), prop::collection::vec(style, 0..2))
         .prop_map(|((title, mark, x, y, by), color, styles)| {
-            PictureDefinition::Chart(Box::new(ChartSpec { title, mark, x, y, by, color, styles }))
+            let totals = styles.iter().map(|style: &SeriesStyle| style.name.clone()).collect();
+            PictureDefinition::Chart(Box::new(ChartSpec { title, mark, x, y, by, color, styles, totals }))
         })
         .boxed()
 }

@@ -9,7 +9,7 @@ use datafusion::{
     },
     catalog::{CatalogProviderList, MemoryCatalogProviderList},
     execution::{
-        SendableRecordBatchStream, SessionState, SessionStateBuilder, SessionStateDefaults,
+        FunctionRegistry, SendableRecordBatchStream, SessionState, SessionStateBuilder, SessionStateDefaults,
         context::SQLOptions,
         disk_manager::{DiskManagerBuilder, DiskManagerMode},
         memory_pool::GreedyMemoryPool,
