@@ -18,7 +18,7 @@ use crate::{
     },
     format::style::track_style,
     live::Live,
-    pages::{lazy::LazyPart, not_found::NotFound},
+    pages::{dashboard::DashboardPage, lazy::LazyPart, not_found::NotFound},
     queries::datasets::datasets,
     state::display::Display,
 };
@@ -81,7 +81,7 @@ pub fn App() -> impl IntoView {
                     <Route path=StaticSegment("design") view=|| LazyPart::Docs.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("dashboards"), ParamSegment("dashboard"))
-                        view=|| LazyPart::Dashboard.view()
+                        view=DashboardPage
                         ssr=SsrMode::Async
                     />
                     <Route

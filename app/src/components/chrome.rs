@@ -36,7 +36,7 @@ pub const PAGES: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// What the addresses of dashboards begin with.
-pub const DASHBOARDS: &str = "/dashboards/";
+const DASHBOARDS: &str = "/dashboards/";
 /// Address of the list of all dashboards.
 pub const DASHBOARD_LIST: &str = "/dashboards";
 /// Address of the dashboard *Benchmark index*.

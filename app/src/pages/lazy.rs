@@ -1,19 +1,18 @@
 //! Pages and parts of pages whose code a browser loads only when it comes to them. Nothing else may name them, or their code
-//! would be part of what every visitor loads.
+//! would be part of what every visitor loads. Dashboards are none of them: what they share with other pages would fall into a
+//! hundred and eighty files, and come to a fifth more.
 //!
 //! A page that the server has rendered is taken over in one go, so its code has to be there before that: see `load_code_of_page`.
 
 use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::components::{
-    chrome::{DASHBOARD_LIST, DASHBOARDS, DESIGN, DIFF, DOCS, PIPELINE, SCALING, dashboard_of_versions},
+    chrome::{DASHBOARD_LIST, DESIGN, DIFF, DOCS, PIPELINE, SCALING, dashboard_of_versions},
     whole::WholeView,
 };
 
 /// A page, or a part of one, with code of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LazyPart {
-    /// A dashboard from its definition.
-    Dashboard,
     /// All dashboards.
     DashboardList,
     /// The versions of a dashboard.
@@ -51,7 +50,6 @@ impl LazyPart {
             DESIGN => Some(LazyPart::Docs),
             DASHBOARD_LIST => Some(LazyPart::DashboardList),
             path if dashboard_of_versions(path).is_some() => Some(LazyPart::DashboardVersions),
-            path if path.starts_with(DASHBOARDS) => Some(LazyPart::Dashboard),
             path if path.starts_with(DOCS) => Some(LazyPart::Docs),
             _ => None,
         };
@@ -64,7 +62,6 @@ impl LazyPart {
     #[cfg(feature = "ssr")]
     pub fn code(self) -> &'static str {
         match self {
-            LazyPart::Dashboard => "dashboard",
             LazyPart::DashboardList => "dashboard_list",
             LazyPart::DashboardVersions => "dashboard_versions",
             LazyPart::Diff => "diff_page",
@@ -96,7 +93,6 @@ mod code {
 
     pub(super) fn view(part: LazyPart) -> WholeView {
         match part {
-            LazyPart::Dashboard => dashboard::DashboardPage().whole(),
             LazyPart::DashboardList => dashboard_list::list(),
             LazyPart::DashboardVersions => dashboard_versions::versions(),
             LazyPart::Diff => diff::Diff().whole(),
@@ -141,15 +137,10 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 13]> = const { Cell::new([None; 13]) };
+        static MAKE: Cell<[Option<Make>; 12]> = const { Cell::new([None; 12]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
-
-    #[wasm_split(dashboard, wasm_split_path = ::leptos::wasm_split, fallible)]
-    fn dashboard() -> Loaded {
-        Ok(|| dashboard::DashboardPage().whole())
-    }
 
     #[wasm_split(dashboard_list, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn dashboard_list() -> Loaded {
@@ -214,7 +205,6 @@ mod code {
     async fn load(page: LazyPart) -> Result<(), SplitLoaderError> {
         // One way to wait for all of them.
         let code: Pin<Box<dyn Future<Output = Loaded>>> = match page {
-            LazyPart::Dashboard => Box::pin(dashboard()),
             LazyPart::DashboardList => Box::pin(dashboard_list()),
             LazyPart::DashboardVersions => Box::pin(dashboard_versions()),
             LazyPart::Diff => Box::pin(diff_page()),
@@ -297,10 +287,10 @@ mod tests {
         assert_eq!(of("/dashboards/pipeline/", ""), [LazyPart::Pipeline]);
         assert_eq!(of("/admin/scaling", ""), [LazyPart::Scaling]);
         assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
-        assert_eq!(of("/dashboards/market", "only=versions:a"), [LazyPart::Dashboard]);
+        assert_eq!(of("/dashboards/market", "only=versions:a"), []);
         assert_eq!(of("/dashboards", ""), [LazyPart::DashboardList]);
         assert_eq!(of("/dashboards/market/versions", "?a=1"), [LazyPart::DashboardVersions]);
-        assert_eq!(of("/dashboards/versions", ""), [LazyPart::Dashboard]);
+        assert_eq!(of("/dashboards/versions", ""), []);
         assert_eq!(of("/", ""), [LazyPart::Home]);
         assert_eq!(of("/docs/api", ""), [LazyPart::Docs]);
     }
