@@ -9,7 +9,7 @@ export const PAGES = {
   restatements: "/dashboards/restatements?last=1y",
   operations: "/dashboards/operations",
   diff: "/diff",
-  pipeline: "/dashboards/pipeline",
+  pipeline: "/admin/pipeline",
   scaling: "/admin/scaling",
   docs: "/docs",
   "docs-semantics": "/docs/semantics",

@@ -69,7 +69,7 @@ pub fn App() -> impl IntoView {
                     />
                     <Route path=StaticSegment("diff") view=|| LazyPart::Diff.view() ssr=SsrMode::Async />
                     <Route
-                        path=(StaticSegment("dashboards"), StaticSegment("pipeline"))
+                        path=(StaticSegment("admin"), StaticSegment("pipeline"))
                         view=|| LazyPart::Pipeline.view()
                         ssr=SsrMode::Async
                     />

@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn what_a_page_loads_is_known_by_its_address() {
         let of = |path, query| LazyPart::of_page(path, query).collect::<Vec<_>>();
-        assert_eq!(of("/dashboards/pipeline/", ""), [LazyPart::Pipeline]);
+        assert_eq!(of("/admin/pipeline/", ""), [LazyPart::Pipeline]);
         assert_eq!(of("/admin/scaling", ""), [LazyPart::Scaling]);
         assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
         assert_eq!(of("/dashboards/market", "only=versions:a"), []);
