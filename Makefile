@@ -27,9 +27,10 @@ front_sources := Cargo.toml Cargo.lock $(shell find app frontend pipeline/model 
 wasm_features := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext --enable-mutable-globals --enable-multivalue
 comma := ,
 wasm_opt_flags := -Oz,$(subst $() ,$(comma),$(strip $(wasm_features)))
-# The standard library is built along, for code in which a panic is a trap and nothing else: the words of panics, and what
-# writes them, are some 25 KB of what every page loads. Flags of this kind are not settled yet, hence the bootstrap.
-small_std := if [ "$${TIDEMARK_STD_SOURCES:-}" = yes ]; then export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='-Zunstable-options -Cpanic=immediate-abort'; fi;
+# The standard library is built along, for code in which a panic is a trap and nothing else: the words of panics, what
+# writes them, and where in the sources they are, are some 25 KB of what every page loads. Nothing is written by its
+# `Debug` there either. Flags of this kind are not settled yet, hence the bootstrap.
+small_std := if [ "$${TIDEMARK_STD_SOURCES:-}" = yes ]; then export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none'; fi;
 # Once more over each file that the code was split into: there is more to leave out of a part than of the whole.
 wasm_opt_again := -Oz --coalesce-locals-learning --coalesce-locals-learning --reorder-locals $(wasm_features)
 

@@ -15,7 +15,7 @@ export const PAGES = {
   dashboards: "/dashboards",
   "market-read": "/dashboards/market?mode=read",
   "market-kiosk": "/dashboards/market?mode=kiosk",
-  pipeline: "/dashboards/pipeline",
+  pipeline: "/admin/pipeline",
   scaling: "/admin/scaling",
   docs: "/docs",
   "docs-semantics": "/docs/semantics",

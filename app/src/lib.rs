@@ -26,6 +26,8 @@ pub mod state;
 mod tasks;
 pub mod tokens;
 
+#[cfg(feature = "ssr")]
+pub use components::chrome::PIPELINE;
 pub use root::App;
 #[cfg(feature = "hydrate")]
 pub use root::hydrate;

@@ -80,7 +80,7 @@ pub fn App() -> impl IntoView {
                     <Route path=StaticSegment("explore") view=|| LazyPart::Explore.view() ssr=SsrMode::Async />
                     <Route path=StaticSegment("diff") view=|| LazyPart::Diff.view() ssr=SsrMode::Async />
                     <Route
-                        path=(StaticSegment("dashboards"), StaticSegment("pipeline"))
+                        path=(StaticSegment("admin"), StaticSegment("pipeline"))
                         view=|| LazyPart::Pipeline.view()
                         ssr=SsrMode::Async
                     />

@@ -8,7 +8,8 @@ use axum::{
     extract::Request,
     http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
 };
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -46,6 +47,8 @@ pub fn router(settings: &Settings, address: SocketAddr, state: ApiState) -> Rout
         })
         .nest_service("/pkg", ServeDir::new(settings.site.join("pkg")))
         .nest_service("/style", ServeDir::new(&settings.style))
+        // Where the page of the pipeline was, for links that were kept.
+        .route("/dashboards/pipeline", get(|| async { Redirect::permanent(app::PIPELINE) }))
         .fallback(leptos_axum::file_and_error_handler_with_context::<LeptosOptions, _>(context, app::shell))
         .with_state(options);
     pages

@@ -32,8 +32,9 @@ const LOWER_WIDTH: f64 = 6.6;
 const UPRIGHT_LEAST_CHARACTERS: usize = 5;
 /// Room for what is open, as a share of what is not.
 const OPEN_SHARE: f64 = 0.12;
-/// Room beyond the steps of a waterfall, as a share of what they span.
-const WATERFALL_ROOM: f64 = 0.08;
+/// Room beyond the steps of a waterfall, in CSS pixels, and at most as a share of what they span.
+const AMOUNT_HEIGHT: f64 = 20.0;
+const AMOUNT_SHARE: f64 = 0.3;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
 const RIGHT: f64 = 14.0;
@@ -279,10 +280,11 @@ fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Ve
                 return Some((scale, ticks));
             }
             let (low, high) = if data.spec.from_zero() { (low.min(0.0), high.max(0.0)) } else { (low, high) };
-            // Amounts are written above or below the steps.
-            let room = if data.spec.mark == Mark::Waterfall { (high - low) * WATERFALL_ROOM } else { 0.0 };
-            let (low, high) = (if low < 0.0 { low - room } else { low }, if high > 0.0 { high + room } else { high });
             let ticks = ticks::value_ticks(low, high, most, channel.format);
+            // Amounts are written above or below the steps.
+            let waterfall = data.spec.mark == Mark::Waterfall;
+            let room = if waterfall { (high - low) * (AMOUNT_HEIGHT / height).min(AMOUNT_SHARE) } else { 0.0 };
+            let (low, high) = (if low < 0.0 { low - room } else { low }, if high > 0.0 { high + room } else { high });
             let scale = Scale::linear(ticks.first()?.at.min(low), ticks.last()?.at.max(high));
             Some((scale, ticks))
         }

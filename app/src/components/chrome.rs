@@ -51,8 +51,8 @@ pub const EXPLORE: &str = "/explore";
 pub const NEW_DASHBOARD: &str = "/dashboards/new";
 /// Address of what differs between two coordinates.
 pub const DIFF: &str = "/diff";
-/// Address of the dashboard *Pipeline*.
-pub const PIPELINE: &str = "/dashboards/pipeline";
+/// Address of the page of how the pipeline runs.
+pub const PIPELINE: &str = "/admin/pipeline";
 /// Address of the page that changes the number of slots.
 pub const SCALING: &str = "/admin/scaling";
 /// Address of the documentation; its pages are below.
@@ -337,7 +337,7 @@ mod tests {
         assert!(coordinates.past);
         assert_eq!(coordinates_of("/", &ParamsMap::new(), now, None).known, "now");
         let title = |path| title_of(path, &DashboardTitles(vec![("desk".to_owned(), "Bond desk".to_owned())]));
-        assert_eq!(title("/dashboards/pipeline/"), "Pipeline");
+        assert_eq!(title("/admin/pipeline/"), "Pipeline");
         assert_eq!(title("/dashboards/desk"), "Bond desk");
         assert_eq!(title("/docs/grammar"), "Grammar");
         assert_eq!(title(DESIGN), "Design");

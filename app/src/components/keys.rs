@@ -99,6 +99,6 @@ mod tests {
         assert_eq!(keys_of("/")[0].0, "Ctrl K");
         assert_eq!(keys_of("/docs/grammar")[0].0, "/");
         assert_eq!(keys_of("/dashboards/benchmark-index/")[2], ("Escape", "Return known to now"));
-        assert!(keys_of("/dashboards/pipeline").iter().all(|key| key.1 != "Return known to now"));
+        assert!(keys_of("/admin/pipeline").iter().all(|key| key.1 != "Return known to now"));
     }
 }

@@ -68,7 +68,7 @@ fn Versions(list: VersionList) -> impl IntoView {
         view! { <p class="tile-empty">"Nothing has been stored under this name yet."</p> }.whole()
     } else {
         view! {
-            <div class="table-box" role="region" aria-label="Versions" tabindex="0">
+            <div class="table-box" role="region" aria-label="Versions: table" tabindex="0">
                 <table data-testid="versions">
                     <caption class="visually-hidden">"Versions, the last first"</caption>
                     <thead>
@@ -213,7 +213,7 @@ fn changes_table(changes: &[Difference]) -> WholeView {
     };
     let rows = changes.iter().map(row).collect_view();
     view! {
-        <div class="table-box" role="region" aria-label="What differs" tabindex="0">
+        <div class="table-box" role="region" aria-label="What differs: table" tabindex="0">
             <table class="differences" data-testid="differences">
                 <caption class="visually-hidden">"Members that differ, before and after"</caption>
                 <thead>

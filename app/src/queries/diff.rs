@@ -82,7 +82,7 @@ impl Comparison<'_> {
 
     /// The rows that differ, [`ROW_LIMIT`] at most, changed before removed before added and latest effective first, because
     /// new facts are many and corrections are what a reader looks for: `change`, the key, `valid_from`, `valid_to`, each
-    /// value with `_before` and `_after`, and `known`.
+    /// value with `_before` and `_after`, and `known`: since when B knows it, null of what was removed.
     pub fn rows(&self, kind: Option<Kind>) -> String {
         let mut columns = String::new();
         for key in self.definition.key_columns() {
@@ -97,14 +97,14 @@ impl Comparison<'_> {
         let only = kind.map(|kind| format!(" AND change = '{}'", kind.word())).unwrap_or_default();
         let order = "CASE change WHEN 'changed' THEN 0 WHEN 'removed' THEN 1 ELSE 2 END";
         format!(
-            "SELECT change, {columns}COALESCE(system_from_after, system_from_before) AS known {}{only} \
+            "SELECT change, {columns}system_from_after AS known {}{only} \
              ORDER BY {order}, valid_from DESC, {} LIMIT {ROW_LIMIT}",
             self.differing(),
             self.key_list()
         )
     }
 
-    /// `day`, `change`, `n`: rows by the day on which B came to know them, or that they hold no longer.
+    /// `day`, `change`, `n`: rows by the day on which B came to know them. What was removed has none.
     pub fn by_day(&self, kind: Option<Kind>) -> String {
         let only = kind.map(|kind| format!(" AND change = '{}'", kind.word())).unwrap_or_default();
         format!(

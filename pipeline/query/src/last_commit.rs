@@ -15,6 +15,7 @@ pub(crate) fn function(system_time: Instant) -> Arc<ScalarUDF> {
         let micros = ScalarValue::TimestampMicrosecond(Some(system_time.micros()), None);
         Ok(ColumnarValue::Scalar(micros.cast_to(&timestamp_type())?))
     };
-    let function = create_udf("last_commit", vec![], timestamp_type(), Volatility::Immutable, Arc::new(move |_| value()));
+    let function =
+        create_udf("last_commit", vec![], timestamp_type(), Volatility::Immutable, Arc::new(move |_| value()));
     Arc::new(function)
 }

@@ -31,8 +31,6 @@ pub(crate) enum Column {
     Before(usize),
     /// As stored in the row that holds after; null where none does.
     After(usize),
-    /// The system time since which it is known what holds after: of what was removed, that nothing does.
-    KnownAfter,
 }
 
 /// One of the two points or lines that a diff compares.
@@ -209,7 +207,7 @@ fn projected(schema: &SchemaRef, projection: Option<&[usize]>) -> SchemaRef {
 }
 
 /// The columns of a diff: key, the valid interval, what happened, each value before and after, and since when each side
-/// was known; of what was removed the side after is that nothing holds.
+/// was known.
 pub(crate) fn diff_schema(definition: &DatasetDefinition) -> SchemaRef {
     let versions = version_schema(definition);
     let field = |name: &str| versions.field_with_name(name).ok().cloned();
@@ -232,7 +230,8 @@ fn diff_columns(definition: &DatasetDefinition, layout: &Layout) -> Vec<Column> 
     let mut columns: Vec<Column> = layout.keys.iter().map(|&key| Column::Stored(key)).collect();
     columns.extend([Column::ValidFrom, Column::ValidTo, Column::Change]);
     let values = definition.value_columns().filter_map(|column| layout.position(&column.name));
-    columns.extend(values.flat_map(|column| [Column::Before(column), Column::After(column)]));
-    columns.extend([Column::Before(layout.times[2]), Column::KnownAfter]);
+    for column in values.chain([layout.times[2]]) {
+        columns.extend([Column::Before(column), Column::After(column)]);
+    }
     columns
 }

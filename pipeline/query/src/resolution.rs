@@ -108,8 +108,6 @@ pub(crate) struct Output {
     system_to: Vec<i64>,
     /// Of a diff: the row that held before, and the one that holds after.
     sides: Vec<(Option<RowPlace>, Option<RowPlace>)>,
-    /// Of a diff: since when it is known what holds after.
-    known_after: Vec<Option<i64>>,
 }
 
 impl Output {
@@ -195,7 +193,6 @@ impl Resolution {
     }
 
     fn differences(&self, places: &[RowPlace], before: DiffSide, after: DiffSide, output: &mut Output) {
-        let (before_at, after_at, after_system) = (before.valid, after.valid, after.system.micros());
         let (mut was, mut is) = (self.pieces_at(places, before), self.pieces_at(places, after));
         let same = |a: usize, b: usize| self.same_values(places[a], places[b]);
         let found = match (before.valid, after.valid) {
@@ -215,36 +212,8 @@ impl Resolution {
             if let Some(place) = after.or(before) {
                 output.push(place, from, to);
                 output.sides.push((before, after));
-                output.known_after.push(match after {
-                    Some((chunk, row)) => Some(self.chunks[chunk].times.system_from.value(row)),
-                    // At two different valid instants nothing need ever have been known of the second.
-                    None if before_at == after_at => self.gone_since(places, (from, to), after_system),
-                    None => None,
-                });
             }
         }
-    }
-
-    /// Since when it was known, at a system time, that nothing holds over a stretch: of its parts the last one decides. `None`
-    /// where nothing was known to hold before either.
-    fn gone_since(&self, places: &[RowPlace], (from, to): (i64, i64), system: i64) -> Option<i64> {
-        let known = |&(chunk, row): &RowPlace| {
-            let StoredAssertion { assertion, system_to } = self.chunks[chunk].stored_assertion(row, system);
-            let there = assertion.system_from <= system && assertion.from < to && assertion.to > from;
-            there.then_some((assertion, system_to))
-        };
-        let known: Vec<(Assertion, i64)> = places.iter().filter_map(known).collect();
-        let mut starts: Vec<i64> = known.iter().map(|(assertion, _)| assertion.from).filter(|at| *at > from).collect();
-        starts.extend(known.iter().map(|(assertion, _)| assertion.to).filter(|at| *at < to));
-        starts.push(from);
-        let since = |at: i64| {
-            let here = || known.iter().filter(move |(assertion, _)| (assertion.from..assertion.to).contains(&at));
-            let (last, ended) = here().filter(|known| known.0.put).max_by_key(|known| known.0.system_from)?;
-            let deleted = here().filter(|known| !known.0.put && known.0.system_from > last.system_from);
-            let deleted = deleted.map(|known| known.0.system_from).min();
-            deleted.into_iter().chain((*ended != OPEN).then_some(*ended)).min()
-        };
-        starts.into_iter().filter_map(since).max()
     }
 
     /// What holds as of a side's system time, as far as it passes.
@@ -287,7 +256,6 @@ impl Resolution {
                 Column::Change => Ok(Arc::new(output.sides.iter().map(change).collect::<StringArray>()) as ArrayRef),
                 Column::Before(column) => self.take_some(*column, output.sides.iter().map(|sides| sides.0)),
                 Column::After(column) => self.take_some(*column, output.sides.iter().map(|sides| sides.1)),
-                Column::KnownAfter => timestamps(output.known_after.iter().copied()),
             })
             .collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));

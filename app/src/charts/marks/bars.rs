@@ -104,7 +104,8 @@ pub(super) fn steps(data: &Data) -> Vec<Step> {
 /// Steps that add up: up and down in their colours and with their signs, totals plain, joined by thin lines.
 pub(super) fn waterfall(data: &Data, _: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let half = width(data, layout) / 2.0;
-    let (mut totals, mut up, mut down, mut joints, mut labels, mut targets) = (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut totals, mut up, mut down, mut joints, mut labels, mut targets) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
     let steps = steps(data);
     for (index, step) in steps.iter().enumerate() {
         let center = layout.x_pixel(step.x);
@@ -124,11 +125,13 @@ pub(super) fn waterfall(data: &Data, _: &View, layout: &Layout) -> (Vec<Layer>, 
         labels.extend(step_label(data, layout, step, area));
     }
     let mut layers = vec![
-        Layer::Boxes { ink: Ink::Series(1), strength: 1.0, boxes: totals },
         Layer::Boxes { ink: Ink::Up, strength: 1.0, boxes: up },
         Layer::Boxes { ink: Ink::Down, strength: 1.0, boxes: down },
         Layer::Segments { ink: Ink::Axis, width: 1.0, segments: joints },
     ];
+    if !totals.is_empty() {
+        layers.insert(0, Layer::Boxes { ink: Ink::Series(1), strength: 1.0, boxes: totals });
+    }
     layers.extend(labels);
     (layers, targets)
 }

@@ -92,18 +92,27 @@ pub(in crate::pages) struct Context {
 #[component]
 pub fn DashboardPage() -> impl IntoView {
     let params = use_params_map();
-    // Once more after the page is left, when its parameters are gone already: then the name stays what it was.
     let first = params.with_untracked(|params| params.get("dashboard")).unwrap_or_default();
-    let name = move || params.try_with(|params| params.get("dashboard")).flatten().unwrap_or_else(|| first.clone());
     let query = use_query_map();
-    let wanted = move || {
+    let wanted = Memo::new(move |last: Option<&DashboardDocument>| {
+        let named = params.try_with(|params| params.get("dashboard")).flatten();
+        // Once more while the page is left, when its parameters are gone already: then it stays what it was.
+        let name = named.unwrap_or_else(|| match last {
+            Some(DashboardDocument::Shown { name, .. }) => name.clone(),
+            _ => first.clone(),
+        });
         let parameter = |name: &str| query.try_with(|query| query.get(name)).flatten();
         let version = parameter(VERSION);
         // What was known matters to the definition only where the address says so: else it stays while the slider moves.
         let as_known = version.as_deref() == Some(VERSION_AS_KNOWN);
-        DashboardDocument::Shown { name: name(), version, known: as_known.then(|| parameter("known")).flatten() }
+        DashboardDocument::Shown { name, version, known: as_known.then(|| parameter("known")).flatten() }
+    });
+    // Another dashboard, or another version of it, is another page: the one before goes at once, not when that is read.
+    let page = move || {
+        let wanted = wanted.try_get()?;
+        Some(with_datasets_and(Resource::new_blocking(move || wanted.clone(), document), of_document))
     };
-    with_datasets_and(Resource::new_blocking(wanted, document), of_document)
+    changing(page)
 }
 
 fn of_document(read: Text, datasets: Vec<DatasetSummary>, problem: Option<String>) -> WholeView {

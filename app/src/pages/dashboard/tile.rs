@@ -90,7 +90,9 @@ fn words(definition: &TileDefinition, class: String, context: Context) -> WholeV
                 <header class="tile-header">
                     <h2 id=heading>{title}</h2>
                 </header>
-                <div class="tile-body prose" inner_html=html></div>
+                <div class="tile-body">
+                    <div class="prose" inner_html=html></div>
+                </div>
             </section>
         </div>
     }

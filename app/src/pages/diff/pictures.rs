@@ -77,7 +77,7 @@ pub(super) fn rows(table: &Arc<Table>, dataset: &DatasetSummary) -> Shown<GridDa
         let channel = Channel::of(&after).called(&column.name, "");
         PairColumn { before: Some(Channel { column: before, ..channel.clone() }), channel }
     });
-    let known = Channel::of("known").called("Known", "").written(ValueFormat::Second);
+    let known = Channel::of("known").called("Known since", "").written(ValueFormat::Second);
     let columns = keys.chain(times).chain(values).chain([plain(known)]).collect();
     Ok(Ok(GridData::of_changes(table.clone(), "change", columns)?))
 }

@@ -201,8 +201,6 @@ pub struct Difference {
     pub to: usize,
     pub before: Held,
     pub after: Held,
-    /// Since when it is known that nothing holds after, in the last of its cells to become so; not of two valid instants.
-    pub gone: Option<i64>,
 }
 
 impl Difference {
@@ -218,9 +216,7 @@ impl Difference {
         let value = |held: &Held, index: usize| held.as_ref().map_or(Scalar::Null, |(values, _)| values[index].clone());
         row.extend((0..values).flat_map(|index| [value(&self.before, index), value(&self.after, index)]));
         let known = |held: &Held| held.as_ref().map_or(Scalar::Null, |(_, known)| Scalar::Instant(*known));
-        let gone = self.gone.filter(|_| self.after.is_none()).map_or(Scalar::Null, Scalar::Instant);
-        let after = if self.after.is_some() { known(&self.after) } else { gone };
-        row.extend([known(&self.before), after]);
+        row.extend([known(&self.before), known(&self.after)]);
         row
     }
 }
@@ -270,11 +266,6 @@ impl History {
             }
         }
         found
-    }
-
-    /// When it became known, by a system time, that nothing holds in a cell; `None` where nothing was ever said of it.
-    fn gone(&self, cell: usize, at: i64) -> Option<i64> {
-        self.said[cell].iter().rfind(|said| said.at <= at).filter(|said| said.values.is_none()).map(|said| said.at)
     }
 
     fn held(&self, cell: usize, at: i64) -> Option<(&Row, i64)> {
@@ -364,12 +355,8 @@ impl Dataset {
                 match found[first..].last_mut() {
                     Some(last) if last.to == cell && last.before == before && last.after == after => {
                         last.to = cell + 1;
-                        last.gone = last.gone.max(history.gone(cell, after_at));
                     }
-                    _ => {
-                        let (key, gone) = (key.clone(), history.gone(cell, after_at));
-                        found.push(Difference { key, from: cell, to: cell + 1, before, after, gone });
-                    }
+                    _ => found.push(Difference { key: key.clone(), from: cell, to: cell + 1, before, after }),
                 }
             }
         }
@@ -391,7 +378,7 @@ impl Dataset {
             }
             let (from, to) = (shown.from, shown.to);
             let held = |side: Option<Version>| side.map(|version| (version.values, version.known_from));
-            found.push(Difference { key: key.clone(), from, to, before: held(before), after: held(after), gone: None });
+            found.push(Difference { key: key.clone(), from, to, before: held(before), after: held(after) });
         }
         found
     }
