@@ -141,6 +141,7 @@ test("every type of tile shows its rows, and what cannot be shown says why", asy
     ["Late", "12.0"],
     ["Corrected", "−9.1"],
     ["Withdrawn", "−5.4"],
+    ["Known now", "102.3"],
   ]);
   const { header, rows } = await table(page.getByTestId("table-pivot"));
   expect(header).toEqual(["Sector", "EUR", "USD", "JPY", "All"]);

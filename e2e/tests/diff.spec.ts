@@ -150,6 +150,21 @@ test("pictures are drawn, their tables add up, and a key chosen there narrows do
   await expectCounts(page, found.filter(({ key }) => key.startsWith(`${issuer}|`)));
 });
 
+test("the differences come to so many rows, unless a value is chosen that adds up", async ({ page, request }) => {
+  const found = await differences(request, REPORTS);
+  await open(page, address(REPORTS));
+  await page.getByTestId("chart-steps-toggle").click();
+  const rows = async (): Promise<Map<string, number>> =>
+    new Map((await table(page.getByTestId("table-steps"))).rows.map(([step, amount]) => [step!, number(amount!)]));
+  const late = found.filter(({ kind, from }) => kind === "added" && from < A).length;
+  await expect.poll(async () => (await rows()).get("Late")).toBe(late);
+  expect((await rows()).get("Corrected")).toBe(0);
+  await page.getByTestId("value-select").selectOption("value");
+  await expect(page).toHaveURL(/[?&]value=value/);
+  await page.getByTestId("value-select").selectOption({ label: "Rows" });
+  await expect(page).not.toHaveURL(/[?&]value=/);
+});
+
 test("the differences of a value add up to what they come to", async ({ page, request }) => {
   const found = await differences(request, REPORTS);
   await open(page, `${address(REPORTS)}&value=value`);

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Data, Mark, Note, Scale, ScaleKind, Tick, ValueFormat, data::PlaceKind, marks::stack, scene::CHARACTER_WIDTH, ticks,
+    Data, Mark, Note, Scale, ScaleKind, Tick, ValueFormat,
+    data::PlaceKind,
+    marks::{cells, stack},
+    notes,
+    scene::CHARACTER_WIDTH,
+    ticks,
 };
 use crate::{
     format::time::{DAY_MICROS, SECOND_MICROS},
@@ -27,6 +32,9 @@ const LOWER_WIDTH: f64 = 6.6;
 const UPRIGHT_LEAST_CHARACTERS: usize = 5;
 /// Room for what is open, as a share of what is not.
 const OPEN_SHARE: f64 = 0.12;
+/// Room beyond the steps of a waterfall, in CSS pixels, and at most as a share of what they span.
+const AMOUNT_HEIGHT: f64 = 20.0;
+const AMOUNT_SHARE: f64 = 0.3;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
 const RIGHT: f64 = 14.0;
@@ -110,11 +118,12 @@ impl Layout {
     /// With labels of the x axis that stand upright with so many characters of that width, or lie.
     fn with_labels(data: &Data, view: &View, x: &Scale, upright: Option<(usize, f64)>) -> Option<Layout> {
         let bottom = upright.map_or(BOTTOM, |(characters, width)| characters as f64 * width + 12.0);
-        let height = (view.height - TOP - bottom).max(1.0);
+        let top = TOP + above(data, view, x);
+        let height = (view.height - top - bottom).max(1.0);
         let (y, y_ticks) = y_axis(data, view, x, height)?;
         let widest = widest(y_ticks.iter().map(|tick| &tick.label));
         let left = (widest as f64 * CHARACTER_WIDTH + 12.0).min(view.width / 2.0);
-        let frame = Frame { left, top: TOP, width: (view.width - left - RIGHT).max(1.0), height };
+        let frame = Frame { left, top, width: (view.width - left - RIGHT).max(1.0), height };
         let x_upright = upright.is_some();
         let mut layout = Layout { frame, x: x.clone(), y, x_ticks: Vec::new(), x_upright, y_ticks };
         layout.x_ticks = match upright {
@@ -173,6 +182,15 @@ impl Layout {
     /// Whether an x is in the stretch that is shown.
     pub fn shows_x(&self, x: f64) -> bool {
         (0.0..=1.0).contains(&self.x.share(x))
+    }
+}
+
+/// What stands above the frame: the words of notes, or what the colours of a heat map mean.
+fn above(data: &Data, view: &View, x: &Scale) -> f64 {
+    match data.spec.mark {
+        Mark::HeatMap => cells::KEY_HEIGHT,
+        _ if matches!(x, Scale::Time { .. }) && !view.notes.is_empty() => notes::STRIP,
+        _ => 0.0,
     }
 }
 
@@ -263,6 +281,10 @@ fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Ve
             }
             let (low, high) = if data.spec.from_zero() { (low.min(0.0), high.max(0.0)) } else { (low, high) };
             let ticks = ticks::value_ticks(low, high, most, channel.format);
+            // Amounts are written above or below the steps.
+            let waterfall = data.spec.mark == Mark::Waterfall;
+            let room = if waterfall { (high - low) * (AMOUNT_HEIGHT / height).min(AMOUNT_SHARE) } else { 0.0 };
+            let (low, high) = (if low < 0.0 { low - room } else { low }, if high > 0.0 { high + room } else { high });
             let scale = Scale::linear(ticks.first()?.at.min(low), ticks.last()?.at.max(high));
             Some((scale, ticks))
         }

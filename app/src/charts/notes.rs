@@ -9,8 +9,8 @@ use super::{
 const REACH: f64 = 8.0;
 /// Characters of a note beside its line; the rest is read out.
 const CHARACTERS: usize = 24;
-/// The height of the words, in CSS pixels.
-const HEIGHT: f64 = 8.0;
+/// What the words take above the frame, in CSS pixels, so that they stand in front of nothing.
+pub(super) const STRIP: f64 = 14.0;
 
 /// Words at an instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ fn shown<'a>(view: &'a View, layout: &Layout) -> Vec<(f64, &'a Note)> {
     shown
 }
 
-/// A line and a dot for each note; its words where those of the one before leave room.
+/// A line and a dot for each note; its words above the frame, where those of the one before leave room.
 pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
     let notes = shown(view, layout);
     if notes.is_empty() {
@@ -40,8 +40,8 @@ pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
     }
     let frame = layout.frame;
     let (top, bottom, right) = (frame.top, frame.top + frame.height, frame.left + frame.width);
-    let segments = notes.iter().map(|(x, _)| ((*x, top), (*x, bottom))).collect();
-    let places = notes.iter().map(|(x, _)| (*x, top)).collect();
+    let segments = notes.iter().map(|(x, _)| ((*x, top - STRIP), (*x, bottom))).collect();
+    let places = notes.iter().map(|(x, _)| (*x, top - STRIP / 2.0)).collect();
     let mut layers = vec![
         Layer::Segments { ink: Ink::Past, width: 1.0, segments },
         Layer::Dots { ink: Ink::Past, radius: 3.0, places },
@@ -60,10 +60,7 @@ pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
         // Words that would cover those before or another note's line are read out alone.
         if starts >= free_from {
             free_from = ends + CHARACTER_WIDTH;
-            // So that they can be read in front of lines.
-            let ground = [starts, top, width, (2.0 * HEIGHT).min(frame.height)];
-            layers.push(Layer::Boxes { ink: Ink::Surface, strength: 0.8, boxes: vec![ground] });
-            layers.push(Layer::Label { ink: Ink::Past, text, place: (left, top + HEIGHT), anchor });
+            layers.push(Layer::Label { ink: Ink::Past, text, place: (left, top - STRIP / 2.0), anchor });
         }
         free_from = free_from.max(*x);
     }

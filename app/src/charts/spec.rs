@@ -32,6 +32,10 @@ pub struct ChartSpec {
     /// Names and looks of series, where they are not what they would be of themselves. Series named here come first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub styles: Vec<SeriesStyle>,
+    /// The steps of a waterfall, by what they are called, that are totals: they stand on zero, neither up nor down, and what
+    /// follows begins where they end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub totals: Vec<String>,
 }
 
 /// How rows are drawn.
@@ -220,7 +224,7 @@ impl ValueFormat {
 impl ChartSpec {
     /// A chart of one mark; add what it needs beyond that.
     pub fn new(title: &str, mark: Mark, x: Channel, y: Vec<Channel>) -> ChartSpec {
-        ChartSpec { title: title.to_owned(), mark, x, y, by: None, color: None, styles: Vec::new() }
+        ChartSpec { title: title.to_owned(), mark, x, y, by: None, color: None, styles: Vec::new(), totals: Vec::new() }
     }
 
     /// The unit of the value axis.

@@ -149,18 +149,21 @@ fn a_histogram_has_no_gaps_between_its_bins() {
 
 #[test]
 fn a_waterfall_adds_up_with_signs_on_its_steps() {
-    let rows = table(vec![("c", words(&["late", "corrected"])), ("v", numbers([Some(10.0), Some(-4.0)]))]);
+    let rows = || table(vec![("c", words(&["late", "corrected"])), ("v", numbers([Some(10.0), Some(-4.0)]))]);
     let spec = ChartSpec::new("Steps", Mark::Waterfall, Channel::of("c"), vec![Channel::of("v")]);
     assert_eq!(
-        told(&scene(&data(spec, rows))),
+        told(&scene(&data(spec.clone(), rows()))),
         [
-            "boxes Up 67,10,48,100",
-            "boxes Down 197,10,48,40",
-            "segments Axis 115,10>197,10",
-            // There is no room for words above or below a step from bottom to top.
-            "label Text −4 221,58",
+            "boxes Up 67,27,48,83",
+            "boxes Down 197,27,48,33",
+            "segments Axis 115,27>197,27",
+            "label Text +10 91,19",
+            "label Text −4 221,68",
         ]
     );
+    // Totals stand on zero and have no sign.
+    let told = told(&scene(&data(ChartSpec { totals: vec!["corrected".into()], ..spec }, rows())));
+    assert!(told[0].starts_with("boxes Series(1) 199,"), "{told:?}");
 }
 
 /// A chart beside rows that lie ten days before.

@@ -52,7 +52,11 @@ pub fn side_name(column: &str, side: &str) -> String {
     format!("{column}_{side}")
 }
 
-/// The value columns that can be added up.
+/// In place of a column that is added up: how many rows there are. What adds up and what does not, such as prices and rates,
+/// cannot be told from a type.
+pub const ROWS: &str = "";
+
+/// The value columns that are numbers.
 pub fn amounts(definition: &DatasetDefinition) -> impl Iterator<Item = &ColumnDefinition> {
     use model::ColumnType as Type;
     let is_amount = |column: &&ColumnDefinition| {
@@ -77,7 +81,7 @@ impl Comparison<'_> {
 
     /// The rows that differ, [`ROW_LIMIT`] at most, changed before removed before added and latest effective first, because
     /// new facts are many and corrections are what a reader looks for: `change`, the key, `valid_from`, `valid_to`, each
-    /// value with `_before` and `_after`, and `known`.
+    /// value with `_before` and `_after`, and `known`: since when B knows it, null of what was removed.
     pub fn rows(&self, kind: Option<Kind>) -> String {
         let mut columns = String::new();
         for key in self.definition.key_columns() {
@@ -92,7 +96,7 @@ impl Comparison<'_> {
         let only = kind.map(|kind| format!(" AND change = '{}'", kind.word())).unwrap_or_default();
         let order = "CASE change WHEN 'changed' THEN 0 WHEN 'removed' THEN 1 ELSE 2 END";
         format!(
-            "SELECT change, {columns}COALESCE(system_from_after, system_from_before) AS known {}{only} \
+            "SELECT change, {columns}system_from_after AS known {}{only} \
              ORDER BY {order}, valid_from DESC, {} LIMIT {ROW_LIMIT}",
             self.differing(),
             self.key_list()
@@ -116,14 +120,18 @@ impl Comparison<'_> {
         format!("SELECT {name}, COUNT(*) AS n {}{only} GROUP BY {name} ORDER BY n DESC, {name}", self.differing())
     }
 
-    /// `place`, `step`, `amount`: what the differences of a value come to, by why there is one.
+    /// `place`, `step`, `amount`: what the differences of a value come to, or of [`ROWS`] how many there are more or fewer, by
+    /// why there is one.
     pub fn steps(&self, column: &str) -> String {
         let [before, after] = ["before", "after"].map(|side| quoted(&side_name(column, side)));
         let late = self.is_late();
+        let amount = match column {
+            ROWS => "SUM(CASE change WHEN 'added' THEN 1 WHEN 'removed' THEN -1 ELSE 0 END)".to_owned(),
+            _ => format!("SUM(COALESCE({after}, 0) - COALESCE({before}, 0))"),
+        };
         let sum = |place: u8, step: &str, condition: &str| {
             format!(
-                "SELECT {place} AS place, '{step}' AS step, SUM(COALESCE({after}, 0) - COALESCE({before}, 0)) AS amount {} \
-                 AND {condition}",
+                "SELECT {place} AS place, '{step}' AS step, {amount} AS amount {} AND {condition}",
                 self.differing()
             )
         };

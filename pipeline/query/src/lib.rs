@@ -29,6 +29,7 @@ mod interval_join;
 mod key_codes;
 mod key_table;
 mod keys;
+mod last_commit;
 mod layout;
 mod micros;
 mod parameters;

@@ -9,7 +9,7 @@ use datafusion::{
     },
     catalog::{CatalogProviderList, MemoryCatalogProviderList},
     execution::{
-        SendableRecordBatchStream, SessionState, SessionStateBuilder, SessionStateDefaults,
+        FunctionRegistry, SendableRecordBatchStream, SessionState, SessionStateBuilder, SessionStateDefaults,
         context::SQLOptions,
         disk_manager::{DiskManagerBuilder, DiskManagerMode},
         memory_pool::GreedyMemoryPool,
@@ -47,7 +47,7 @@ use crate::{
     gone,
     in_order::KeepOrder,
     interval_join::JoinOverlapsBySweeping,
-    micros,
+    last_commit, micros,
     parameters::Parameters,
     period_functions, reduce,
     request_filters::{self, Filtered},
@@ -196,6 +196,7 @@ impl Planner {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let token = snapshot.token().clone();
+        state.register_udf(last_commit::function(token.system_time))?;
         let defaults = session_coordinates(&state, request_coordinates(request, &token)?, &settings, &token)?;
         let times = references.iter().flat_map(Reference::times).chain(settings.iter().map(|(_, time)| time));
         let volatile = !matches!(statement, Statement::Query(_))

@@ -83,30 +83,36 @@ pub(super) struct Step {
     row: usize,
     pub(super) from: f64,
     pub(super) to: f64,
+    total: bool,
 }
 
-/// The steps in the order of the rows, each beginning where the one before ended.
+/// The steps in the order of the rows, each beginning where the one before ended; totals begin at zero.
 pub(super) fn steps(data: &Data) -> Vec<Step> {
     let mut sum = 0.0;
     let mut steps = Vec::new();
     data.visit(|spot| {
         if spot.series == 0 && spot.y.is_finite() {
-            steps.push(Step { x: spot.x, row: spot.row, from: sum, to: sum + spot.y });
-            sum += spot.y;
+            let total = data.spec.totals.contains(&data.x_text(spot.row));
+            let from = if total { 0.0 } else { sum };
+            sum = from + spot.y;
+            steps.push(Step { x: spot.x, row: spot.row, from, to: sum, total });
         }
     });
     steps
 }
 
-/// Steps that add up: up and down in their colours and with their signs, joined by thin lines.
+/// Steps that add up: up and down in their colours and with their signs, totals plain, joined by thin lines.
 pub(super) fn waterfall(data: &Data, _: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let half = width(data, layout) / 2.0;
-    let (mut up, mut down, mut joints, mut labels, mut targets) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut totals, mut up, mut down, mut joints, mut labels, mut targets) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
     let steps = steps(data);
     for (index, step) in steps.iter().enumerate() {
         let center = layout.x_pixel(step.x);
         let area = upright(layout, center - half, center + half, step.from, step.to);
-        if step.to >= step.from {
+        if step.total {
+            totals.push(area)
+        } else if step.to >= step.from {
             up.push(area)
         } else {
             down.push(area)
@@ -123,6 +129,9 @@ pub(super) fn waterfall(data: &Data, _: &View, layout: &Layout) -> (Vec<Layer>, 
         Layer::Boxes { ink: Ink::Down, strength: 1.0, boxes: down },
         Layer::Segments { ink: Ink::Axis, width: 1.0, segments: joints },
     ];
+    if !totals.is_empty() {
+        layers.insert(0, Layer::Boxes { ink: Ink::Series(1), strength: 1.0, boxes: totals });
+    }
     layers.extend(labels);
     (layers, targets)
 }
@@ -132,7 +141,7 @@ fn step_label(data: &Data, layout: &Layout, step: &Step, area: [f64; 4]) -> Opti
     let [left, top, width, height] = area;
     let text = data.value_text(0, step.row);
     let rises = step.to >= step.from;
-    let text = if rises && step.to != step.from { format!("+{text}") } else { text };
+    let text = if rises && step.to != step.from && !step.total { format!("+{text}") } else { text };
     let room = layout.x.band() * layout.frame.width;
     if text.chars().count() as f64 * CHARACTER_WIDTH > room {
         return None;

@@ -9,6 +9,12 @@ use crate::charts::{
 /// Cells lower than that hold no text.
 const TEXT_HEIGHT: f64 = 18.0;
 
+/// What the key takes above the frame: how colours go from the least value to the greatest.
+pub(in crate::charts) const KEY_HEIGHT: f64 = 16.0;
+/// A step of the key, and how many of them it has.
+const KEY_BOX: [f64; 2] = [10.0, 8.0];
+const KEY_STEPS: u8 = 8;
+
 /// So many steps as an eye can tell apart, and few enough to be drawn together.
 const STEPS: u8 = 32;
 
@@ -21,9 +27,11 @@ pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>
     let Some(color) = data.spec.color.as_ref().and_then(|channel| data.table.column(&channel.column).ok()) else {
         return (Vec::new(), Vec::new());
     };
-    let values = (0..data.table.rows()).filter_map(|row| color.number(row)).filter(|value| value.is_finite());
-    let bounds = values.map(|value| (value, value)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-    let Some((low, high)) = bounds else { return (Vec::new(), Vec::new()) };
+    let finite = |row| Some((color.number(row).filter(|value| value.is_finite())?, row));
+    let values = || (0..data.table.rows()).filter_map(finite);
+    let least = values().min_by(|a, b| a.0.total_cmp(&b.0));
+    let greatest = values().max_by(|a, b| a.0.total_cmp(&b.0));
+    let (Some((low, least)), Some((high, greatest))) = (least, greatest) else { return (Vec::new(), Vec::new()) };
     let mut cells: Vec<Vec<[f64; 4]>> = (0..STEPS).map(|_| Vec::new()).collect();
     let (mut labels, mut targets) = (Vec::new(), Vec::new());
     for row in 0..data.table.rows() {
@@ -45,7 +53,32 @@ pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>
     let drawn = (0..STEPS).zip(cells).filter(|(_, boxes)| !boxes.is_empty());
     let mut layers: Vec<Layer> = drawn.map(layer).collect();
     layers.extend(labels);
+    if high > low {
+        layers.extend(key(data, layout, least, greatest));
+    }
     (layers, targets)
+}
+
+/// What the colours mean, above the frame and to the right: the least value, the way of the colours, the greatest.
+fn key(data: &Data, layout: &Layout, least: usize, greatest: usize) -> Vec<Layer> {
+    let frame = layout.frame;
+    let y = frame.top - KEY_HEIGHT / 2.0 - 2.0;
+    let [width, height] = KEY_BOX;
+    let text = |row| data.color_text(row).unwrap_or_default();
+    let (low, high) = (text(least), text(greatest));
+    let length = |text: &str| text.chars().count() as f64 * CHARACTER_WIDTH;
+    let right = frame.left + frame.width;
+    let start = right - length(&high) - 6.0 - f64::from(KEY_STEPS) * width;
+    if start - 6.0 - length(&low) < 0.0 {
+        return Vec::new();
+    }
+    let step = |step: u8| {
+        let level = (u16::from(step) * u16::from(u8::MAX) / u16::from(KEY_STEPS - 1)) as u8;
+        let area = [start + f64::from(step) * width, y - height / 2.0, width, height];
+        Layer::Boxes { ink: Ink::Heat(level), strength: 1.0, boxes: vec![area] }
+    };
+    let label = |text, x| Layer::Label { ink: Ink::Text, text, place: (x, y), anchor: Anchor::Right };
+    (0..KEY_STEPS).map(step).chain([label(low, start - 6.0), label(high, right)]).collect()
 }
 
 /// The cell of a row: a band has its own width, a bin reaches to its end.

@@ -3,7 +3,7 @@
 
 pub(super) mod bars;
 mod candles;
-mod cells;
+pub(super) mod cells;
 pub(super) mod lines;
 mod plane;
 mod points;

@@ -22,7 +22,7 @@ use crate::{
     live::Live,
     queries::{
         client::{About, Reduction, Request},
-        diff::{Comparison, Extent, amounts},
+        diff::{Comparison, Extent, ROWS, amounts},
     },
     root::with_datasets,
     state::{
@@ -54,7 +54,7 @@ struct Context {
     kind: Memo<Option<Kind>>,
     find: Memo<String>,
     only: Memo<Filters>,
-    /// The value that is added up, and the column of the key by which rows are counted.
+    /// What is added up: [`ROWS`] or a value; and the column of the key by which rows are counted.
     value: Memo<Option<String>>,
     by: Memo<String>,
 }
@@ -104,7 +104,9 @@ fn Comparing(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             known.or_else(|| names.into_iter().next())
         })
     };
-    let value = named("value", |definition| amounts(definition).map(|column| column.name.clone()).collect());
+    let value = named("value", |definition| {
+        std::iter::once(ROWS.to_owned()).chain(amounts(definition).map(|column| column.name.clone())).collect()
+    });
     let by = named("by", |definition| definition.key.clone());
     let by = Memo::new(move |_| by.get().unwrap_or_default());
     let key = move || {
@@ -207,7 +209,6 @@ fn tiles(context: Context, versions: Versions) -> WholeView {
         versions.open(&dataset.name, &key);
     });
     let (day_picture, key_picture) = (picture_of(by_day), picture_of(by_key));
-    let adds_up = Memo::new(move |_| context.value.with(Option::is_some));
     let label = Signal::derive(|| "Rows that differ".to_owned());
     view! {
         {tools::kinds(context, counts)}
@@ -223,7 +224,7 @@ fn tiles(context: Context, versions: Versions) -> WholeView {
                     <ChartView testid="chart-keys" table_testid="table-keys" picture=key_picture pick=picks_key />
                 </TileFrame>
             </div>
-            {changing(move || adds_up.get().then(|| steps_tile(context)))}
+            {steps_tile(context)}
         </div>
         <TileFrame title="Rows that differ" testid="tile-changes" status=rows.status note>
             <DataGrid label testid="table-changes" data=Signal::derive(move || rows.data.get()) pick=opens />
@@ -232,7 +233,7 @@ fn tiles(context: Context, versions: Versions) -> WholeView {
     .whole()
 }
 
-/// What the differences of a value come to; only where the dataset has one that can be added up.
+/// What the differences come to: in rows, or added up of a value that somebody chose.
 fn steps_tile(context: Context) -> WholeView {
     let steps = context.tile(
         move |comparison, _| Some((comparison.steps(&context.value.get()?), Vec::new())),

@@ -14,7 +14,7 @@ use crate::{
     format::number,
     queries::{
         client::{Others, Reduction},
-        diff::side_name,
+        diff::{ROWS, side_name},
     },
     state::diff::Kind,
 };
@@ -77,7 +77,7 @@ pub(super) fn rows(table: &Arc<Table>, dataset: &DatasetSummary) -> Shown<GridDa
         let channel = Channel::of(&after).called(&column.name, "");
         PairColumn { before: Some(Channel { column: before, ..channel.clone() }), channel }
     });
-    let known = Channel::of("known").called("Known", "").written(ValueFormat::Second);
+    let known = Channel::of("known").called("Known since", "").written(ValueFormat::Second);
     let columns = keys.chain(times).chain(values).chain([plain(known)]).collect();
     Ok(Ok(GridData::of_changes(table.clone(), "change", columns)?))
 }
@@ -110,7 +110,10 @@ pub(super) fn steps(table: &Arc<Table>, value: &str) -> Shown<Picture> {
     if (0..table.rows()).all(|row| amounts.number(row).unwrap_or_default() == 0.0) {
         return Ok(Err("The differences add up to nothing, whatever their reason.".to_owned()));
     }
-    let amount = Channel::of("amount").called(value, "");
+    let amount = match value {
+        ROWS => Channel::of("amount").called("Rows", "rows").written(ValueFormat::Whole),
+        _ => Channel::of("amount").called(value, ""),
+    };
     let spec = ChartSpec::new("What the differences come to", Mark::Waterfall, Channel::of("step"), vec![amount]);
     drawn(spec, table, SAME)
 }

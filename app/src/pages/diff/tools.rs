@@ -7,7 +7,7 @@ use super::{Context, pictures::Counts};
 use crate::{
     components::whole::{Whole, WholeView, changing},
     format::{number, time},
-    queries::diff::amounts,
+    queries::diff::{ROWS, amounts},
     state::{
         address::{Address, Step},
         coordinates::Effective,
@@ -143,12 +143,15 @@ pub(super) fn by_choice(context: Context) -> WholeView {
     view! { <div class="grid-tools">{select("By", "by-select", names, current, choose)}</div> }.whole()
 }
 
-/// Which value is added up.
+/// What is added up.
 pub(super) fn value_choice(context: Context) -> WholeView {
     let names = Memo::new(move |_| {
-        names_of(context, |dataset| amounts(&dataset.definition).map(|column| column.name.clone()).collect())
+        names_of(context, |dataset| {
+            let amounts = amounts(&dataset.definition).map(|column| column.name.clone());
+            std::iter::once(ROWS.to_owned()).chain(amounts).collect()
+        })
     });
-    let choose = move |name| context.address.set(vec![("value", Some(name))], Step::Push);
+    let choose = move |name| context.address.set(vec![("value", Some(name).filter(|name| name != ROWS))], Step::Push);
     view! { <div class="grid-tools">{select("Value", "value-select", names, context.value, choose)}</div> }.whole()
 }
 
@@ -165,6 +168,7 @@ fn select(
 ) -> WholeView {
     let option = move |name: String| {
         let (value, this) = (name.clone(), name.clone());
+        let name = if name == ROWS { "Rows".to_owned() } else { name };
         view! {
             <option value=value selected=move || current.get().as_ref() == Some(&this)>
                 {name}
