@@ -62,7 +62,8 @@ pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>
 /// What the colours mean, above the frame and to the right: the least value, the way of the colours, the greatest.
 fn key(data: &Data, layout: &Layout, least: usize, greatest: usize) -> Vec<Layer> {
     let frame = layout.frame;
-    let y = frame.top - KEY_HEIGHT / 2.0 - 2.0;
+    // At the top, whatever stands between it and the frame.
+    let y = KEY_HEIGHT;
     let [width, height] = KEY_BOX;
     let text = |row| data.color_text(row).unwrap_or_default();
     let (low, high) = (text(least), text(greatest));
