@@ -185,13 +185,11 @@ impl Layout {
     }
 }
 
-/// What stands above the frame: the words of notes, or what the colours of a heat map mean.
+/// What stands above the frame: what the colours of a heat map mean, and below that the words of notes.
 fn above(data: &Data, view: &View, x: &Scale) -> f64 {
-    match data.spec.mark {
-        Mark::HeatMap => cells::KEY_HEIGHT,
-        _ if matches!(x, Scale::Time { .. }) && !view.notes.is_empty() => notes::STRIP,
-        _ => 0.0,
-    }
+    let noted = matches!(x, Scale::Time { .. }) && !view.notes.is_empty();
+    let key = if data.spec.mark == Mark::HeatMap { cells::KEY_HEIGHT } else { 0.0 };
+    key + if noted { notes::STRIP } else { 0.0 }
 }
 
 /// What has no place stands at the low end; marks leave it out before.

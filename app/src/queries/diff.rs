@@ -57,13 +57,14 @@ pub fn side_name(column: &str, side: &str) -> String {
 /// cannot be told from a type.
 pub const ROWS: &str = "";
 
-/// The value columns that are numbers.
-pub fn amounts(definition: &DatasetDefinition) -> impl Iterator<Item = &ColumnDefinition> {
+/// What can be added up: [`ROWS`], then the value columns that are numbers.
+pub fn addends(definition: &DatasetDefinition) -> Vec<String> {
     use model::ColumnType as Type;
     let is_amount = |column: &&ColumnDefinition| {
         matches!(column.column_type, Type::Int32 | Type::Int64 | Type::Float64 | Type::Decimal { .. })
     };
-    definition.value_columns().filter(is_amount)
+    let amounts = definition.value_columns().filter(is_amount).map(|column| column.name.clone());
+    std::iter::once(ROWS.to_owned()).chain(amounts).collect()
 }
 
 impl Comparison<'_> {

@@ -47,7 +47,7 @@ fn names(list: &Value) -> Vec<String> {
 fn five_versions(client: &Client) -> Vec<(String, String)> {
     let one = |number: usize| {
         let title = format!("Desk {number}");
-        let author = if number % 2 == 0 { "Ann" } else { "Ben" };
+        let author = if number.is_multiple_of(2) { "Ann" } else { "Ben" };
         let made = put(
             client,
             &desk(&title, &format!("SELECT {number}")),

@@ -171,6 +171,7 @@ impl Planner {
         // Numbers with a point are exact, so that what is written is what is stored.
         state.config_mut().options_mut().sql_parser.parse_float_as_decimal = true;
         let snapshot = self.snapshot(None).await?;
+        state.register_udf(last_commit::function(snapshot.token().system_time))?;
         let table = |name: &[String], location: Location| {
             let dataset = self.dataset_called(&snapshot, name, location)?;
             catalog::find(&snapshot, &dataset)?.ok_or_else(|| self.unknown_table(&snapshot, name, location))

@@ -92,7 +92,8 @@ pub(super) fn steps(data: &Data) -> Vec<Step> {
     let mut steps = Vec::new();
     data.visit(|spot| {
         if spot.series == 0 && spot.y.is_finite() {
-            let total = data.spec.totals.contains(&data.x_text(spot.row));
+            let totals = &data.spec.totals;
+            let total = !totals.is_empty() && totals.contains(&data.x_text(spot.row));
             let from = if total { 0.0 } else { sum };
             sum = from + spot.y;
             steps.push(Step { x: spot.x, row: spot.row, from, to: sum, total });

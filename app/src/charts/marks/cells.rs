@@ -62,7 +62,8 @@ pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>
 /// What the colours mean, above the frame and to the right: the least value, the way of the colours, the greatest.
 fn key(data: &Data, layout: &Layout, least: usize, greatest: usize) -> Vec<Layer> {
     let frame = layout.frame;
-    let y = frame.top - KEY_HEIGHT / 2.0 - 2.0;
+    // At the top, whatever stands between it and the frame.
+    let y = KEY_HEIGHT;
     let [width, height] = KEY_BOX;
     let text = |row| data.color_text(row).unwrap_or_default();
     let (low, high) = (text(least), text(greatest));
@@ -102,4 +103,58 @@ fn cell(data: &Data, layout: &Layout, row: usize) -> Option<[f64; 4]> {
     // A hair of ground between cells that are large enough.
     let gap = |length: f64| if length > 6.0 { 1.0 } else { 0.0 };
     Some([left, top, (width - gap(width)).max(0.5), (height - gap(height)).max(0.5)])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Float64Array, StringArray, TimestampMicrosecondArray};
+
+    use super::*;
+    use crate::{
+        arrow::tests::table,
+        charts::{Channel, ChartSpec, Mark, Note, Scene, View},
+        format::time::DAY_MICROS,
+    };
+
+    fn labels(values: [f64; 2]) -> Vec<(String, f64)> {
+        let days = [20_000, 20_010].map(|day| day * DAY_MICROS);
+        let ends = days.map(|day| day + DAY_MICROS);
+        let times = |of: [i64; 2]| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from(of.to_vec()).with_timezone("+00:00"))
+        };
+        let rows = table(vec![
+            ("from", times(days)),
+            ("to", times(ends)),
+            ("place", Arc::new(StringArray::from(vec!["here", "here"]))),
+            ("count", Arc::new(Float64Array::from(values.to_vec()))),
+        ]);
+        let spec = ChartSpec {
+            color: Some(Channel::of("count")),
+            ..ChartSpec::new("Counts", Mark::HeatMap, Channel::of("from").until("to"), vec![Channel::of("place")])
+        };
+        let data = Data::new(Arc::new(spec), Arc::new(rows)).unwrap();
+        let note = Note { at: (20_009 * DAY_MICROS) as f64, text: "Noted".to_owned() };
+        let view = View { notes: Arc::new(vec![note]), ..View::whole(600.0, 200.0) };
+        let scene = Scene::new(&data, &view).unwrap();
+        let above = |layer: &Layer| match layer {
+            Layer::Label { text, place, .. } if place.1 < scene.layout.frame.top => Some((text.clone(), place.1)),
+            _ => None,
+        };
+        scene.layers.iter().filter_map(above).collect()
+    }
+
+    #[test]
+    fn a_key_says_what_the_colours_mean_above_the_words_of_notes() {
+        let found = labels([2.0, 9.0]);
+        let of = |text: &str| found.iter().find(|label| label.0 == text).unwrap().1;
+        assert_eq!(of("2"), of("9"));
+        assert!(of("2") + 12.0 <= of("Noted"), "{found:?}");
+    }
+
+    #[test]
+    fn one_colour_needs_no_key() {
+        assert_eq!(labels([2.0, 2.0]).len(), 1);
+    }
 }

@@ -22,7 +22,7 @@ use crate::{
     live::Live,
     queries::{
         client::{About, Reduction, Request},
-        diff::{Comparison, Extent, ROWS, amounts},
+        diff::{Comparison, Extent, addends},
     },
     root::with_datasets,
     state::{
@@ -54,7 +54,7 @@ struct Context {
     kind: Memo<Option<Kind>>,
     find: Memo<String>,
     only: Memo<Filters>,
-    /// What is added up: [`ROWS`] or a value; and the column of the key by which rows are counted.
+    /// What is added up, one of [`addends`], and the column of the key by which rows are counted.
     value: Memo<Option<String>>,
     by: Memo<String>,
 }
@@ -104,9 +104,7 @@ fn Comparing(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
             known.or_else(|| names.into_iter().next())
         })
     };
-    let value = named("value", |definition| {
-        std::iter::once(ROWS.to_owned()).chain(amounts(definition).map(|column| column.name.clone())).collect()
-    });
+    let value = named("value", addends);
     let by = named("by", |definition| definition.key.clone());
     let by = Memo::new(move |_| by.get().unwrap_or_default());
     let key = move || {

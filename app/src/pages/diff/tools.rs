@@ -7,7 +7,7 @@ use super::{Context, pictures::Counts};
 use crate::{
     components::whole::{Whole, WholeView, changing},
     format::{number, time},
-    queries::diff::{ROWS, amounts},
+    queries::diff::{ROWS, addends},
     state::{
         address::{Address, Step},
         coordinates::Effective,
@@ -64,7 +64,7 @@ pub(super) fn bar(context: Context, list: DatasetList, choice: Memo<DiffChoice>)
     };
     view! {
         <div class="control-bar">
-            {select("Dataset", "dataset-select", names, current, choose)}
+            {select("Dataset", "dataset-select", names, |name| name, current, choose)}
             <label class="choice">
                 "Key contains"
                 <input
@@ -140,19 +140,16 @@ pub(super) fn by_choice(context: Context) -> WholeView {
     let names = Memo::new(move |_| names_of(context, |dataset| dataset.definition.key.clone()));
     let current = Memo::new(move |_| Some(context.by.get()));
     let choose = move |name| context.address.set(vec![("by", Some(name))], Step::Push);
-    view! { <div class="grid-tools">{select("By", "by-select", names, current, choose)}</div> }.whole()
+    view! { <div class="grid-tools">{select("By", "by-select", names, |name| name, current, choose)}</div> }.whole()
 }
 
 /// What is added up.
 pub(super) fn value_choice(context: Context) -> WholeView {
-    let names = Memo::new(move |_| {
-        names_of(context, |dataset| {
-            let amounts = amounts(&dataset.definition).map(|column| column.name.clone());
-            std::iter::once(ROWS.to_owned()).chain(amounts).collect()
-        })
-    });
+    let names = Memo::new(move |_| names_of(context, |dataset| addends(&dataset.definition)));
+    let called = |name: String| if name == ROWS { "Rows".to_owned() } else { name };
     let choose = move |name| context.address.set(vec![("value", Some(name).filter(|name| name != ROWS))], Step::Push);
-    view! { <div class="grid-tools">{select("Value", "value-select", names, context.value, choose)}</div> }.whole()
+    view! { <div class="grid-tools">{select("Value", "value-select", names, called, context.value, choose)}</div> }
+        .whole()
 }
 
 fn names_of(context: Context, names: fn(&DatasetSummary) -> Vec<String>) -> Vec<String> {
@@ -163,12 +160,13 @@ fn select(
     label: &'static str,
     testid: &'static str,
     names: Memo<Vec<String>>,
+    called: fn(String) -> String,
     current: Memo<Option<String>>,
     choose: impl Fn(String) + Send + Sync + 'static,
 ) -> WholeView {
     let option = move |name: String| {
         let (value, this) = (name.clone(), name.clone());
-        let name = if name == ROWS { "Rows".to_owned() } else { name };
+        let name = called(name);
         view! {
             <option value=value selected=move || current.get().as_ref() == Some(&this)>
                 {name}

@@ -289,6 +289,12 @@ async fn writes_cut_at_the_portion_and_leave_what_is_outside() {
     let (_, versions, lines) =
         written(&harness, "UPDATE gdp FOR PORTION OF VALID_TIME FROM '2008-06-01' TO '2008-06-01' SET value = 0").await;
     assert_eq!((versions, lines.len()), (0, 0), "equal bounds do nothing");
+    let (_, _, lines) = written(
+        &harness,
+        "UPDATE gdp FOR PORTION OF VALID_TIME FROM last_commit() TO NULL SET value = value + 1 WHERE country = 'GER'",
+    )
+    .await;
+    assert_eq!(lines, ["put GER 111 NULL 2026-03-03T12:00:00Z NULL"]);
     let (_, versions, _) = written(&harness, "DELETE FROM gdp WHERE value > 100").await;
     assert_eq!(versions, 2);
 }
