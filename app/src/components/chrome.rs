@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A page of the navigation: address, title, word, icon.
-pub const PAGES: [(&str, &str, &str, &str); 7] = [
+pub const PAGES: [(&str, &str, &str, &str); 8] = [
     ("/", "Home", "Home", icon::HOME),
     (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
     (MARKET, "Market", "Market", icon::TILES),

@@ -286,8 +286,10 @@ pub fn value_channels_mut(picture: &mut PictureDefinition) -> Vec<&mut Channel> 
     match picture {
         PictureDefinition::Grid { .. } | PictureDefinition::Markdown { .. } => Vec::new(),
         PictureDefinition::Kpi { value, .. } | PictureDefinition::Pivot { value, .. } => vec![value],
-        PictureDefinition::Chart(chart) if chart.mark == Mark::HeatMap => chart.color.iter_mut().collect(),
-        PictureDefinition::Chart(chart) => chart.y.iter_mut().collect(),
+        PictureDefinition::Chart(chart) => match chart.mark {
+            Mark::HeatMap => chart.color.iter_mut().collect(),
+            _ => chart.y.iter_mut().collect(),
+        },
     }
 }
 

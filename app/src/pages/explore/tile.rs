@@ -119,12 +119,12 @@ fn framed(
     let testid = format!("tile-{id}");
     let (id, keep_id) = (id.to_owned(), format!("keep-{id}"));
     let content = move || {
-        let title = title.get();
+        let (title, id, keep_id) = (title.get(), id.clone(), keep_id.clone());
         view! {
             <TileFrame title testid=testid.clone() status=read.status note>
                 {changing(problem)}
                 {shown(context, &id, asked, read)}
-                <div class="tile-keep">{button("Keep as a tile", keep_id.clone(), keep)}</div>
+                <div class="tile-keep">{button("Keep as a tile", keep_id, keep)}</div>
             </TileFrame>
         }
         .whole()
