@@ -54,7 +54,7 @@ impl Notice {
             if let Some(said) = &shown {
                 return Some(banner("earlier", said.clone(), "Show the latest version", address, None));
             }
-            let Some(Known::At(micros)) = known.try_get() else { return None };
+            let Known::At(micros) = known.get() else { return None };
             let later = changes.iter().filter(|change| **change > micros).count();
             let asked = address.get(VERSION).is_some();
             (later > 0 && !asked).then(|| {
