@@ -48,7 +48,8 @@ impl Player {
                 player.stop();
             }
         });
-        on_cleanup(move || player.stop());
+        // Says so to nobody: who would hear of it goes as well.
+        on_cleanup(move || player.clear());
         player
     }
 
@@ -74,10 +75,16 @@ impl Player {
 
     /// Stops where it is.
     pub fn stop(self) {
+        self.clear();
+        if self.playing.get_untracked() {
+            self.playing.set(false);
+        }
+    }
+
+    fn clear(self) {
         if let Some(timer) = self.timer.try_update_value(Option::take).flatten() {
             timer.clear();
         }
-        self.playing.try_set(false);
     }
 
     fn begin(self) {

@@ -12,7 +12,7 @@ use crate::{
     queries::client::Request,
     state::{
         address::{Address, Step},
-        tile::{PageRead, Phase, Tile, use_tile},
+        tile::{PageRead, Phase, use_tile},
     },
 };
 
@@ -36,23 +36,20 @@ pub(super) fn read_options(variables: &[Variable], page: PageRead, times: Times)
         Some((variable.name.clone(), use_tile(Some(page), request, |table, _| Ok(Ok(options_of(table))))))
     });
     let reads = StoredValue::new(reads.collect::<Vec<_>>());
-    // Here and below: what is shown is made once more while the page is left, when its values may be gone already.
     let failed = Memo::new(move |_| {
-        let failed = reads.try_with_value(|reads| {
+        reads.with_value(|reads| {
             let why = |phase: &Phase| if let Phase::Error(why) = phase { Some(why.clone()) } else { None };
-            let why = |read: &Tile<Vec<String>>| read.status.phase.try_with(why).flatten();
-            reads.iter().filter_map(|(name, read)| Some((name.clone(), why(read)?))).collect::<Vec<_>>()
-        });
-        failed.unwrap_or_default()
+            let failed = reads.iter().filter_map(|(name, read)| Some((name.clone(), read.status.phase.with(why)?)));
+            failed.collect::<Vec<_>>()
+        })
     });
     let known = Memo::new(move |_| {
-        let known = reads.try_with_value(|reads| {
+        reads.with_value(|reads| {
             // What could not be read has nothing to choose, so that what waits for it says so.
-            let of_failed = failed.try_get().unwrap_or_default().into_iter().map(|(name, _)| (name, Vec::new()));
-            let read = reads.iter().filter_map(|(name, read)| Some((name.clone(), read.data.try_get()??.to_vec())));
+            let of_failed = failed.get().into_iter().map(|(name, _)| (name, Vec::new()));
+            let read = reads.iter().filter_map(|(name, read)| Some((name.clone(), read.data.get()?.to_vec())));
             of_failed.chain(read).collect()
-        });
-        known.unwrap_or_default()
+        })
     });
     Read { known, failed }
 }
@@ -79,7 +76,7 @@ fn control(variable: Arc<Variable>, read: Read, address: Address) -> WholeView {
         let parameter = parameter.clone();
         Memo::new(move |_| {
             let said = address.get(&parameter);
-            read.known.try_with(|known| variable.chosen(said.as_deref(), known)).unwrap_or_default()
+            read.known.with(|known| variable.chosen(said.as_deref(), known))
         })
     };
     let choose = {
@@ -90,9 +87,7 @@ fn control(variable: Arc<Variable>, read: Read, address: Address) -> WholeView {
         })
     };
     let failed = move || {
-        let why =
-            |failed: &Vec<(String, String)>| failed.iter().find(|known| known.0 == name).map(|known| known.1.clone());
-        let why = read.failed.try_with(why).flatten();
+        let why = read.failed.with(|failed| failed.iter().find(|known| known.0 == name).map(|known| known.1.clone()));
         why.map(|why| view! { <p class="variable-trouble" role="alert">"Its values could not be read: " {why}</p> })
     };
     let field = match variable.kind {
@@ -124,12 +119,11 @@ fn control(variable: Arc<Variable>, read: Read, address: Address) -> WholeView {
 
 /// What is listed: what can be chosen, and what is chosen although it cannot be.
 fn listed(variable: &Variable, read: Read, chosen: Memo<Vec<String>>) -> Vec<(String, bool)> {
-    let chosen = chosen.try_get().unwrap_or_default();
-    let listed = read.known.try_with(|known| {
+    let chosen = chosen.get();
+    let mut listed: Vec<(String, bool)> = read.known.with(|known| {
         let options = variable.options(known).unwrap_or_default();
         options.iter().map(|option| (option.clone(), chosen.contains(option))).collect()
     });
-    let mut listed: Vec<(String, bool)> = listed.unwrap_or_default();
     let gone = chosen.into_iter().filter(|value| !listed.iter().any(|known| known.0 == *value));
     let gone: Vec<_> = gone.map(|value| (value, true)).collect();
     listed.extend(gone);
@@ -176,19 +170,17 @@ fn several(
         Memo::new(move |_| listed(&variable, read, chosen))
     };
     let said = move || {
-        let count = |listed: &Vec<(String, bool)>| (listed.len(), listed.iter().filter(|option| option.1).count());
-        let (all, on) = listed.try_with(count).unwrap_or_default();
+        let (all, on) = listed.with(|listed| (listed.len(), listed.iter().filter(|option| option.1).count()));
         match (all, on) {
             (0, _) => "nothing to choose".to_owned(),
             (all, on) if all == on => "all".to_owned(),
-            (_, 1..=2) => chosen.try_get().unwrap_or_default().join(", "),
+            (_, 1..=2) => chosen.get().join(", "),
             (all, on) => format!("{on} of {all}"),
         }
     };
     let one = move |(value, on): (String, bool)| {
         let (text, named) = (value.clone(), value.clone());
-        let is_on = move |listed: &Vec<(String, bool)>| listed.iter().any(|option| option.1 && option.0 == named);
-        let checked = move || listed.try_with(&is_on).unwrap_or_default();
+        let checked = move || listed.with(|listed| listed.iter().any(|option| option.1 && option.0 == named));
         let toggle = move |_| {
             let now = listed.get_untracked();
             let kept = now.iter().filter(|option| option.1 != (option.0 == value));
@@ -209,8 +201,8 @@ fn several(
         Memo::new(move |_| listed.with(|listed| listed.iter().map(|option| option.0.clone()).collect::<Vec<_>>()));
     let boxes = move || {
         // Asked for, because what is only tracked is never worked out.
-        let _ = names.try_get();
-        listed.try_get_untracked().unwrap_or_default().into_iter().map(one).collect_view().whole()
+        let _ = names.get();
+        listed.get_untracked().into_iter().map(one).collect_view().whole()
     };
     view! {
         <details class="variable-several" id=id>
@@ -231,7 +223,7 @@ fn several(
 fn typed(variable: &Variable, id: String, chosen: Memo<Vec<String>>, choose: Callback<Vec<String>>) -> WholeView {
     let is_time = variable.kind == VariableKind::Time;
     let value = move || {
-        let said = chosen.try_get().unwrap_or_default().into_iter().next().unwrap_or_default();
+        let said = chosen.get().into_iter().next().unwrap_or_default();
         // A field of days shows the day of a moment.
         match time::parse_field(&said) {
             Ok(micros) if is_time => time::iso_day(time::day_of(micros)),

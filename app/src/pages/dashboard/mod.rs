@@ -16,7 +16,7 @@ pub(in crate::pages) mod tile;
 mod times;
 mod version;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -107,20 +107,11 @@ pub fn DashboardPage() -> impl IntoView {
         let as_known = version.as_deref() == Some(VERSION_AS_KNOWN);
         DashboardDocument::Shown { name, version, known: as_known.then(|| parameter("known")).flatten() }
     });
-    // Another dashboard, or another version of it, is another page: the one before goes at once, not when that is read, but
-    // after all that follows the address has seen it change.
-    let shown = RwSignal::new(wanted.get_untracked());
-    Effect::new(move |_| {
+    // Another dashboard, or another version of it, is another page: the one before goes at once, not when that is read.
+    changing(move || {
         let wanted = wanted.get();
-        if shown.try_with_untracked(|shown| *shown != wanted).unwrap_or_default() {
-            set_timeout(move || drop(shown.try_set(wanted)), Duration::ZERO);
-        }
-    });
-    let page = move || {
-        let wanted = shown.try_get()?;
-        Some(with_datasets_and(Resource::new_blocking(move || wanted.clone(), document), of_document))
-    };
-    changing(page)
+        with_datasets_and(Resource::new_blocking(move || wanted.clone(), document), of_document)
+    })
 }
 
 fn of_document(read: Text, datasets: Vec<DatasetSummary>, problem: Option<String>) -> WholeView {

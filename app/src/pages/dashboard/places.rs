@@ -43,7 +43,7 @@ impl Places {
             named.or_else(|| ids.first().cloned()).unwrap_or_default()
         });
         let buttons = tabs.iter().enumerate().map(|(place, tab)| tab_button(place, tab, shown, address)).collect_view();
-        let below = changing(move || on_tab(&shown.try_get().unwrap_or_default(), &tiles, &sections, context));
+        let below = changing(move || on_tab(&shown.get(), &tiles, &sections, context));
         view! {
             {above}
             <div class="dashboard-tabs" role="group" aria-label="Tabs" data-testid="tabs">
@@ -59,7 +59,7 @@ fn tab_button(place: usize, tab: &Tab, shown: Memo<String>, address: Address) ->
     let (id, title) = (tab.id.clone(), tab.title.clone());
     let pressed = {
         let id = id.clone();
-        move || shown.try_with(|shown| *shown == id).unwrap_or_default().to_string()
+        move || shown.with(|shown| *shown == id).to_string()
     };
     // The first needs no parameter.
     let choose = move |_| address.set(vec![(TAB, (place > 0).then(|| id.clone()))], Step::Push);
@@ -92,14 +92,13 @@ fn section_view(section: &Section, tiles: &Tiles, context: Context) -> WholeView
     let open = RwSignal::new(!folded);
     let (body, controlled) = (format!("section-{id}"), format!("section-{id}"));
     let tiles = tiles.clone();
-    let content =
-        move || open.try_get().unwrap_or_default().then(|| grid(&tiles, context, |tile| tile.section == id)).flatten();
+    let content = move || open.get().then(|| grid(&tiles, context, |tile| tile.section == id)).flatten();
     view! {
         <section class="dashboard-section">
             <h2>
                 <button
                     type="button"
-                    aria-expanded=move || open.try_get().unwrap_or_default().to_string()
+                    aria-expanded=move || open.get().to_string()
                     aria-controls=controlled
                     on:click=move |_| open.update(|open| *open = !*open)
                 >

@@ -89,7 +89,7 @@ impl Notice {
                 let choice = Choice { label: "Show the latest version", version: None, address, kiosk };
                 return Some(banner("earlier", said.clone(), choice));
             }
-            let Some(Known::At(micros)) = known.try_get() else { return None };
+            let Known::At(micros) = known.get() else { return None };
             let later = changes.iter().filter(|change| **change > micros).count();
             let asked = address.get(VERSION).is_some();
             (later > 0 && !asked).then(|| {
