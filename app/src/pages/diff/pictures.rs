@@ -22,6 +22,9 @@ use crate::{
 /// Categories that a chart has room for.
 const KEYS_MOST: usize = 12;
 
+/// Columns of values that stand before those of the effective time.
+const FEW_VALUES: usize = 2;
+
 type Shown<T> = Result<Result<T, String>, String>;
 
 const SAME: &str = "A and B say the same. Move A further back, or widen the effective range.";
@@ -71,14 +74,17 @@ pub(super) fn rows(table: &Arc<Table>, dataset: &DatasetSummary) -> Shown<GridDa
     let plain = |channel: Channel| PairColumn { channel, before: None };
     let keys = definition.key.iter().map(|name| plain(Channel::of(name)));
     let times = [("valid_from", "Effective from"), ("valid_to", "until")];
-    let times = times.map(|(column, title)| plain(Channel::of(column).called(title, "")));
+    let times: Vec<_> = times.map(|(column, title)| plain(Channel::of(column).called(title, ""))).into();
     let values = definition.value_columns().map(|column| {
         let [before, after] = ["before", "after"].map(|side| side_name(&column.name, side));
         let channel = Channel::of(&after).called(&column.name, "");
         PairColumn { before: Some(Channel { column: before, ..channel.clone() }), channel }
     });
+    let values: Vec<_> = values.collect();
+    // Few values come first, so that a narrow screen shows them beside the key; many would push the times out of sight.
+    let (first, then) = if values.len() <= FEW_VALUES { (values, times) } else { (times, values) };
     let known = Channel::of("known").called("Known since", "").written(ValueFormat::Second);
-    let columns = keys.chain(times).chain(values).chain([plain(known)]).collect();
+    let columns = keys.chain(first).chain(then).chain([plain(known)]).collect();
     Ok(Ok(GridData::of_changes(table.clone(), "change", columns)?))
 }
 
