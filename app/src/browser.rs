@@ -120,12 +120,16 @@ pub fn recall(name: &str) -> Option<String> {
     web_sys::window()?.local_storage().ok()??.get_item(name).ok()?
 }
 
-/// Keeps something in this browser, where that is allowed.
-pub fn keep(name: &str, value: &str) {
+/// Keeps something in this browser, where that is allowed and there is room; tells whether it did.
+pub fn keep(name: &str, value: &str) -> bool {
     let storage = web_sys::window().and_then(|window| window.local_storage().ok()?);
-    let kept: Option<Result<(), JsValue>> = storage.map(|storage| storage.set_item(name, value));
-    if let Some(Err(error)) = kept {
-        leptos::logging::warn!("the browser does not keep {name}: {error:?}");
+    match storage.map(|storage| storage.set_item(name, value)) {
+        Some(Ok(())) => true,
+        Some(Err(error)) => {
+            leptos::logging::warn!("the browser does not keep {name}: {error:?}");
+            false
+        }
+        None => false,
     }
 }
 

@@ -154,12 +154,14 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     let ingest = Arc::new(Ingest::new(parts.lake.clone(), parts.stream.clone()));
     let query = Arc::new(parts.query_engine(&settings)?);
     let sources = Sources::load(settings.dashboards.as_deref())?;
-    let dashboards = Arc::new(Dashboards::new(sources, parts.lake.clone(), query.clone(), ingest.clone()));
-    dashboards.load().await?;
-    tokio::spawn(dashboards.clone().follow(parts.live.clone()));
     let semantics = Arc::new(SemanticLayer::new(parts.lake.clone(), query.clone(), ingest.clone()));
     semantics.load().await?;
     tokio::spawn(semantics.clone().follow(parts.live.clone()));
+    let dashboards =
+        Dashboards::new(sources, semantics.clone(), parts.lake.clone(), query.clone(), ingest.clone());
+    let dashboards = Arc::new(dashboards);
+    dashboards.load().await?;
+    tokio::spawn(dashboards.clone().follow(parts.live.clone()));
     let api_state = ApiState {
         access: Arc::new(Access),
         lake: parts.lake.clone(),

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::dashboards::{Problem, VersionList, semantics::Semantics};
+use app::dashboards::{Problem, VersionList, semantics::{DefinedMeasure, Semantics}};
 use lake::Lake;
 use model::Instant;
 use query::{FormulaMistake, Position, QueryEngine};
@@ -65,6 +65,15 @@ impl SemanticLayer {
         Ok(there.map(|saved| (saved.name.clone(), saved.system_time)).collect())
     }
 
+    /// The measures of each dataset that has a definition, by dataset. What another release has stored and this one cannot
+    /// read has none.
+    pub async fn measures(&self) -> Result<BTreeMap<String, Vec<DefinedMeasure>>> {
+        let current = self.current().await?;
+        let there = current.values().filter(|saved| !saved.deleted());
+        let read = there.filter_map(|saved| Some((saved.name.clone(), read_stored(saved).ok()?.measures)));
+        Ok(read.collect())
+    }
+
     /// The definition of a dataset, now or as known at a system time; an error that says who deleted it, where somebody did.
     pub async fn definition(&self, dataset: &str, system_time: Option<Instant>) -> Result<(Semantics, Saved)> {
         let last = match system_time {
@@ -117,7 +126,7 @@ impl SemanticLayer {
         let turn = self.store.turn().await?;
         let layer = Arc::clone(self);
         store::to_the_end(async move {
-            let last = layer.current().await?.get(&semantics.dataset).cloned();
+            let last = layer.store.read_again().await?.get(&semantics.dataset).cloned();
             check(&semantics.dataset, &expected, last.as_ref())?;
             let there = last.filter(|saved| !saved.deleted());
             let definition = canonical(&semantics);
@@ -137,7 +146,7 @@ impl SemanticLayer {
         let turn = self.store.turn().await?;
         let layer = Arc::clone(self);
         store::to_the_end(async move {
-            let last = layer.current().await?.get(&dataset).cloned();
+            let last = layer.store.read_again().await?.get(&dataset).cloned();
             check(&dataset, &expected, last.as_ref())?;
             let Some(saved) = last.as_ref().filter(|saved| !saved.deleted()) else {
                 return Err(missing(&dataset, last.as_ref()));
@@ -154,7 +163,10 @@ impl SemanticLayer {
     async fn commit(&self, version: Version, reason: Reason, turn: OwnedMutexGuard<()>) -> Result<Done> {
         let (name, change) = (version.name.clone(), version.change);
         let (system_time, _turn) = self.store.commit(vec![version], &reason, turn).await?;
-        self.store.read_again().await?;
+        if let Err(error) = self.store.read_again().await {
+            self.store.forget();
+            tracing::warn!(%error, "semantic definitions cannot be read after a change; it is tried again when one is asked for");
+        }
         let tag = (change != Change::Deleted).then(|| system_time.to_string());
         Ok(Done { name, outcome: Outcome::of(change), tag, system_time: Some(system_time) })
     }

@@ -280,8 +280,29 @@ async function begin(page: Page, request: APIRequestContext, lake: DemoServer, d
   await open(page, "/dashboards/new");
   await page.getByTestId("add-tile").click();
   await page.getByTestId("dataset").selectOption(dataset);
+  await expect(page.getByTestId("tile-title")).toHaveValue("Sum of amount by day");
   await ready(page, "tile");
 }
+
+test("a field that goes while it is typed into takes nothing down with it", async ({ page, request, lake }) => {
+  const mistakes: Error[] = [];
+  page.on("pageerror", (error) => mistakes.push(error));
+  await begin(page, request, lake, "leaving");
+  await page.getByTestId("use-sql").click();
+  const sql = page.getByTestId("sql");
+  await sql.focus();
+  await page.keyboard.press("End");
+  await page.keyboard.type(" ");
+  await page.getByTestId("add-tile").click();
+  await page.getByTestId("edit-tile").locator("h2").click();
+  await expect(sql).toBeVisible();
+  await page.getByTestId("tile-effective").fill("2026-01-01 – 2026-02-01");
+  await page.getByTestId("edit-tile-2").locator("h2").click();
+  await expect(page.getByTestId("dataset")).toBeVisible();
+  await page.keyboard.press("Control+z");
+  await expect(page.getByTestId("editor-said")).toContainText("Undone");
+  expect(mistakes).toEqual([]);
+});
 
 test("a formula that is wrong says where, keeps the picture, and loses nothing", async ({ page, request, lake }) => {
   await begin(page, request, lake, "formulas");

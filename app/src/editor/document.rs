@@ -152,6 +152,13 @@ impl Document {
         Some(Said { words: format!("Done again: {what}"), tile: None })
     }
 
+    /// Gives it this name, whatever the step said that was taken back.
+    pub fn keep_name(&mut self, name: &str) {
+        if self.now.head.name != name {
+            self.now.head = Arc::new(Dashboard { name: name.to_owned(), ..Dashboard::clone(&self.now.head) });
+        }
+    }
+
     /// An id that no tile has, made of a title.
     pub fn free_id(&self, title: &str) -> String {
         self.now.free_id(title)

@@ -72,8 +72,7 @@ impl Change {
 fn words(member: &str) -> String {
     match member {
         ORDER => "order of tiles".to_owned(),
-        "query" => "question".to_owned(),
-        "sql" => "statement".to_owned(),
+        "query" => "question and picture".to_owned(),
         "rows" => "height".to_owned(),
         member => member.replace('_', " "),
     }
@@ -110,6 +109,34 @@ impl Parts {
     }
 }
 
+/// My dashboard with other ids for those tiles that I have added under an id under which they have added another: both are kept.
+pub fn with_own_ids(mut mine: Dashboard, base: &Dashboard, theirs: &Dashboard) -> Dashboard {
+    let has = |dashboard: &Dashboard, id: &str| dashboard.tiles.iter().any(|tile| tile.id == id);
+    let both: Vec<String> = mine.tiles.iter().map(|tile| tile.id.clone()).collect();
+    for id in both.into_iter().filter(|id| !has(base, id) && has(theirs, id)) {
+        let number = (2..).find(|number| {
+            let free = format!("{id}-{number}");
+            !has(&mine, &free) && !has(theirs, &free) && !has(base, &free)
+        });
+        let free = format!("{id}-{}", number.unwrap_or_default());
+        mine.tiles.iter_mut().filter(|tile| tile.id == id).for_each(|tile| tile.id.clone_from(&free));
+    }
+    mine
+}
+
+/// What a tile asks and how it is drawn, which only go together as they are.
+const QUESTION: [&str; 5] = ["query", "sql", "parameters", "reduce", "picture"];
+
+/// A tile's members, with what it asks and its picture as one, named as the first of them.
+fn with_one_question(tile: &Map<String, Value>) -> Map<String, Value> {
+    let (asked, mut members): (Map<_, _>, Map<_, _>) =
+        tile.clone().into_iter().partition(|(name, _)| QUESTION.contains(&name.as_str()));
+    if !asked.is_empty() {
+        members.insert(QUESTION[0].to_owned(), Value::Object(asked));
+    }
+    members
+}
+
 /// What was changed on either side since `base`.
 pub fn changes(base: &Dashboard, mine: &Dashboard, theirs: &Dashboard) -> Vec<Change> {
     let [base, mine, theirs] = [base, mine, theirs].map(Parts::of);
@@ -135,8 +162,11 @@ pub fn changes(base: &Dashboard, mine: &Dashboard, theirs: &Dashboard) -> Vec<Ch
         let title = [here, there, before].into_iter().flatten().find_map(|tile| tile.get("title")?.as_str());
         let title = title.unwrap_or(id);
         match (before, here, there) {
-            (Some(before), Some(here), Some(there)) => found.extend(members(Some(id), title, before, here, there)),
-            (None, Some(here), Some(there)) => found.extend(members(Some(id), title, &Map::new(), here, there)),
+            (before, Some(here), Some(there)) => {
+                let before = before.map(with_one_question).unwrap_or_default();
+                let [here, there] = [here, there].map(with_one_question);
+                found.extend(members(Some(id), title, &before, &here, &there));
+            }
             _ => {
                 let [base, mine, theirs] = [before, here, there].map(|tile| tile.cloned().map(Value::Object));
                 let tile = Some(id.clone());
@@ -196,6 +226,13 @@ pub fn merged(
                 Some(Value::Object(tile)) => drop(tiles.insert(id, tile)),
                 _ => drop(tiles.remove(&id)),
             },
+            Some(id) if member == QUESTION[0] => {
+                let tile = tiles.entry(id).or_default();
+                tile.retain(|name, _| !QUESTION.contains(&name.as_str()));
+                if let Some(Value::Object(asked)) = value {
+                    tile.extend(asked);
+                }
+            }
             Some(id) => set(tiles.entry(id).or_default(), member, value),
         }
     }

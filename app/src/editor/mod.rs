@@ -14,5 +14,5 @@ pub use complete::{Completion, Table, completions};
 pub use document::{Command, Document, Said, plain_name};
 pub use draft::Draft;
 pub use layout::{Direction, Rect, Resize, drop_place, place_in_direction, resized};
-pub use merge::{Change, Side, changes, merged};
+pub use merge::{Change, Side, changes, merged, with_own_ids};
 pub use shape::columns_of;

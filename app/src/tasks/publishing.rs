@@ -53,11 +53,15 @@ pub async fn published(name: &str) -> Result<Option<Published>, String> {
     Ok(Some(Published { dashboard, version }))
 }
 
-/// Publishes a definition in the place of a version, or as the first where none is expected. The error is a sentence for the
-/// user.
-pub async fn publish(dashboard: &Dashboard, over: Over<'_>) -> Result<Publication, String> {
+/// Publishes a definition in the place of a version, or as the first where none is expected, in the name of an author, who may
+/// be nobody. The error is a sentence for the user.
+pub async fn publish(dashboard: &Dashboard, over: Over<'_>, author: &str) -> Result<Publication, String> {
     let body = serde_json::to_string(dashboard).map_err(|error| error.to_string())?;
-    let request = Request::put(&address(&dashboard.name)).header("Content-Type", "application/json");
+    let address = match author {
+        "" => address(&dashboard.name),
+        author => format!("{}?author={}", address(&dashboard.name), String::from(js_sys::encode_uri_component(author))),
+    };
+    let request = Request::put(&address).header("Content-Type", "application/json");
     let request = match over {
         Over::Version(version) => request.header("If-Match", version),
         Over::Nothing => request.header("If-None-Match", "*"),

@@ -37,12 +37,15 @@ use crate::{
     error::{Error, ErrorKind, Result},
     ingest::Ingest,
     live::Live,
+    semantics::SemanticLayer,
 };
 
 /// Dashboards by name.
 pub struct Dashboards {
     sources: Sources,
     store: Store,
+    /// What the measures are that tiles name.
+    semantics: Arc<SemanticLayer>,
     /// Name and title of each, as they were when last read.
     titles: RwLock<Vec<(String, String)>>,
 }
@@ -105,9 +108,16 @@ pub fn origin_word(origin: Origin) -> &'static str {
 
 impl Dashboards {
     /// Over these sources, and what a lake has stored.
-    pub fn new(sources: Sources, lake: Lake, query: Arc<QueryEngine>, ingest: Arc<Ingest>) -> Dashboards {
+    pub fn new(
+        sources: Sources,
+        semantics: Arc<SemanticLayer>,
+        lake: Lake,
+        query: Arc<QueryEngine>,
+        ingest: Arc<Ingest>,
+    ) -> Dashboards {
         Dashboards {
             sources,
+            semantics,
             store: Store::new(&history::DASHBOARDS, lake, query, ingest),
             titles: RwLock::new(Vec::new()),
         }
@@ -148,7 +158,12 @@ impl Dashboards {
             self.sources.all().map(|source| (source.dashboard.name.clone(), source.dashboard.title.clone())).collect();
         let there = current.values().filter(|saved| !saved.deleted());
         titles.extend(there.map(|saved| (saved.name.clone(), saved.title.clone())));
-        *self.titles.write().unwrap_or_else(PoisonError::into_inner) = titles.into_iter().collect();
+        let mut kept = self.titles.write().unwrap_or_else(PoisonError::into_inner);
+        // A reading that began later may have ended earlier.
+        if self.store.kept().is_some_and(|last| Arc::ptr_eq(&last, &current)) {
+            *kept = titles.into_iter().collect();
+        }
+        drop(kept);
         Ok(current)
     }
 

@@ -203,7 +203,10 @@ impl Dashboards {
     async fn commit(&self, steps: &[Step], reason: &Reason, turn: OwnedMutexGuard<()>) -> Result<Instant> {
         let versions = steps.iter().map(version_of).collect();
         let (system_time, _turn) = self.store.commit(versions, reason, turn).await?;
-        self.reload().await?;
+        if let Err(error) = self.reload().await {
+            self.store.forget();
+            tracing::warn!(%error, "dashboards cannot be read after a change; it is tried again when one is asked for");
+        }
         Ok(system_time)
     }
 
@@ -213,6 +216,8 @@ impl Dashboards {
         work: impl FnOnce(Arc<Dashboards>, OwnedMutexGuard<()>) -> F,
     ) -> Result<T> {
         let turn = self.store.turn().await?;
+        // What was read before it was this change's turn may be older than the change before.
+        self.reload().await?;
         store::to_the_end(work(Arc::clone(self), turn)).await
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use app::{
-    dashboards::{PictureDefinition, ShownDashboard, VERSION_AS_KNOWN, html_of},
+    dashboards::{PictureDefinition, ShownDashboard, VERSION_AS_KNOWN, builder::Asked, html_of},
     ports::{Answer, DashboardDocument, DashboardStore},
     state::coordinates::{Coordinates, Known},
 };
@@ -34,9 +34,11 @@ impl Dashboards {
         let found = if absent { latest.clone() } else { found };
         let Some(mut dashboard) = found.dashboard()? else { return Err(missing(name, &found)) };
         let datasets = self.store.history.lake.datasets();
+        let measures = self.semantics.measures().await?;
         dashboard.resolve(&|name| {
             let found = datasets.iter().find(|dataset| dataset.name == name)?;
-            Some((found.definition.clone(), !found.is_open_import()))
+            let measures = measures.get(name).cloned().unwrap_or_default();
+            Some(Asked { definition: found.definition.clone(), readable: !found.is_open_import(), measures })
         });
         let versions = match found.saved().or(latest.saved()) {
             Some(_) => self.store.history.versions(name).await?,

@@ -96,6 +96,9 @@ fn ask(server: &Server, query: &TileQuery) -> Result<Vec<Value>, String> {
             parameters.insert(name.to_owned(), format!("{}T00:00:00Z", date_of(day)));
         }
     }
+    if app::dashboards::has_parameter(&question.sql, "known") {
+        parameters.insert("known".to_owned(), "2100-01-01T00:00:00Z".to_owned());
+    }
     let reduce = serde_json::to_value(&question.reduce).expect("JSON");
     let body = json!({"sql": question.sql, "parameters": parameters, "reduce": reduce});
     let reply = server.post_sql(&body, "application/json");
@@ -454,7 +457,7 @@ fn pages_get_statements_and_pictures_are_drawn_of_questions() {
     server.post_events("orders", "committed", event.to_string()).expect_status(200);
 
     let page = server.get("/api/v1/dashboards/desk/page").expect_status(200).json();
-    let tile = |place: usize| &page["tiles"][place];
+    let tile = |place: usize| &page["definition"]["tiles"][place];
     assert!(tile(0)["sql"].as_str().expect("a statement").starts_with("SELECT f.\"region\""), "{page}");
     assert_eq!(tile(0)["query"], Value::Null);
     assert!(tile(1)["problem"].as_str().expect("a reason").contains("no dataset 'former'"), "{page}");

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     charts::ValueFormat,
+    dashboards::has_parameter,
     queries::client::{Others, Reduction},
 };
 
@@ -17,6 +18,10 @@ pub(super) const FACT: &str = "f.\"valid_from\"";
 pub const ROWS_MOST: u32 = 100_000;
 /// Categories that can be shown alone.
 const TOP_MOST: u32 = 1_000;
+/// Categories, measures and filters that there can be, each.
+const PARTS_MOST: usize = 40;
+/// Characters of a statement at most.
+const STATEMENT_MOST: usize = 400_000;
 /// Stretches that a distribution can have.
 const STRETCHES_MOST: u32 = 400;
 
@@ -79,6 +84,13 @@ pub enum Role {
 
 /// Makes a statement of a question. Says all that is wrong with it otherwise.
 pub fn compile(query: &TileQuery, fields: &Fields) -> Result<Question, Vec<Problem>> {
+    let lists = [("/by", query.by.len()), ("/measures", query.measures.len()), ("/filters", query.filters.len())];
+    let too_long = lists.into_iter().filter(|(_, length)| *length > PARTS_MOST);
+    let too_long: Vec<_> =
+        too_long.map(|(pointer, _)| Problem::at(pointer, format!("at most {PARTS_MOST} can be there"))).collect();
+    if !too_long.is_empty() {
+        return Err(too_long);
+    }
     let mut scope = Scope::new(&query.dataset, fields, &query.calculated);
     let mut problems = scope.problems();
     let conditions =
@@ -90,7 +102,14 @@ pub fn compile(query: &TileQuery, fields: &Fields) -> Result<Question, Vec<Probl
         (None, _) => measured(query, &conditions, &mut scope),
     };
     match made {
-        Ok(made) if problems.is_empty() => Ok(Question { parameters: scope.bound.0, ..made }),
+        Ok(made) if made.sql.len() > STATEMENT_MOST => {
+            Err(vec![Problem::at("", "the statement is too long with all that is calculated; ask for less of it")])
+        }
+        Ok(made) if problems.is_empty() => {
+            // What was looked at without becoming part of the statement is not sent with it.
+            let used = scope.bound.0.into_iter().filter(|(name, _)| has_parameter(&made.sql, name));
+            Ok(Question { parameters: used.collect(), ..made })
+        }
         Ok(_) => Err(problems),
         Err(more) => {
             problems.extend(more);
@@ -165,9 +184,12 @@ fn source(query: &TileQuery, conditions: &[String]) -> String {
     match (query.over, query.facts) {
         (Some(Over { time: TimeAxis::AsOf, grain }), _) => {
             let joined: String = conditions.iter().map(|condition| format!(" AND {condition}")).collect();
-            // Without categories a step at which nothing holds is shown as such. A defined measure could take it for a fact.
-            let is_defined = query.measures.iter().any(|measure| measure.measure.is_some());
-            let join = if query.by.is_empty() && !is_defined { "LEFT JOIN" } else { "JOIN" };
+            // Without categories a step at which nothing holds is shown as such. What is defined or calculated could take
+            // it for a fact.
+            let is_calculated = |name: &String| query.calculated.iter().any(|field| field.name == *name);
+            let could = |measure: &Measure| measure.measure.is_some() || measure.field.as_ref().is_some_and(is_calculated);
+            let could = query.measures.iter().any(could);
+            let join = if query.by.is_empty() && !could { "LEFT JOIN" } else { "JOIN" };
             let word = grain.word();
             let step = match grain {
                 Grain::Week => "7 days".to_owned(),
@@ -180,7 +202,10 @@ fn source(query: &TileQuery, conditions: &[String]) -> String {
             )
         }
         (Some(Over { time: TimeAxis::Known, .. }), _) => {
-            format!(" FROM {dataset} FOR SYSTEM_TIME ALL AS f{}", all(&begins))
+            // What became known later than the page's known time is not known yet.
+            let [from, to] = begins;
+            let known = "f.\"system_from\" <= $known".to_owned();
+            format!(" FROM {dataset} FOR SYSTEM_TIME ALL AS f{}", all(&[from, to, known]))
         }
         (Some(_), _) | (None, Facts::Beginning) => format!(" FROM {dataset} AS f{}", all(&begins)),
         (None, Facts::HoldingAtEnd) => {
@@ -260,6 +285,9 @@ fn measured(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> 
     let mut problems = Vec::new();
     let order = order_of_facts(scope.fields);
     let categories = collected(&query.by, "/by", &mut problems, |name, pointer| {
+        if query.by.iter().filter(|other| *other == name).count() > 1 {
+            return Err(Problem::at(pointer, format!("'{name}' is there twice; take one of them away")));
+        }
         let (sql, value) = scope.of_fact(name, pointer)?;
         Ok((sql, OutputColumn::new(name, name, Role::Category, value)))
     });

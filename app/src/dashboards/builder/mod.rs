@@ -26,6 +26,8 @@ pub use query::{
     Aggregate, Calculated, Distribution, Facts, FilterDefinition, Grain, Measure, Over, TileQuery, TimeAxis, Top,
     ValueTest,
 };
+#[cfg(feature = "ssr")]
+pub use resolve::Asked;
 pub use schema::{Field, Fields, ValueType};
 pub use start::{Extent, first_question, title_of};
 pub use suggest::{in_formula, nearest, renamed};
@@ -44,6 +46,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What is wrong with a statement that was written by hand.
+    pub fn of_statement(reason: impl Into<String>) -> Problem {
+        Problem::at("/sql", reason)
+    }
+
     fn at(pointer: impl Into<String>, reason: impl Into<String>) -> Problem {
         Problem { pointer: pointer.into(), span: None, missing: None, reason: reason.into() }
     }

@@ -3,10 +3,21 @@
 use model::DatasetDefinition;
 
 use super::{Fields, Problem, Question, TileQuery, compile};
-use crate::dashboards::{Dashboard, TileDefinition};
+use crate::dashboards::{Dashboard, TileDefinition, semantics::DefinedMeasure};
 
-/// Finds a dataset by its name: its definition, and whether it can be read.
-pub type Find<'a> = &'a dyn Fn(&str) -> Option<(DatasetDefinition, bool)>;
+/// A dataset that a question is asked of.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Its definition.
+    pub definition: DatasetDefinition,
+    /// Whether it can be read.
+    pub readable: bool,
+    /// The measures that its semantic definition has.
+    pub measures: Vec<DefinedMeasure>,
+}
+
+/// Finds a dataset by its name.
+pub type Find<'a> = &'a dyn Fn(&str) -> Option<Asked>;
 
 impl Dashboard {
     /// Puts statements in the place of questions. What cannot be asked says why in its tile.
@@ -34,7 +45,9 @@ impl TileDefinition {
 
 fn asked(query: &TileQuery, find: Find<'_>) -> Result<Question, Vec<Problem>> {
     match find(&query.dataset) {
-        Some((definition, true)) => compile(query, &Fields::of(&definition)),
+        Some(Asked { definition, readable: true, measures }) => {
+            compile(query, &Fields::of(&definition).measured_by(measures))
+        }
         Some(_) => {
             let reason = format!("nothing of '{}' can be read before its import is sealed", query.dataset);
             Err(vec![Problem::at("/dataset", reason)])

@@ -19,11 +19,12 @@ pub(super) struct Scope<'a> {
     /// The calculated fields that are being put in, from the outermost.
     path: Vec<String>,
     pub(super) bound: Bound,
+    depth: usize,
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn new(dataset: &'a str, fields: &'a Fields, calculated: &'a [Calculated]) -> Scope<'a> {
-        Scope { dataset, fields, calculated, path: Vec::new(), bound: Bound::default() }
+        Scope { dataset, fields, calculated, path: Vec::new(), bound: Bound::default(), depth: 0 }
     }
 
     /// What is wrong with the calculated fields themselves, used or not.
@@ -105,7 +106,7 @@ impl Context for Scope<'_> {
     fn field(&mut self, name: &str, span: (usize, usize)) -> Result<Checked, Fault> {
         if let Some(column) = self.fields.get(name) {
             let sql = format!("f.{}", quoted(name));
-            return Ok(Checked { sql, value: Some(column.value), aggregated: false, of_facts: true });
+            return Ok(Checked { sql, value: Some(column.value), aggregated: false, of_facts: true, multiplied: false });
         }
         let calculated = self.calculated;
         match calculated.iter().find(|field| field.name == name) {
@@ -116,6 +117,10 @@ impl Context for Scope<'_> {
 
     fn bound(&mut self) -> &mut Bound {
         &mut self.bound
+    }
+
+    fn depth(&mut self) -> &mut usize {
+        &mut self.depth
     }
 }
 

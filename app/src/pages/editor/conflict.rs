@@ -14,7 +14,7 @@ use crate::{
         whole::{Whole, WholeView, changing},
     },
     dashboards::Dashboard,
-    editor::{Change, Command, Side, changes, merged},
+    editor::{Change, Command, Side, changes, merged, with_own_ids},
     tasks::publishing::Published,
 };
 
@@ -30,8 +30,12 @@ pub(super) struct Conflict {
 impl Conflict {
     /// `base` is what editing began with; of a new dashboard what is there already stands for it.
     pub(super) fn new(base: Option<Dashboard>, mine: Dashboard, theirs: Option<Published>) -> Conflict {
-        let nothing = || Dashboard { name: mine.name.clone(), ..Dashboard::empty() };
-        Conflict { base: base.unwrap_or_else(nothing), mine, theirs }
+        let base = base.unwrap_or_else(|| Dashboard { name: mine.name.clone(), ..Dashboard::empty() });
+        let mine = match &theirs {
+            Some(theirs) => with_own_ids(mine, &base, &theirs.dashboard),
+            None => mine,
+        };
+        Conflict { base, mine, theirs }
     }
 }
 

@@ -106,6 +106,7 @@ pub(in crate::pages) fn number(
     current: impl Fn() -> u32 + Send + Sync + 'static,
     typed: impl Fn(u32) + Send + Sync + 'static,
 ) -> WholeView {
+    let current = Memo::new(move |_| current());
     let (label, testid) = (label.into(), testid.into());
     view! {
         <label class="field">
@@ -115,10 +116,15 @@ pub(in crate::pages) fn number(
                 min=least.to_string()
                 max=most.to_string()
                 data-testid=testid
-                prop:value=move || current().to_string()
+                prop:value=move || current.get().to_string()
                 on:change:target=move |event| {
-                    if let Ok(number) = event.target().value().parse::<u32>() {
+                    let field = event.target();
+                    if let Ok(number) = field.value().parse::<u32>() {
                         typed(number.clamp(least, most));
+                    }
+                    // What cannot be stays out of the field as well.
+                    if let Some(current) = current.try_get_untracked() {
+                        field.set_value(&current.to_string());
                     }
                 }
             />

@@ -9,20 +9,23 @@ use super::{
     state::Editing,
 };
 use crate::{
+    browser,
     components::whole::{Whole, WholeView, changing},
+    dashboards::Dashboard,
     editor::Command,
+    pages::author::AuthorField,
 };
 
 pub(super) fn head(editing: Editing) -> WholeView {
     let (stand, conflict) = (RwSignal::new(Stand::Idle), RwSignal::new(None));
-    // Whoever goes on editing has something that is not published.
+    // Whoever goes on editing has something that is not published, and may have mended what was wrong.
     Effect::new(move |before: Option<()>| {
         editing.document.track();
-        if before.is_some() && stand.with_untracked(|stand| *stand == Stand::Done) {
+        if before.is_some() && stand.with_untracked(|stand| matches!(stand, Stand::Done | Stand::Failed(_))) {
             stand.set(Stand::Idle);
         }
     });
-    let part = move |of: fn(&crate::dashboards::Dashboard) -> &String| {
+    let part = move |of: fn(&Dashboard) -> &String| {
         move || editing.document.with(|document| of(document.head()).clone())
     };
     let is_new = Memo::new(move |_| editing.published.with(Option::is_none));
@@ -57,12 +60,13 @@ pub(super) fn head(editing: Editing) -> WholeView {
                 {step(editing, true)}
                 {button("Add a tile", "add-tile", move || {
                     editing.add_tile();
-                    crate::browser::focus(super::panel::HEADING);
+                    browser::focus(super::panel::HEADING);
                 })}
                 {button("Add words", "add-words", move || {
                     editing.add_words();
-                    crate::browser::focus(super::panel::HEADING);
+                    browser::focus(super::panel::HEADING);
                 })}
+                <AuthorField />
                 {publish_button(editing, stand, conflict)}
                 {stands(editing, stand)}
             </div>
@@ -147,9 +151,16 @@ fn draft_notice(editing: Editing) -> WholeView {
         let when = editing.restored.get()?;
         let back = move |_| {
             editing.restored.set(None);
-            editing.step(false);
+            let now = editing.read.get_value();
+            let dashboard = now.as_ref().map_or_else(Dashboard::empty, |now| now.dashboard.clone());
+            editing.published.set(now);
+            editing.apply(Command::Replace(Box::new(dashboard), "Returned to what is published".to_owned()));
+            browser::focus(super::panel::HEADING);
         };
-        let keep = move |_| editing.restored.set(None);
+        let keep = move |_| {
+            editing.restored.set(None);
+            browser::focus(super::panel::HEADING);
+        };
         Some(
             view! {
                 <div class="notice" role="status" data-testid="draft-notice">

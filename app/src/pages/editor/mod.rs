@@ -12,10 +12,16 @@ mod publishing;
 mod state;
 mod tile;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use leptos::{ev, prelude::*, task::spawn_local};
-use leptos_router::hooks::{use_location, use_params_map};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate, use_params_map},
+};
 use model::DatasetSummary;
 
 use crate::{
@@ -102,6 +108,7 @@ fn failed(
     list: DatasetList,
 ) -> WholeView {
     let draft = browser::recall(&Draft::storage_name(name)).and_then(|text| Draft::read(&text));
+    let name = name.map(str::to_owned);
     let goes_on = RwSignal::new(false);
     let has_draft = draft.is_some();
     let draft = StoredValue::new(draft);
@@ -130,15 +137,18 @@ fn failed(
     };
     let again = StoredValue::new(notice);
     changing(move || match goes_on.get() {
-        true => of_draft(draft.get_value(), list),
+        true => of_draft(name.clone(), draft.get_value(), list),
         false => again.with_value(|notice| notice()),
     })
     .whole()
 }
 
-fn of_draft(draft: Option<Draft>, list: DatasetList) -> WholeView {
+fn of_draft(name: Option<String>, draft: Option<Draft>, list: DatasetList) -> WholeView {
     let dashboard = draft.map(|draft| draft.dashboard).unwrap_or_else(Dashboard::empty);
     let editing = Editing::of(dashboard, None, list);
+    // It goes on being the draft of that dashboard.
+    editing.named.set(name.is_some());
+    editing.name.set_value(name);
     shown(editing)
 }
 
@@ -151,6 +161,9 @@ fn editor(published: Option<Published>, list: DatasetList) -> WholeView {
     let editing = Editing::of(dashboard, published, list);
     if let Some(Draft { dashboard, base, version, kept_at }) = draft {
         let when = crate::format::time::moment_text(kept_at);
+        // A name that was typed stays when the title changes.
+        let named = editing.named.get_untracked() || dashboard.name != plain_name(&dashboard.title);
+        editing.named.set(named);
         // What was published meanwhile is found by publishing over the version that the draft began with.
         if let Some(base) = base {
             editing.published.set(Some(Published { dashboard: base, version }));
@@ -165,6 +178,7 @@ impl Editing {
     fn of(dashboard: Dashboard, published: Option<Published>, list: DatasetList) -> Editing {
         let live = expect_context::<Live>();
         let address = Address::of_page();
+        let navigate = use_navigate();
         let first = Memo::new(move |_| {
             let known = |all: &Vec<DatasetSummary>| all.iter().filter_map(|it| it.known).map(|known| known.0).min();
             list.all.with(known).map(|first| first.micros())
@@ -178,9 +192,13 @@ impl Editing {
             document: RwSignal::new(Document::new(dashboard)),
             selected: RwSignal::new(wanted),
             said: RwSignal::new(String::new()),
+            read: StoredValue::new(published.clone()),
             published: RwSignal::new(published),
             name,
             restored: RwSignal::new(None),
+            go: StoredValue::new(Arc::new(move |to: &str| {
+                navigate(to, NavigateOptions { replace: true, ..NavigateOptions::default() });
+            })),
             named: RwSignal::new(name.with_value(Option::is_some)),
             automatic: RwSignal::new(BTreeSet::new()),
             columns: RwSignal::new(BTreeMap::new()),
@@ -217,7 +235,9 @@ fn shown(editing: Editing) -> WholeView {
                 "y" if with => true,
                 _ => return,
             };
-            if path.with_untracked(|path| path.starts_with("/dashboards/")) {
+            // What is typed in a dialog is none of the document's.
+            let elsewhere = document().query_selector("dialog[open]").ok().flatten().is_some();
+            if !elsewhere && path.with_untracked(|path| path.starts_with("/dashboards/")) {
                 event.prevent_default();
                 editing.step(forth);
             }
@@ -230,7 +250,10 @@ fn shown(editing: Editing) -> WholeView {
             view! {
                 <div class="editor-empty">
                     <p>"This dashboard has no tile yet."</p>
-                    {fields::button("Add the first tile", "add-first", move || editing.add_tile())}
+                    {fields::button("Add the first tile", "add-first", move || {
+                        editing.add_tile();
+                        browser::focus(panel::HEADING);
+                    })}
                 </div>
             }
             .whole()

@@ -9,11 +9,14 @@ use crate::{
     browser,
     dashboards::Dashboard,
     editor::Draft,
+    pages::author::author,
     tasks::publishing::{Over, Publication, Published, publish, published},
 };
 
 /// A draft is kept once nobody has changed anything for so long.
 const KEEP_AFTER: Duration = Duration::from_millis(200);
+/// And not later than so many changes after the last time.
+const CHANGES_UNKEPT_MOST: u32 = 20;
 
 /// How publishing stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +41,9 @@ pub(super) fn keep_drafts(editing: Editing) {
         }
         changes.update_value(|changes| *changes += 1);
         let this = changes.get_value();
+        if this % CHANGES_UNKEPT_MOST == 0 {
+            return keep(editing);
+        }
         let later = move || {
             if changes.try_get_value() == Some(this) {
                 keep(editing);
@@ -45,19 +51,34 @@ pub(super) fn keep_drafts(editing: Editing) {
         };
         set_timeout(later, KEEP_AFTER);
     });
+    // Whoever leaves right after a letter has typed it all the same.
+    on_cleanup(move || keep(editing));
+    Effect::new(move |_| {
+        let leaving = window_event_listener_untyped("pagehide", move |_| keep(editing));
+        on_cleanup(move || leaving.remove());
+    });
 }
 
 fn keep(editing: Editing) {
     let Some(dashboard) = editing.document.try_with_untracked(crate::editor::Document::dashboard) else { return };
-    let name = editing.name.get_value();
-    let base = editing.published.get_untracked();
+    let Some(name) = editing.name.try_get_value() else { return };
+    let Some(base) = editing.published.try_get_untracked() else { return };
     let storage = Draft::storage_name(name.as_deref());
     if base.as_ref().is_some_and(|base| base.dashboard == dashboard) {
         return browser::forget(&storage);
     }
     let (base, version) = base.map_or((None, None), |base| (Some(base.dashboard), base.version));
     let draft = Draft { dashboard, base, version, kept_at: browser::now_micros() };
-    browser::keep(&storage, &draft.text());
+    if !browser::keep(&storage, &draft.text()) {
+        let refused = "This browser keeps no draft of it: publish before you leave.";
+        editing.said.try_maybe_update(|said| {
+            let new = said.as_str() != refused;
+            if new {
+                refused.clone_into(said);
+            }
+            (new, ())
+        });
+    }
 }
 
 /// Why a dashboard cannot be published yet.
@@ -85,6 +106,7 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
     }
     stand.set(Stand::Sending);
     editing.settle();
+    let author = author();
     spawn_local(async move {
         let base = editing.published.try_get_untracked().flatten();
         let version = base.as_ref().and_then(|base| base.version.clone());
@@ -94,11 +116,19 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
             // What comes with the server has no version, and is published over as nothing is.
             None => Over::Nothing,
         };
-        match publish(&dashboard, over).await {
+        match publish(&dashboard, over, &author).await {
             Ok(Publication::Done(version)) => done(editing, stand, Published { dashboard, version }),
             Ok(Publication::Conflict) => {
                 let theirs = published(&dashboard.name).await;
-                let found = theirs.map(|theirs| Conflict::new(base.map(|base| base.dashboard), dashboard, theirs));
+                if base.is_none() && matches!(theirs, Ok(Some(_))) {
+                    let taken =
+                        format!("There is a dashboard '{}' already; choose another name in the address.", dashboard.name);
+                    stand.try_set(Stand::Failed(taken));
+                    return;
+                }
+                // With what was typed while it was under way.
+                let mine = editing.document.try_with_untracked(crate::editor::Document::dashboard).unwrap_or(dashboard);
+                let found = theirs.map(|theirs| Conflict::new(base.map(|base| base.dashboard), mine, theirs));
                 match found {
                     Ok(found) => {
                         stand.try_set(Stand::Idle);
@@ -123,8 +153,11 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
 }
 
 fn done(editing: Editing, stand: RwSignal<Stand>, published: Published) {
-    let was_new = editing.name.try_get_value().flatten().is_none();
-    browser::forget(&Draft::storage_name(editing.name.try_get_value().flatten().as_deref()));
+    // None where the editor was left meanwhile: another page is shown, with a draft of its own.
+    let Some(before) = editing.name.try_get_value() else {
+        return browser::forget(&Draft::storage_name(Some(&published.dashboard.name)));
+    };
+    browser::forget(&Draft::storage_name(before.as_deref()));
     editing.name.try_set_value(Some(published.dashboard.name.clone()));
     editing.named.try_set(true);
     editing.restored.try_set(None);
@@ -132,10 +165,9 @@ fn done(editing: Editing, stand: RwSignal<Stand>, published: Published) {
     editing.published.try_set(Some(published));
     stand.try_set(Stand::Done);
     editing.said.try_set("Published".to_owned());
-    if was_new {
-        // The page stays as it is; only its address becomes that of the dashboard.
-        browser::replace_address(&format!("/dashboards/{name}/edit"));
-    }
     // What was typed while it was under way.
     keep(editing);
+    if before.is_none() {
+        editing.go.try_with_value(|go| go(&format!("/dashboards/{name}/edit")));
+    }
 }

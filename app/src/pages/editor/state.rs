@@ -1,6 +1,9 @@
 //! What all parts of the editor share: the document, what is chosen in it, and the datasets it asks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use leptos::{prelude::*, task::spawn_local};
 use model::{DatasetSummary, Instant};
@@ -30,6 +33,9 @@ use crate::{
     tasks::publishing::Published,
 };
 
+/// The members of a tile's own times that say its effective range.
+const EFFECTIVE: [&str; 4] = ["on", "last", "from", "to"];
+
 /// The editor of one dashboard.
 #[derive(Clone, Copy)]
 pub(super) struct Editing {
@@ -42,6 +48,10 @@ pub(super) struct Editing {
     pub(super) published: RwSignal<Option<Published>>,
     /// The name under which it is published; none of a new one.
     pub(super) name: StoredValue<Option<String>>,
+    /// What was published when the editor was opened.
+    pub(super) read: StoredValue<Option<Published>>,
+    /// Goes to another address in the place of this one.
+    pub(super) go: StoredValue<Arc<dyn Fn(&str) + Send + Sync>>,
     /// When the draft was kept that this went on with, for people.
     pub(super) restored: RwSignal<Option<String>>,
     /// Whether its name is given, so that it follows the title no more.
@@ -64,7 +74,7 @@ pub(super) struct Editing {
 
 impl Editing {
     /// The tile of that id; tracked.
-    pub(super) fn tile(self, id: &str) -> Option<std::sync::Arc<TileDefinition>> {
+    pub(super) fn tile(self, id: &str) -> Option<Arc<TileDefinition>> {
         self.document.with(|document| document.tile(id).cloned())
     }
 
@@ -97,6 +107,10 @@ impl Editing {
         let mut said = None;
         self.document.maybe_update(|document| {
             said = if forth { document.redo() } else { document.undo() };
+            // What is published has its name for good.
+            if let Some(name) = self.name.get_value() {
+                document.keep_name(&name);
+            }
             said.is_some()
         });
         if let Some(said) = said {
@@ -104,9 +118,9 @@ impl Editing {
         }
     }
 
-    /// Ends what is being typed.
+    /// Ends what is being typed. A field tells so also when it is taken away with the whole editor.
     pub(super) fn settle(self) {
-        self.document.update_untracked(Document::settle);
+        self.document.try_update_untracked(Document::settle);
     }
 
     /// Changes a tile. What is typed into one member is one step.
@@ -265,6 +279,9 @@ impl Editing {
     }
 
     fn begin(self, id: &str, dataset: &str) {
+        let of_another = self.document.with_untracked(|document| {
+            document.tile(id).and_then(|tile| tile.query.as_ref().map(|query| query.dataset != dataset))
+        });
         let extent = self.extents.with_untracked(|extents| extents.get(dataset).copied().flatten());
         let fields = untrack(|| self.fields(dataset));
         let page = untrack(|| self.page_days());
@@ -277,10 +294,13 @@ impl Editing {
                 *query = first_question(dataset, &fields, extent.as_ref());
             }
         });
-        if let Some((from, to)) = extent.and_then(|extent| extent.times_beside(page)) {
+        let beside = extent.and_then(|extent| extent.times_beside(page));
+        if of_another == Some(true) || beside.is_some() {
             self.edit(id, "dataset", |tile| {
-                tile.times =
-                    [("from", from), ("to", to)].map(|(name, day)| (name.to_owned(), time::iso_day(day))).into();
+                // Times of what was shown before say nothing of this.
+                tile.times.retain(|name, _| !EFFECTIVE.contains(&name.as_str()));
+                let days = beside.map(|(from, to)| [("from", from), ("to", to)]).into_iter().flatten();
+                tile.times.extend(days.map(|(name, day)| (name.to_owned(), time::iso_day(day))));
             });
         }
     }
@@ -304,7 +324,7 @@ impl Editing {
     /// Shows a tile over other effective times than the page, or over the page's.
     pub(super) fn choose_effective(self, id: &str, effective: Option<Effective>) {
         self.edit(id, "times", |tile| {
-            tile.times.retain(|name, _| !["on", "last", "from", "to"].contains(&name.as_str()));
+            tile.times.retain(|name, _| !EFFECTIVE.contains(&name.as_str()));
             let changes = effective.map(Effective::changes).into_iter().flatten();
             tile.times.extend(changes.filter_map(|(name, value)| Some((name.to_owned(), value?))));
         });

@@ -21,9 +21,9 @@ use crate::{
         whole::{Whole, WholeView, changing},
     },
     dashboards::{
-        Clock, Moment, PictureDefinition, TileDefinition,
+        Clock, Moment, Options, PictureDefinition, TileDefinition,
         builder::{Problem, channels, fit_picture},
-        question,
+        question, values, values_for,
     },
     editor::{Command, Direction, columns_of, place_in_direction},
     pages::dashboard::{
@@ -157,13 +157,22 @@ pub(super) fn asks_of(editing: Editing, tile: &TileDefinition) -> Asks {
         None if matches!(tile.picture, PictureDefinition::Markdown { .. }) => return Err(Vec::new()),
         None if tile.sql.trim().is_empty() => {
             let reason = "write a statement that reads, such as SELECT * FROM and a dataset".to_owned();
-            return Err(vec![Problem { pointer: "/sql".to_owned(), span: None, missing: None, reason }]);
+            return Err(vec![Problem::of_statement(reason)]);
         }
         None => (tile.sql.clone(), tile.bound_parameters(), Vec::new()),
     };
     let mut asked = question(&sql, moment, moment.range, false, Vec::new());
     asked.parameters.extend(parameters);
-    let reduce = first.into_iter().chain(tile.reductions()).collect();
+    let chosen = editing.document.with(|document| {
+        values(&document.head().variables, &Options::new(), |name| editing.address.get(name))
+    });
+    let bound = values_for(&sql, &chosen).map_err(|reason| vec![Problem::of_statement(reason)])?;
+    asked.parameters.extend(bound);
+    let reduce = match tile.query {
+        Some(_) => first.into_iter().chain(tile.reductions()).collect(),
+        // What a statement gives is not known before it has answered.
+        None => tile.reduce.clone(),
+    };
     Ok(Request { reduce, ..asked })
 }
 
@@ -219,7 +228,7 @@ pub(super) fn tile(editing: Editing, id: String, hands: Hands) -> WholeView {
             data-selected=selected
             data-dragged=dragged
             data-target=target
-            on:pointerdown=select
+            on:click=select
         >
             <section class="tile editor-tile" data-testid=testid data-state=state aria-labelledby=labelled_by>
                 <header class="tile-header">
@@ -338,11 +347,15 @@ fn tools(editing: Editing, id: &str, title: Memo<String>) -> WholeView {
         editing.selected.set(Some(id));
         crate::browser::focus(super::panel::HEADING);
     });
+    let remove = Callback::new(move |id| {
+        editing.apply(Command::Remove(id));
+        crate::browser::focus(super::panel::HEADING);
+    });
     view! {
         <div class="editor-tools">
             {button("Edit", "✎", "open", edit)}
             {button("Duplicate", "⧉", "duplicate", Callback::new(move |id| editing.apply(Command::Duplicate(id))))}
-            {button("Remove", "✕", "remove", Callback::new(move |id| editing.apply(Command::Remove(id))))}
+            {button("Remove", "✕", "remove", remove)}
         </div>
     }
     .whole()

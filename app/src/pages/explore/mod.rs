@@ -168,7 +168,7 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         <div class="control-bar">
             {choice("Dataset", "explore-dataset", names, move || name().unwrap_or_default(), choose)}
         </div>
-        {figures(read, dataset)}
+        {figures(read, dataset, known)}
         <FilterRow filters address />
         {changing(move || is_there.get().map(|name| parts(context, &name)))}
         {keep::dialog(context)}
@@ -206,7 +206,17 @@ fn measures_of(dataset: Memo<Option<DatasetSummary>>, known: Memo<Known>) -> RwS
 }
 
 /// How much there is and how far it reaches.
-fn figures(read: Memo<Option<(Extent, u64)>>, dataset: Memo<Option<DatasetSummary>>) -> WholeView {
+fn figures(
+    read: Memo<Option<(Extent, u64)>>,
+    dataset: Memo<Option<DatasetSummary>>,
+    known: Memo<Known>,
+) -> WholeView {
+    let facts = Signal::derive(move || {
+        let counted = |read: &(Extent, u64)| {
+            Figure::new(number::count_text(read.0.facts), format!("known {}", known.get().text()))
+        };
+        read.with(|read| read.as_ref().map_or_else(Figure::none, counted))
+    });
     let figure = move |of: fn(&(Extent, u64)) -> Figure| {
         Signal::derive(move || read.with(|read| read.as_ref().map_or_else(Figure::none, of)))
     };
@@ -223,7 +233,7 @@ fn figures(read: Memo<Option<(Extent, u64)>>, dataset: Memo<Option<DatasetSummar
     });
     view! {
         <dl class="kpi-row">
-            <Kpi name="Facts" testid="explore-facts" figure=figure(|read| Figure::new(number::count_text(read.0.facts), "known now")) />
+            <Kpi name="Facts" testid="explore-facts" figure=facts />
             <Kpi name="Keys" testid="explore-keys" figure=figure(|read| Figure::new(number::count_text(read.1), "different")) />
             <Kpi name="Effective" testid="explore-effective" figure=figure(effective) />
             <Kpi name="Rows stored" testid="explore-rows" figure=key />

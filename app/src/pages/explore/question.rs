@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::Context;
 use crate::{
-    components::whole::{Whole, WholeView},
+    components::whole::{Whole, WholeView, changing},
     dashboards::builder::{
         Aggregate, Grain, TileQuery, TimeAxis,
         explore::{DEFINED, FACTS, NONE, Refinement},
@@ -27,6 +27,9 @@ pub(super) fn form(context: Context) -> WholeView {
         move || question.with(|question| question.as_ref().map(part).unwrap_or_default())
     };
     let set = move |name: &'static str| move |value: String| context.address.set(vec![(name, Some(value))], Step::Push);
+    // How another measure was put together need not be a way for this one.
+    let set_measure =
+        move |value: String| context.address.set(vec![("measure", Some(value)), ("as", None)], Step::Push);
     let own = move |first: (&str, &str)| {
         let first = (first.0.to_owned(), first.1.to_owned());
         move || -> Options {
@@ -48,10 +51,12 @@ pub(super) fn form(context: Context) -> WholeView {
     let of_fields = own((FACTS, "Facts"));
     let measures = move || -> Options { context.fields.with(defined).into_iter().chain(of_fields()).collect() };
     let ways = move || -> Options {
-        let first = |query: &TileQuery| query.measures.first().is_some_and(|measure| measure.measure.is_some());
-        match question.with(|question| question.as_ref().is_some_and(first)) {
-            true => vec![(String::new(), "By its formula".to_owned())],
-            false => Aggregate::ALL.map(|aggregate| named_by(aggregate.words())).to_vec(),
+        let first = |query: &TileQuery| query.measures.first().cloned();
+        match question.with(|question| question.as_ref().and_then(first)) {
+            Some(measure) if measure.measure.is_some() => vec![(String::new(), "By its formula".to_owned())],
+            // Facts alone can only be counted.
+            Some(measure) if measure.field.is_none() => vec![named_by(Aggregate::Count.words())],
+            _ => Aggregate::ALL.map(|aggregate| named_by(aggregate.words())).to_vec(),
         }
     };
     let aggregated = |query: &TileQuery| {
@@ -64,19 +69,24 @@ pub(super) fn form(context: Context) -> WholeView {
     };
     let steps = |query: &TileQuery| query.over.map_or(Grain::Year, |over| over.grain).word().to_owned();
     let by = |query: &TileQuery| query.by.first().cloned().unwrap_or_else(|| NONE.to_owned());
+    let has_steps = Memo::new(move |_| {
+        question.with(|question| question.as_ref().is_some_and(|question| question.over.is_some()))
+    });
     view! {
         <div class="control-bar" role="group" aria-label="What is shown">
-            {choice("Measure", "explore-measure", measures, of(measured), set("measure"))}
+            {choice("Measure", "explore-measure", measures, of(measured), set_measure)}
             {choice("As", "explore-as", ways, of(aggregated), set("as"))}
             {choice("By", "explore-by", own((NONE, "Nothing")), of(by), set("by"))}
             {choice("Along", "explore-along", words(axes.collect()), of(along), set("along"))}
-            {choice(
-                "In steps of",
-                "explore-steps",
-                words(Grain::ALL.map(|grain| (grain.word(), grain.word())).to_vec()),
-                of(steps),
-                set("steps"),
-            )}
+            {changing(move || has_steps.get().then(|| {
+                choice(
+                    "In steps of",
+                    "explore-steps",
+                    words(Grain::ALL.map(|grain| (grain.word(), grain.word())).to_vec()),
+                    of(steps),
+                    set("steps"),
+                )
+            }))}
         </div>
     }
     .whole()

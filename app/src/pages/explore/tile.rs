@@ -14,7 +14,7 @@ use crate::{
     },
     dashboards::{
         Moment, PictureDefinition,
-        builder::{Question, TileQuery, compile, pictures, title_of},
+        builder::{Over, Question, TileQuery, TimeAxis, compile, pictures, title_of},
         question,
     },
     format::{
@@ -30,7 +30,7 @@ use crate::{
         filters::show_only,
     },
     queries::client::Request,
-    state::tile::{Tile, use_tile},
+    state::tile::{Phase, Tile, use_tile},
 };
 
 /// A question with the statement and the picture that were made of it.
@@ -104,11 +104,17 @@ fn framed(
             _ => String::new(),
         })
     });
-    let problem = move || {
-        let problems = asked.with(|asked| asked.as_ref().and_then(|asked| asked.as_ref().err().cloned()))?;
-        let first = problems.first().map(ToString::to_string)?;
-        Some(view! { <p class="tile-empty" role="status">{first} "."</p> }.whole())
-    };
+    // What cannot be asked is not waited for.
+    Effect::new(move |_| {
+        let none = context.extent.with(|extent| extent.as_ref().is_some_and(|extent| extent.first.is_none()));
+        let wrong = asked.with(|asked| {
+            let problems = asked.as_ref()?.as_ref().err()?;
+            problems.first().map(|problem| format!("{}.", problem.to_string().trim_end_matches('.')))
+        });
+        if let Some(why) = wrong.or_else(|| none.then(|| "It holds no facts yet. Send it records.".to_owned())) {
+            read.status.phase.set(Phase::Empty(why));
+        }
+    });
     let keep = move || {
         let Some(Ok(asked)) = asked.get_untracked() else { return };
         let extent = context.extent.get_untracked();
@@ -122,7 +128,6 @@ fn framed(
         let (title, id, keep_id) = (title.get(), id.clone(), keep_id.clone());
         view! {
             <TileFrame title testid=testid.clone() status=read.status note>
-                {changing(problem)}
                 {shown(context, &id, asked, read)}
                 <div class="tile-keep">{button("Keep as a tile", keep_id, keep)}</div>
             </TileFrame>
@@ -176,6 +181,7 @@ fn shown(
         let Some(query) = query() else { return };
         let column = match (query.distribution, query.over) {
             (Some(distribution), _) => distribution.field,
+            (None, Some(Over { time: TimeAxis::Known, .. })) => "system_from".to_owned(),
             (None, Some(_)) => "valid_from".to_owned(),
             (None, None) => return,
         };

@@ -9,7 +9,7 @@ use app::{
     dashboards::{Clock, Dashboard, Options, VERSION},
     format::time::day_of,
     pictures::{PictureAnswers, TilePictureRequest, option_questions, options_of},
-    queries::client::Request,
+    queries::client::{About, Request},
 };
 use axum::{
     extract::{Path, RawQuery, State},
@@ -63,12 +63,16 @@ pub async fn show(
     let shown = state.dashboards.shown(&name, get(VERSION).as_deref(), get("known").as_deref()).await?;
     let dashboard = shown.definition;
     let clock = clock(&state).await?;
+    // Names the state that what can be chosen and the tile are read from.
+    let nothing = Request::new("SELECT 1 AS one".to_owned(), None, About::default());
+    let (_, snapshot) = answer(&state, nothing, get("snapshot"), ANSWER_BYTES_MAX).await?;
+    let of_one_state = |name: &str| if name == "snapshot" { Some(snapshot.clone()) } else { get(name) };
     let mut options = Options::new();
-    read_options(&state, &dashboard, tile, clock, get, &mut options).await?;
+    read_options(&state, &dashboard, tile, clock, of_one_state, &mut options).await?;
     let request = TilePictureRequest::read(&dashboard, tile, clock, &options, get)
         .ok_or_else(|| missing(format!("dashboard '{name}' has no tile '{tile}'")))?
         .map_err(|reason| Error::new(ErrorKind::BadRequest, reason))?;
-    let (answers, snapshot) = ask(&state, &request, get("snapshot"), ANSWER_BYTES_MAX).await?;
+    let (answers, snapshot) = ask(&state, &request, Some(snapshot.clone()), ANSWER_BYTES_MAX).await?;
     let draw = move || {
         let svg = request.draw(answers).map_err(|reason| Error::new(ErrorKind::Internal, reason))?;
         match form {

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use datafusion::sql::sqlparser::{
-    ast::{Expr, FunctionArguments, Spanned, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut},
+    ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut},
     dialect::GenericDialect,
     parser::Parser,
     tokenizer::{Location, Span, Token},
@@ -21,9 +21,41 @@ use crate::{
 
 /// Operators that the formulas of one query may bring, those of the measures they use among them: chains of them become trees
 /// as deep as they are long.
-pub(super) const OPERATORS_MOST: usize = 1_000;
+const OPERATORS_MOST: usize = 1_000;
+/// Tokens that they may bring: a measure that uses another twice, which uses a third twice, doubles at each step.
+const TOKENS_MOST: usize = 20_000;
+/// Measures that may lie inside each other.
+const MEASURES_DEEP: usize = 16;
 /// Bytes of a formula at most.
 const FORMULA_BYTES_MOST: usize = 4_000;
+
+/// What further formulas may bring to a query.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    operators: usize,
+    tokens: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { operators: OPERATORS_MOST, tokens: TOKENS_MOST }
+    }
+}
+
+impl Budget {
+    fn spend(&mut self, operators: usize, tokens: usize) -> Result<()> {
+        let left = self.operators.checked_sub(operators).zip(self.tokens.checked_sub(tokens));
+        let Some((operators, tokens)) = left else {
+            let message = format!(
+                "with all the measures it uses it has more than {OPERATORS_MOST} operators or {TOKENS_MOST} words and \
+                 signs; define it in fewer"
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        };
+        *self = Budget { operators, tokens };
+        Ok(())
+    }
+}
 
 /// The formulas of a dataset's measures, by name.
 #[derive(Debug, Clone, Default)]
@@ -46,8 +78,8 @@ impl Formulas {
     }
 
     /// The formula of a measure with those it uses put in. What goes wrong in its own text has its place there.
-    pub(crate) fn expanded(&self, name: &str, operators_left: &mut usize) -> Result<Expr> {
-        Expanding { formulas: self, path: Vec::new(), operators_left }.of(name)
+    pub(crate) fn expanded(&self, name: &str, budget: &mut Budget) -> Result<Expr> {
+        Expanding { formulas: self, path: Vec::new(), budget }.of(name)
     }
 }
 
@@ -55,21 +87,19 @@ struct Expanding<'a> {
     formulas: &'a Formulas,
     /// The measures that are being put in, from the outermost.
     path: Vec<String>,
-    operators_left: &'a mut usize,
+    budget: &'a mut Budget,
 }
 
 impl Expanding<'_> {
     fn of(&mut self, name: &str) -> Result<Expr> {
         let formulas = self.formulas;
         let Some(formula) = formulas.0.get(name) else { return Err(self.no_such(name)) };
-        let (mut expression, operators) = parse(formula)?;
-        let Some(left) = self.operators_left.checked_sub(operators) else {
-            let message = format!(
-                "with all the measures it uses it has more than {OPERATORS_MOST} operators; define it in fewer"
-            );
+        if self.path.len() >= MEASURES_DEEP {
+            let message = format!("more than {MEASURES_DEEP} measures lie inside each other; define it in fewer steps");
             return Err(Error::new(ErrorKind::Unsupported, message));
-        };
-        *self.operators_left = left;
+        }
+        let Parsed { mut expression, operators, tokens } = parse(formula)?;
+        self.budget.spend(operators, tokens)?;
         self.path.push(name.to_owned());
         let outcome = visited(VisitMut::visit(&mut expression, self));
         self.path.pop();
@@ -125,15 +155,21 @@ fn forget_places(expression: &mut Expr) {
     });
 }
 
-/// Reads a formula; gives how many operators it has, too.
-fn parse(formula: &str) -> Result<(Expr, usize)> {
+/// A formula, and how much of it there is.
+struct Parsed {
+    expression: Expr,
+    operators: usize,
+    tokens: usize,
+}
+
+fn parse(formula: &str) -> Result<Parsed> {
     if formula.len() > FORMULA_BYTES_MOST {
         let message = format!("the formula has {} bytes; it has at most {FORMULA_BYTES_MOST}", formula.len());
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     let mut tokens = text::without_clauses(clause::tokens(formula)?)?;
     tokens.retain(|token| token.token != Token::EOF);
-    let operators = statement::operators(&tokens);
+    let (operators, size) = (statement::operators(&tokens), tokens.len());
     let end = tokens.last().map_or(Location::empty(), |token| token.span.end);
     let mut parser =
         Parser::new(&GenericDialect {}).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(tokens);
@@ -145,7 +181,7 @@ fn parse(formula: &str) -> Result<(Expr, usize)> {
     }
     micros::name_precision(&mut expression);
     check(&expression)?;
-    Ok((expression, operators))
+    Ok(Parsed { expression, operators, tokens: size })
 }
 
 /// A formula is one of rows of its own dataset, whatever query it comes to stand in.
@@ -163,6 +199,10 @@ fn check(expression: &Expr) -> Result<()> {
         Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
             refused("a formula takes no parameters", value.span.start)
         }
+        Expr::Function(function) if has_all_columns_of_a_table(&function.args) => refused(
+            "columns and measures stand in a formula by their names alone",
+            function.name.span().start,
+        ),
         Expr::Function(function) if function.over.is_some() => {
             refused("a formula puts rows together and has no OVER", function.name.span().start)
         }
@@ -172,6 +212,14 @@ fn check(expression: &Expr) -> Result<()> {
         _ => ControlFlow::Continue(()),
     });
     visited(flow)
+}
+
+/// Whether `t.*` is among the arguments.
+fn has_all_columns_of_a_table(arguments: &FunctionArguments) -> bool {
+    let is_all = |argument: &FunctionArg| {
+        matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_)))
+    };
+    matches!(arguments, FunctionArguments::List(list) if list.args.iter().any(is_all))
 }
 
 /// Sees that an expanded formula puts rows together and names columns that are there. `is_aggregate` knows functions by name.
@@ -223,8 +271,7 @@ mod tests {
     }
 
     fn expanded(name: &str) -> Result<Expr> {
-        let mut operators_left = OPERATORS_MOST;
-        formulas().expanded(name, &mut operators_left)
+        formulas().expanded(name, &mut Budget::default())
     }
 
     fn refused(name: &str) -> String {
@@ -242,8 +289,24 @@ mod tests {
         assert!(refused("gone").contains("did you mean 'turnover'? (line 1, column 1)"), "{}", refused("gone"));
         assert!(refused("uses_broken").starts_with("in the measure 'broken': "), "{}", refused("uses_broken"));
         assert!(refused("uses_broken").ends_with("(line 1, column 5)"), "{}", refused("uses_broken"));
-        let mut few = 1;
+        let mut few = Budget { operators: 1, ..Budget::default() };
         assert!(formulas().expanded("vwap", &mut few).unwrap_err().message().contains("operators"));
+    }
+
+    #[test]
+    fn measures_that_double_at_each_step_end_soon() {
+        let doubled = (1..12).map(|step| {
+            let before = step - 1;
+            (format!("m{step}"), format!("coalesce(MEASURE(m{before}), MEASURE(m{before}))"))
+        });
+        let formulas = Formulas::of(doubled.chain([("m0".to_owned(), "sum(volume)".to_owned())]));
+        assert!(formulas.expanded("m3", &mut Budget::default()).is_ok());
+        let refused = formulas.expanded("m11", &mut Budget::default()).unwrap_err();
+        assert!(refused.message().contains("define it in fewer"), "{refused}");
+        let long = (1..40).map(|step| (format!("m{step}"), format!("abs(MEASURE(m{}))", step - 1)));
+        let formulas = Formulas::of(long.chain([("m0".to_owned(), "sum(volume)".to_owned())]));
+        let refused = formulas.expanded("m39", &mut Budget::default()).unwrap_err();
+        assert!(refused.message().contains("inside each other"), "{refused}");
     }
 
     #[test]
@@ -255,6 +318,7 @@ mod tests {
             "sum(a) AS x",
             "(SELECT 1)",
             "sum(t.a)",
+            "count(t.*)",
             "sum($1)",
             "sum(a) OVER ()",
             "sum(a); DROP TABLE b",
@@ -264,8 +328,8 @@ mod tests {
         }
         let columns = ["close".to_owned()];
         let checked = |formula: &str| {
-            let (expression, _) = parse(formula).unwrap();
-            check_expanded(&expression, &columns, |name| name == "sum").map_err(|error| error.to_string())
+            let parsed = parse(formula).unwrap();
+            check_expanded(&parsed.expression, &columns, |name| name == "sum").map_err(|error| error.to_string())
         };
         assert_eq!(checked("sum(close) / 2"), Ok(()));
         assert!(checked("close / 2").unwrap_err().contains("aggregate function"));

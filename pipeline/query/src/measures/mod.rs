@@ -22,7 +22,7 @@ use lake::model::Instant;
 
 pub use stored::{DATASET, FormulaMistake};
 
-use formula::OPERATORS_MOST;
+use formula::Budget;
 use stored::{Known, Stored};
 
 use crate::{
@@ -53,7 +53,7 @@ pub(crate) fn stand_in(statement: &Statement) -> bool {
 /// Puts formulas in the place of calls.
 pub(crate) fn put(statement: &mut Statement, datasets: &Datasets, stored: &Stored) -> Result<()> {
     let mut putting =
-        Putting { datasets, stored, with: WithNames::default(), operators_left: OPERATORS_MOST, in_view: false };
+        Putting { datasets, stored, with: WithNames::default(), budget: Budget::default(), in_view: false };
     visited(VisitMut::visit(statement, &mut putting))?;
     let in_view = putting.in_view;
     match first_call(statement) {
@@ -125,8 +125,7 @@ struct Putting<'a> {
     datasets: &'a Datasets,
     stored: &'a Stored,
     with: WithNames,
-    /// Operators that further formulas may bring.
-    operators_left: usize,
+    budget: Budget,
     /// Whether a view is part of the statement.
     in_view: bool,
 }
@@ -163,7 +162,7 @@ impl<'a> Putting<'a> {
         let tables = self.tables_of(select);
         self.in_view |= tables.iter().any(|table| table.in_view);
         select.projection.iter_mut().try_for_each(name_column)?;
-        let mut calls = Calls { tables: &tables, operators_left: &mut self.operators_left, depth: 0 };
+        let mut calls = Calls { tables: &tables, budget: &mut self.budget, depth: 0 };
         visited(VisitMut::visit(&mut select.projection, &mut calls))?;
         visited(VisitMut::visit(&mut select.having, &mut calls))?;
         visited(VisitMut::visit(&mut select.qualify, &mut calls))?;
@@ -239,7 +238,7 @@ fn name_column(item: &mut SelectItem) -> Result<()> {
 /// The calls of one SELECT. Those in queries inside it are their own SELECT's.
 struct Calls<'t, 'a> {
     tables: &'t [Table<'a>],
-    operators_left: &'t mut usize,
+    budget: &'t mut Budget,
     /// How many queries lie around the visitor, inside the SELECT.
     depth: usize,
 }
@@ -270,7 +269,7 @@ impl<'t, 'a> Calls<'t, 'a> {
         let Some(call) = call_of(expression).map_err(|error| self.placed(error))? else { return Ok(()) };
         let at = call.span.start;
         let (called, known) = self.found(&call).map_err(|error| self.placed(error.at(at)))?;
-        let mut formula = known.formulas.expanded(&call.name, self.operators_left).map_err(|error| {
+        let mut formula = known.formulas.expanded(&call.name, self.budget).map_err(|error| {
             let named = |message: String| format!("in the measure '{}' of '{}': {message}", call.name, known.dataset);
             self.placed(error.without_place().map_message(named).at(at))
         })?;

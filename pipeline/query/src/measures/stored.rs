@@ -15,7 +15,7 @@ use lake::model::{Instant, arrow_layout::version_schema};
 use serde_json::Value;
 
 use super::{
-    formula::{Formulas, OPERATORS_MOST, check_expanded},
+    formula::{Budget, Formulas, check_expanded},
     read_by,
 };
 use crate::{
@@ -123,6 +123,10 @@ impl Planner {
                 outcome => outcome.map(|_| ()),
             };
             if let Err(error) = outcome {
+                // What the lake fails at is no mistake of the formula.
+                if error.retryable() {
+                    return Err(error);
+                }
                 let message = error.message().to_owned();
                 mistakes.push(FormulaMistake { measure, position: error.position(), message });
             }
@@ -131,8 +135,7 @@ impl Planner {
     }
 
     fn checked(&self, formulas: &Formulas, name: &str, columns: &[String]) -> Result<Expr> {
-        let mut operators_left = OPERATORS_MOST;
-        let formula = formulas.expanded(name, &mut operators_left)?;
+        let formula = formulas.expanded(name, &mut Budget::default())?;
         check_expanded(&formula, columns, |function| self.is_aggregate(function))?;
         Ok(formula)
     }

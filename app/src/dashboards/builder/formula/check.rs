@@ -17,7 +17,12 @@ pub(in super::super) struct Checked {
     pub(in super::super) aggregated: bool,
     /// Whether it names a field outside of what is put together.
     pub(in super::super) of_facts: bool,
+    /// Whether exact numbers are multiplied in it: one product has room for its digits, one of products may not.
+    pub(in super::super) multiplied: bool,
 }
+
+/// Parts that may lie inside each other, those of calculated fields in the place of their names included.
+const DEPTH_MOST: usize = 200;
 
 /// What formulas can name.
 pub(in super::super) trait Context {
@@ -25,10 +30,25 @@ pub(in super::super) trait Context {
     fn field(&mut self, name: &str, span: Span) -> Result<Checked, Fault>;
     /// Where parameters go.
     fn bound(&mut self) -> &mut Bound;
+    /// How many parts lie around the one that is checked.
+    fn depth(&mut self) -> &mut usize;
 }
 
 /// Checks a formula and writes it as SQL.
 pub(in super::super) fn check(expression: &Expression, context: &mut dyn Context) -> Result<Checked, Fault> {
+    *context.depth() += 1;
+    let checked = match *context.depth() > DEPTH_MOST {
+        true => {
+            let reason = "too many parts lie inside each other; calculate it in fewer steps";
+            Err(Fault::new(expression.span, reason))
+        }
+        false => part(expression, context),
+    };
+    *context.depth() -= 1;
+    checked
+}
+
+fn part(expression: &Expression, context: &mut dyn Context) -> Result<Checked, Fault> {
     let span = expression.span;
     match &expression.node {
         Node::Null => Ok(plain("NULL".to_owned(), None)),
@@ -61,7 +81,7 @@ pub(in super::super) fn check(expression: &Expression, context: &mut dyn Context
 }
 
 fn plain(sql: String, value: Option<ValueType>) -> Checked {
-    Checked { sql, value, aggregated: false, of_facts: false }
+    Checked { sql, value, aggregated: false, of_facts: false, multiplied: false }
 }
 
 /// What is made of several parts, all of which have to be of each fact or of many.
@@ -71,7 +91,8 @@ fn made(sql: String, value: Option<ValueType>, parts: &[Checked], span: Span) ->
         let reason = "one part is worked out of many facts and another of each; put the other into sum, min or max too";
         return Err(Fault::new(span, reason));
     }
-    Ok(Checked { sql, value, aggregated, of_facts })
+    let multiplied = parts.iter().any(|part| part.multiplied);
+    Ok(Checked { sql, value, aggregated, of_facts, multiplied })
 }
 
 fn numbers(part: Checked, span: Span, what: &str) -> Result<Checked, Fault> {
@@ -125,10 +146,14 @@ fn binary(operator: Operator, [left, right]: [Checked; 2], at: [&Expression; 2],
         }
         _ => {
             let parts = [numbers(left, at[0].span, sign)?, numbers(right, at[1].span, sign)?];
-            let floats = parts.iter().any(|part| part.value == Some(ValueType::Float));
+            let multiplies = operator == Operator::Times;
+            let too_long = multiplies && parts.iter().any(|part| part.multiplied);
+            let floats = too_long || parts.iter().any(|part| part.value == Some(ValueType::Float));
             let side = if floats { float } else { exact };
             let sql = format!("({} {sign} {})", side(&parts[0]), side(&parts[1]));
-            made(sql, Some(if floats { ValueType::Float } else { ValueType::Decimal }), &parts, span)
+            let value = if floats { ValueType::Float } else { ValueType::Decimal };
+            let made = made(sql, Some(value), &parts, span)?;
+            Ok(Checked { multiplied: !floats && (multiplies || made.multiplied), ..made })
         }
     }
 }
@@ -253,7 +278,10 @@ fn call(name: &str, arguments: &[Expression], span: Span, context: &mut dyn Cont
 }
 
 fn aggregate(name: &str, parts: Vec<Checked>, arguments: &[Expression], span: Span) -> Result<Checked, Fault> {
-    let done = |sql: String, value: Option<ValueType>| Ok(Checked { sql, value, aggregated: true, of_facts: false });
+    let multiplied = parts.iter().any(|part| part.multiplied);
+    let done = |sql: String, value: Option<ValueType>| {
+        Ok(Checked { sql, value, aggregated: true, of_facts: false, multiplied })
+    };
     let Some(part) = parts.into_iter().next() else {
         // Steps at which nothing holds have a row without a fact.
         return done(format!("count({})", super::super::compile::FACT), Some(ValueType::Whole));
@@ -301,7 +329,7 @@ fn round(parts: Vec<Checked>, arguments: &[Expression], span: Span) -> Result<Ch
         .collect::<Result<_, _>>()?;
     let sql = match parts.get(1) {
         None => format!("round({})", float(&parts[0])),
-        Some(decimals) => format!("round({}, CAST({} AS INT))", float(&parts[0]), decimals.sql),
+        Some(decimals) => format!("round({}, TRY_CAST({} AS INT))", float(&parts[0]), decimals.sql),
     };
     made(sql, Some(ValueType::Float), &parts, span)
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Panel;
+use super::{Panel, is_within};
 use crate::{
     components::whole::{Whole, WholeView, changing},
     dashboards::builder::{Calculated, FUNCTIONS, renamed},
@@ -84,6 +84,7 @@ fn row(panel: Panel, index: usize) -> WholeView {
             }
         });
         panel.editing.settle();
+        crate::browser::focus(super::HEADING);
     };
     let pointer = format!("/calculated/{index}");
     let hint = format!("problem-calculated-{index}");
@@ -96,7 +97,7 @@ fn row(panel: Panel, index: usize) -> WholeView {
     let place = move || {
         let problem = panel.asks.with(|asks| {
             let problems = asks.as_ref().err()?;
-            problems.iter().find(|problem| problem.pointer.starts_with(&pointer)).cloned()
+            problems.iter().find(|problem| is_within(&problem.pointer, &pointer)).cloned()
         })?;
         let marked = problem.span.map(|(from, to)| {
             let letters: Vec<char> = of().formula.chars().collect();

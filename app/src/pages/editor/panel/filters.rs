@@ -35,22 +35,66 @@ fn word_of(test: &ValueTest) -> &'static str {
     }
 }
 
-/// The value of a test as it is typed: several with commas between them.
+/// The value of a test as it is typed: several with commas between them, and in quotes what would be read as something else.
 fn typed_of(test: &ValueTest) -> String {
+    let written = |value: &Option<String>| match value {
+        None => NOTHING.to_owned(),
+        Some(text) if text == NOTHING || text.trim() != text || text.is_empty() || text.contains([',', '"']) => {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        }
+        Some(text) => text.clone(),
+    };
     match test {
         ValueTest::OneOf(values) | ValueTest::NoneOf(values) => {
-            values.iter().map(|value| value.as_deref().unwrap_or(NOTHING)).collect::<Vec<_>>().join(", ")
+            values.iter().map(written).collect::<Vec<_>>().join(", ")
         }
         ValueTest::AtLeast(text) | ValueTest::LessThan(text) | ValueTest::Containing(text) => text.clone(),
         ValueTest::Missing(_) => String::new(),
     }
 }
 
+/// The values of a list as it is typed; a quote that is still open ends with the list.
+fn values_of(typed: &str) -> Vec<Option<String>> {
+    let mut values = Vec::new();
+    let mut rest = typed.trim_start();
+    while !rest.is_empty() {
+        let (value, behind) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let (text, behind) = unquoted(quoted);
+                (Some(Some(text)), behind.split_once(',').map_or("", |(_, behind)| behind))
+            }
+            None => {
+                let (text, behind) = rest.split_once(',').unwrap_or((rest, ""));
+                let text = text.trim();
+                ((!text.is_empty()).then(|| Some(text.to_owned()).filter(|text| text != NOTHING)), behind)
+            }
+        };
+        values.extend(value);
+        rest = behind.trim_start();
+    }
+    values
+}
+
+/// What stands before the closing quote, and what stands behind it.
+fn unquoted(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut rest = text;
+    while let Some((part, behind)) = rest.split_once('"') {
+        value.push_str(part);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                value.push('"');
+                rest = more;
+            }
+            None => return (value, behind),
+        }
+    }
+    value.push_str(rest);
+    (value, "")
+}
+
 fn test_of(word: &str, typed: &str) -> ValueTest {
-    let values = || {
-        let value = |part: &str| Some(part.to_owned()).filter(|part| part != NOTHING);
-        typed.split(',').map(str::trim).filter(|part| !part.is_empty()).map(value).collect()
-    };
+    let values = || values_of(typed);
     match word {
         "none-of" => ValueTest::NoneOf(values()),
         "at-least" => ValueTest::AtLeast(typed.to_owned()),
@@ -109,6 +153,7 @@ fn row(panel: Panel, index: usize) -> WholeView {
             }
         });
         panel.editing.settle();
+        crate::browser::focus(super::HEADING);
     };
     let value = move || {
         has_value.get().then(|| {
@@ -137,7 +182,14 @@ fn row(panel: Panel, index: usize) -> WholeView {
                 },
             )}
             {choice("Test", format!("filter-{index}-test"), tests, move || word_of(&test()).to_owned(), move |word| {
-                change(&|filter| filter.is = test_of(&word, &typed.get_untracked()));
+                change(&|filter| {
+                    filter.is = match (&filter.is, word.as_str()) {
+                        // As they are, whatever is in them.
+                        (ValueTest::OneOf(all) | ValueTest::NoneOf(all), "one-of") => ValueTest::OneOf(all.clone()),
+                        (ValueTest::OneOf(all) | ValueTest::NoneOf(all), "none-of") => ValueTest::NoneOf(all.clone()),
+                        _ => test_of(&word, &typed.get_untracked()),
+                    };
+                });
                 panel.editing.settle();
             })}
             {remove(format!("filter {}", index + 1), format!("filter-{index}-remove"), take_away)}
@@ -157,6 +209,11 @@ mod tests {
         let one_of = test_of("one-of", "DEU, ~ ,, FRA");
         assert_eq!(one_of, ValueTest::OneOf(vec![Some("DEU".into()), None, Some("FRA".into())]));
         assert_eq!(typed_of(&one_of), "DEU, ~, FRA");
+        for text in ["Korea, Rep.", "~", " a", "", "\"", "a\"b", "\","] {
+            let all = ValueTest::NoneOf(vec![Some(text.into()), None, Some("plain".into())]);
+            assert_eq!(test_of("none-of", &typed_of(&all)), all, "{text}");
+        }
+        assert_eq!(test_of("one-of", "\"open, and"), ValueTest::OneOf(vec![Some("open, and".into())]));
         for (word, _) in TESTS {
             assert_eq!(word_of(&test_of(word, "7")), word);
         }

@@ -145,10 +145,11 @@ fn numbers(panel: Panel) -> WholeView {
 
 fn size(panel: Panel) -> WholeView {
     let resize = move |width: Option<u32>, rows: Option<u32>| {
-        let (now_width, now_rows) = panel.tile.with_untracked(|tile| (tile.width, tile.rows()));
+        let now = panel.tile.try_with_untracked(|tile| (tile.width, tile.rows()));
+        let Some(((now_width, now_rows), id)) = now.zip(panel.id.try_get_value()) else { return };
         let within = |size: Option<u32>, now: u8| size.and_then(|size| u8::try_from(size).ok()).unwrap_or(now);
         let (width, rows) = (within(width, now_width), within(rows, now_rows));
-        panel.editing.apply(Command::Resize { id: panel.id.get_value(), width, rows });
+        panel.editing.apply(Command::Resize { id, width, rows });
     };
     view! {
         <div class="field-row">
@@ -181,7 +182,8 @@ fn effective(panel: Panel) -> WholeView {
     };
     let problem = RwSignal::new(String::new());
     let typed = move |typed: String| {
-        let id = panel.id.get_value();
+        // Also told when the field is taken away.
+        let Some(id) = panel.id.try_get_value() else { return };
         let chosen = match typed.trim() {
             "" => Ok(None),
             some => Effective::parse_field(some).map(Some),
@@ -199,6 +201,7 @@ fn effective(panel: Panel) -> WholeView {
         problem.set(String::new());
         panel.editing.choose_effective(&panel.id.get_value(), None);
         panel.editing.settle();
+        crate::browser::focus(super::HEADING);
     };
     let has_own = Memo::new(move |_| own().is_some());
     view! {

@@ -43,21 +43,24 @@ impl Panel {
         })
     }
 
+    // A field that is taken away while it has the focus tells of its change after the panel is gone.
     fn ask(self, member: &'static str, change: impl FnOnce(&mut TileQuery)) {
-        self.editing.ask(&self.id.get_value(), member, change);
+        if let Some(id) = self.id.try_get_value() {
+            self.editing.ask(&id, member, change);
+        }
     }
 
     fn edit(self, member: &'static str, change: impl FnOnce(&mut TileDefinition)) {
-        self.editing.edit(&self.id.get_value(), member, change);
+        if let Some(id) = self.id.try_get_value() {
+            self.editing.edit(&id, member, change);
+        }
     }
 
     /// What is wrong with a part of the question, by where it stands; tracked.
     fn problem(self, pointer: &str) -> Option<String> {
         self.asks.with(|asks| {
             let problems = asks.as_ref().err()?;
-            let inside =
-                |known: &str| known == pointer || known.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'));
-            problems.iter().find(|problem| inside(&problem.pointer)).map(ToString::to_string)
+            problems.iter().find(|problem| is_within(&problem.pointer, pointer)).map(ToString::to_string)
         })
     }
 
@@ -70,6 +73,11 @@ impl Panel {
         })
         .whole()
     }
+}
+
+/// Whether a JSON pointer leads to what another leads to, or into it.
+fn is_within(pointer: &str, outer: &str) -> bool {
+    pointer.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The panel, or what to do while no tile is chosen.

@@ -80,7 +80,8 @@ impl Typing {
     }
 
     fn close(self) {
-        if self.offered.with_untracked(|offered| !offered.list.is_empty()) {
+        // The field tells that it is left also when it is taken away, with all that was read here.
+        if self.offered.try_with_untracked(|offered| !offered.list.is_empty()) == Some(true) {
             self.offered.set(Offered::default());
         }
     }
