@@ -2,7 +2,7 @@
 
 pub mod zone;
 
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{KeyboardEvent, ScrollIntoViewOptions, ScrollLogicalPosition};
 
@@ -138,15 +138,6 @@ pub fn forget(name: &str) {
     if let Some(storage) = web_sys::window().and_then(|window| window.local_storage().ok()?) {
         // Fails where nothing may be kept; then nothing is.
         let _ = storage.remove_item(name);
-    }
-}
-
-/// Shows another address for the page that is open.
-pub fn replace_address(address: &str) {
-    let history = web_sys::window().and_then(|window| window.history().ok());
-    let replaced = history.map(|history| history.replace_state_with_url(&JsValue::NULL, "", Some(address)));
-    if let Some(Err(error)) = replaced {
-        leptos::logging::warn!("the address could not become {address}: {error:?}");
     }
 }
 

@@ -157,8 +157,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     let semantics = Arc::new(SemanticLayer::new(parts.lake.clone(), query.clone(), ingest.clone()));
     semantics.load().await?;
     tokio::spawn(semantics.clone().follow(parts.live.clone()));
-    let dashboards =
-        Dashboards::new(sources, semantics.clone(), parts.lake.clone(), query.clone(), ingest.clone());
+    let dashboards = Dashboards::new(sources, semantics.clone(), parts.lake.clone(), query.clone(), ingest.clone());
     let dashboards = Arc::new(dashboards);
     dashboards.load().await?;
     tokio::spawn(dashboards.clone().follow(parts.live.clone()));

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::dashboards::{Problem, VersionList, semantics::{DefinedMeasure, Semantics}};
+use app::dashboards::{
+    Problem, VersionList,
+    semantics::{DefinedMeasure, Semantics},
+};
 use lake::Lake;
 use model::Instant;
 use query::{FormulaMistake, Position, QueryEngine};

@@ -147,7 +147,7 @@ fn content_of(svg: &str) -> Option<&str> {
 
 /// Whether a character may stand in XML 1.0; what a dataset holds may have others.
 fn is_xml(c: char) -> bool {
-    !(c.is_control() && !matches!(c, '\t' | '\n' | '\r')) && !matches!(c, '\u{fffe}' | '\u{ffff}')
+    (!c.is_control() || matches!(c, '\t' | '\n' | '\r')) && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 /// The tiles of a page as it opens, in the order of their places: what stands on no tab, then what stands on the tab that is

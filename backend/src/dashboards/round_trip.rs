@@ -217,8 +217,8 @@ fn query() -> BoxedStrategy<TileQuery> {
     let over = (prop::sample::select(axes), prop::sample::select(Grain::ALL.to_vec()));
     let over = prop::option::of(over.prop_map(|(time, grain)| Over { time, grain }));
     let top = prop::option::of((any::<u32>(), any::<bool>()).prop_map(|(n, others)| Top { n, others }));
-    (words(), any::<bool>(), calculated, prop::collection::vec(measure, 0..3), over, texts(), filters, top).prop_map(
-        |(dataset, beginning, calculated, measures, over, by, filters, top)| TileQuery {
+    (words(), any::<bool>(), calculated, prop::collection::vec(measure, 0..3), over, texts(), filters, top)
+        .prop_map(|(dataset, beginning, calculated, measures, over, by, filters, top)| TileQuery {
             facts: if beginning { Facts::Beginning } else { Facts::HoldingAtEnd },
             distribution: by.first().map(|field| Distribution { field: field.clone(), stretches: 7 }),
             dataset,
@@ -228,8 +228,8 @@ fn query() -> BoxedStrategy<TileQuery> {
             by,
             filters,
             top,
-        },
-    )
+        })
+        .boxed()
 }
 
 fn tile() -> BoxedStrategy<TileDefinition> {

@@ -187,7 +187,8 @@ fn source(query: &TileQuery, conditions: &[String]) -> String {
             // Without categories a step at which nothing holds is shown as such. What is defined or calculated could take
             // it for a fact.
             let is_calculated = |name: &String| query.calculated.iter().any(|field| field.name == *name);
-            let could = |measure: &Measure| measure.measure.is_some() || measure.field.as_ref().is_some_and(is_calculated);
+            let could =
+                |measure: &Measure| measure.measure.is_some() || measure.field.as_ref().is_some_and(is_calculated);
             let could = query.measures.iter().any(could);
             let join = if query.by.is_empty() && !could { "LEFT JOIN" } else { "JOIN" };
             let word = grain.word();

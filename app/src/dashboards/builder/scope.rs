@@ -106,7 +106,13 @@ impl Context for Scope<'_> {
     fn field(&mut self, name: &str, span: (usize, usize)) -> Result<Checked, Fault> {
         if let Some(column) = self.fields.get(name) {
             let sql = format!("f.{}", quoted(name));
-            return Ok(Checked { sql, value: Some(column.value), aggregated: false, of_facts: true, multiplied: false });
+            return Ok(Checked {
+                sql,
+                value: Some(column.value),
+                aggregated: false,
+                of_facts: true,
+                multiplied: false,
+            });
         }
         let calculated = self.calculated;
         match calculated.iter().find(|field| field.name == name) {

@@ -28,7 +28,7 @@ use crate::{
 
 /// The page whose links are wanted.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(in crate::pages) struct Shared {
     pub(super) context: Context,
     /// What people call it.
     pub(super) title: String,
@@ -47,7 +47,7 @@ struct Opened {
 
 /// The dialog. What it holds is loaded once it is opened.
 #[component]
-pub(super) fn ShareDialog(open: RwSignal<bool>, shared: Shared) -> impl IntoView {
+pub(in crate::pages) fn ShareDialog(open: RwSignal<bool>, shared: Shared) -> impl IntoView {
     let content = move || {
         open.get().then(|| {
             provide_context(Opened { shared: shared.clone(), open });

@@ -25,9 +25,8 @@ pub(super) fn head(editing: Editing) -> WholeView {
             stand.set(Stand::Idle);
         }
     });
-    let part = move |of: fn(&Dashboard) -> &String| {
-        move || editing.document.with(|document| of(document.head()).clone())
-    };
+    let part =
+        move |of: fn(&Dashboard) -> &String| move || editing.document.with(|document| of(document.head()).clone());
     let is_new = Memo::new(move |_| editing.published.with(Option::is_none));
     let name = move || {
         is_new.get().then(|| {

@@ -52,7 +52,7 @@ enum Begin {
     /// A new one.
     New,
     /// One that is published.
-    Existing(Published),
+    Existing(Box<Published>),
     /// There is none of that name, or it could not be read.
     Failed(String),
 }
@@ -81,7 +81,7 @@ fn begin(name: Option<String>, datasets: Vec<DatasetSummary>, problem: Option<St
             let next = match &name {
                 None => Begin::New,
                 Some(name) => match published(name).await {
-                    Ok(Some(published)) => Begin::Existing(published),
+                    Ok(Some(published)) => Begin::Existing(Box::new(published)),
                     Ok(None) => Begin::Failed(format!("There is no dashboard '{name}'.")),
                     Err(reason) => Begin::Failed(format!("The dashboard could not be read: {reason}.")),
                 },
@@ -94,7 +94,7 @@ fn begin(name: Option<String>, datasets: Vec<DatasetSummary>, problem: Option<St
     let content = move || match start.get() {
         Begin::Reading => view! { <p class="quiet" role="status">"Loading"</p> }.whole(),
         Begin::New => editor(None, list),
-        Begin::Existing(published) => editor(Some(published), list),
+        Begin::Existing(published) => editor(Some(*published), list),
         Begin::Failed(reason) => failed(name.as_deref(), reason, again.clone(), list),
     };
     changing(content).whole()

@@ -41,7 +41,7 @@ pub(super) fn keep_drafts(editing: Editing) {
         }
         changes.update_value(|changes| *changes += 1);
         let this = changes.get_value();
-        if this % CHANGES_UNKEPT_MOST == 0 {
+        if this.is_multiple_of(CHANGES_UNKEPT_MOST) {
             return keep(editing);
         }
         let later = move || {
@@ -121,8 +121,10 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
             Ok(Publication::Conflict) => {
                 let theirs = published(&dashboard.name).await;
                 if base.is_none() && matches!(theirs, Ok(Some(_))) {
-                    let taken =
-                        format!("There is a dashboard '{}' already; choose another name in the address.", dashboard.name);
+                    let taken = format!(
+                        "There is a dashboard '{}' already; choose another name in the address.",
+                        dashboard.name
+                    );
                     stand.try_set(Stand::Failed(taken));
                     return;
                 }

@@ -36,6 +36,9 @@ use crate::{
 /// The members of a tile's own times that say its effective range.
 const EFFECTIVE: [&str; 4] = ["on", "last", "from", "to"];
 
+/// Goes to an address.
+pub(super) type Go = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// The editor of one dashboard.
 #[derive(Clone, Copy)]
 pub(super) struct Editing {
@@ -51,7 +54,7 @@ pub(super) struct Editing {
     /// What was published when the editor was opened.
     pub(super) read: StoredValue<Option<Published>>,
     /// Goes to another address in the place of this one.
-    pub(super) go: StoredValue<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(super) go: StoredValue<Go>,
     /// When the draft was kept that this went on with, for people.
     pub(super) restored: RwSignal<Option<String>>,
     /// Whether its name is given, so that it follows the title no more.

@@ -163,9 +163,9 @@ pub(super) fn asks_of(editing: Editing, tile: &TileDefinition) -> Asks {
     };
     let mut asked = question(&sql, moment, moment.range, false, Vec::new());
     asked.parameters.extend(parameters);
-    let chosen = editing.document.with(|document| {
-        values(&document.head().variables, &Options::new(), |name| editing.address.get(name))
-    });
+    let chosen = editing
+        .document
+        .with(|document| values(&document.head().variables, &Options::new(), |name| editing.address.get(name)));
     let bound = values_for(&sql, &chosen).map_err(|reason| vec![Problem::of_statement(reason)])?;
     asked.parameters.extend(bound);
     let reduce = match tile.query {

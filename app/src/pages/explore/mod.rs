@@ -206,11 +206,7 @@ fn measures_of(dataset: Memo<Option<DatasetSummary>>, known: Memo<Known>) -> RwS
 }
 
 /// How much there is and how far it reaches.
-fn figures(
-    read: Memo<Option<(Extent, u64)>>,
-    dataset: Memo<Option<DatasetSummary>>,
-    known: Memo<Known>,
-) -> WholeView {
+fn figures(read: Memo<Option<(Extent, u64)>>, dataset: Memo<Option<DatasetSummary>>, known: Memo<Known>) -> WholeView {
     let facts = Signal::derive(move || {
         let counted = |read: &(Extent, u64)| {
             Figure::new(number::count_text(read.0.facts), format!("known {}", known.get().text()))

@@ -69,9 +69,8 @@ pub(super) fn form(context: Context) -> WholeView {
     };
     let steps = |query: &TileQuery| query.over.map_or(Grain::Year, |over| over.grain).word().to_owned();
     let by = |query: &TileQuery| query.by.first().cloned().unwrap_or_else(|| NONE.to_owned());
-    let has_steps = Memo::new(move |_| {
-        question.with(|question| question.as_ref().is_some_and(|question| question.over.is_some()))
-    });
+    let has_steps =
+        Memo::new(move |_| question.with(|question| question.as_ref().is_some_and(|question| question.over.is_some())));
     view! {
         <div class="control-bar" role="group" aria-label="What is shown">
             {choice("Measure", "explore-measure", measures, of(measured), set_measure)}

@@ -4,7 +4,10 @@
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use datafusion::sql::sqlparser::{
-    ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut},
+    ast::{
+        Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned, Value, VisitMut, VisitorMut, visit_expressions,
+        visit_expressions_mut,
+    },
     dialect::GenericDialect,
     parser::Parser,
     tokenizer::{Location, Span, Token},
@@ -199,10 +202,9 @@ fn check(expression: &Expr) -> Result<()> {
         Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
             refused("a formula takes no parameters", value.span.start)
         }
-        Expr::Function(function) if has_all_columns_of_a_table(&function.args) => refused(
-            "columns and measures stand in a formula by their names alone",
-            function.name.span().start,
-        ),
+        Expr::Function(function) if has_all_columns_of_a_table(&function.args) => {
+            refused("columns and measures stand in a formula by their names alone", function.name.span().start)
+        }
         Expr::Function(function) if function.over.is_some() => {
             refused("a formula puts rows together and has no OVER", function.name.span().start)
         }
@@ -216,9 +218,8 @@ fn check(expression: &Expr) -> Result<()> {
 
 /// Whether `t.*` is among the arguments.
 fn has_all_columns_of_a_table(arguments: &FunctionArguments) -> bool {
-    let is_all = |argument: &FunctionArg| {
-        matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_)))
-    };
+    let is_all =
+        |argument: &FunctionArg| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_)));
     matches!(arguments, FunctionArguments::List(list) if list.args.iter().any(is_all))
 }
 
