@@ -29,8 +29,8 @@ comma := ,
 wasm_opt_flags := -Oz,$(subst $() ,$(comma),$(strip $(wasm_features)))
 # The standard library is built along, for code in which a panic is a trap and nothing else: the words of panics, what
 # writes them, and where in the sources they are, are some 25 KB of what every page loads. Nothing is written by its
-# `Debug` there either. Flags of this kind are not settled yet, hence the bootstrap.
-small_std := if [ "$${TIDEMARK_STD_SOURCES:-}" = yes ]; then export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none'; fi;
+# `Debug` there either, and its own code is the small one where it has two. Flags of this kind are not settled yet, hence the bootstrap.
+small_std := if [ "$${TIDEMARK_STD_SOURCES:-}" = yes ]; then export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none'; fi;
 # Once more over each file that the code was split into: there is more to leave out of a part than of the whole.
 wasm_opt_again := -Oz --coalesce-locals-learning --coalesce-locals-learning --reorder-locals $(wasm_features)
 

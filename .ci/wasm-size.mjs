@@ -6,7 +6,9 @@ import { brotliCompressSync, constants } from "node:zlib";
 
 // For a dashboard, which needs what all pages load and nothing else; other pages may come to somewhat more with their own part.
 const LIMIT_BYTES = 450_000;
-const OTHER_LIMIT_BYTES = 510_000;
+const OTHER_LIMIT_BYTES = 520_000;
+// The tools with which dashboards are made: opened by those who make them, not by those who read them.
+const TOOLS_LIMIT_BYTES = { editor: 720_000, explore: 580_000 };
 
 const folder = process.argv[2];
 const kb = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
@@ -29,6 +31,6 @@ check("every page", common, LIMIT_BYTES);
 for (const [page, files] of Object.entries(own)) {
   const more = files.map(sizeOf).reduce((sum, size) => sum + size, 0);
   console.log(`${page}: ${kb(more)} more`);
-  check(page, common + more, OTHER_LIMIT_BYTES);
+  check(page, common + more, TOOLS_LIMIT_BYTES[page] ?? OTHER_LIMIT_BYTES);
 }
 process.exit(failed ? 1 : 0);

@@ -93,6 +93,12 @@ pub struct Section {
     pub folded: bool,
 }
 
+/// See [`crate::editor::dashboard_of`].
+#[cfg(target_arch = "wasm32")]
+fn left_to_the_editor<'de, D: serde::Deserializer<'de>>(query: D) -> Result<Option<Box<TileQuery>>, D::Error> {
+    serde::de::IgnoredAny::deserialize(query).map(|_| None)
+}
+
 /// A tile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
@@ -122,7 +128,8 @@ pub struct TileDefinition {
     /// for words alone, and where there is a `query`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sql: String,
-    /// What it asks, in the place of a statement.
+    /// What it asks, in the place of a statement. In browsers it is read by the editor alone.
+    #[cfg_attr(target_arch = "wasm32", serde(deserialize_with = "left_to_the_editor"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Box<TileQuery>>,
     /// The values of other parameters that the statement has.

@@ -1,14 +1,16 @@
 //! What is kept in the browser while somebody edits, so that nothing that was typed is lost.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
+use super::dashboard_of;
 use crate::dashboards::Dashboard;
 
 /// What the names of drafts in the browser begin with; the name of the dashboard follows, nothing for a new one.
 const STORAGE_NAME: &str = "tidemark-draft:";
 
 /// A dashboard that has not been published yet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Draft {
     /// As it is.
     pub dashboard: Dashboard,
@@ -28,7 +30,15 @@ impl Draft {
 
     /// Reads what the browser kept. What cannot be read, such as the draft of a later version of Tidemark, is no draft.
     pub fn read(text: &str) -> Option<Draft> {
-        serde_json::from_str(text).ok()
+        let mut kept: Value = serde_json::from_str(text).ok()?;
+        let mut take = |name: &str| kept.get_mut(name).map(Value::take).unwrap_or_default();
+        let (dashboard, base) = (take("dashboard"), take("base"));
+        Some(Draft {
+            dashboard: dashboard_of(dashboard).ok()?,
+            base: if base.is_null() { None } else { Some(dashboard_of(base).ok()?) },
+            version: take("version").as_str().map(str::to_owned),
+            kept_at: take("kept_at").as_i64()?,
+        })
     }
 
     /// What the browser is to keep.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::dashboard_of;
 use crate::dashboards::Dashboard;
 
 /// Whose change.
@@ -240,8 +241,7 @@ pub fn merged(
     let order = in_order(first, second);
     let ordered: Vec<Value> = order.into_iter().filter_map(|id| tiles.remove(id).map(Value::Object)).collect();
     head.insert(ORDER.to_owned(), Value::Array(ordered));
-    serde_json::from_value(Value::Object(head))
-        .map_err(|error| format!("what was chosen does not go together: {error}"))
+    dashboard_of(Value::Object(head)).map_err(|error| format!("what was chosen does not go together: {error}"))
 }
 
 fn set(members: &mut Map<String, Value>, name: String, value: Option<Value>) {
@@ -307,6 +307,33 @@ mod tests {
         let choices = (0..all.len()).map(|place| (place, Side::Theirs)).collect();
         assert_eq!(merged(&base, &mine, &theirs, &choices).unwrap(), theirs);
         assert_eq!(together(&base, &mine, &theirs), mine);
+    }
+
+    #[test]
+    fn what_a_tile_asks_and_its_picture_are_one_change() {
+        let base = dashboard("Desk", &[("a", "A", 6)]);
+        let (mut mine, mut theirs) = (base.clone(), base.clone());
+        mine.tiles[0].sql = "SELECT 2".to_owned();
+        let picture = serde_json::json!({"grid": {"columns": [{"column": "x"}]}});
+        theirs.tiles[0].picture = serde_json::from_value(picture).unwrap();
+        let all = changes(&base, &mine, &theirs);
+        assert_eq!(all.iter().map(Change::place).collect::<Vec<_>>(), ["Tile 'A', question and picture"]);
+        assert!(all[0].conflicts());
+        let choices = [(0, Side::Theirs)].into();
+        assert_eq!(merged(&base, &mine, &theirs, &choices).unwrap(), theirs);
+    }
+
+    #[test]
+    fn two_new_tiles_of_one_id_are_both_kept() {
+        let base = dashboard("Desk", &[("a", "A", 6)]);
+        let mine = dashboard("Desk", &[("a", "A", 6), ("tile", "Mine", 6), ("tile-2", "Also mine", 6)]);
+        let theirs = dashboard("Desk", &[("a", "A", 6), ("tile", "Theirs", 6)]);
+        let mine = with_own_ids(mine, &base, &theirs);
+        assert_eq!(ids(&mine), ["a", "tile-3", "tile-2"]);
+        let mut titles: Vec<String> =
+            together(&base, &mine, &theirs).tiles.into_iter().map(|tile| tile.title).collect();
+        titles.sort();
+        assert_eq!(titles, ["A", "Also mine", "Mine", "Theirs"]);
     }
 
     fn any_dashboard() -> impl Strategy<Value = Dashboard> {

@@ -8,6 +8,7 @@ mod document;
 mod draft;
 mod layout;
 mod merge;
+mod reading;
 mod shape;
 
 pub use complete::{Completion, Table, completions};
@@ -15,4 +16,5 @@ pub use document::{Command, Document, Said, plain_name};
 pub use draft::Draft;
 pub use layout::{Direction, Rect, Resize, drop_place, place_in_direction, resized};
 pub use merge::{Change, Side, changes, merged, with_own_ids};
+pub use reading::dashboard_of;
 pub use shape::columns_of;

@@ -4,6 +4,7 @@ use gloo_net::http::{Request, Response};
 
 use crate::{
     dashboards::Dashboard,
+    editor::dashboard_of,
     queries::client::{NOT_FOUND, refusal, unreachable},
 };
 
@@ -49,6 +50,7 @@ pub async fn published(name: &str) -> Result<Option<Published>, String> {
     let version = version_of(&response);
     let text = response.text().await.map_err(unreachable)?;
     let dashboard = serde_json::from_str(&text)
+        .and_then(dashboard_of)
         .map_err(|error| format!("the definition of this dashboard is not right: {error}"))?;
     Ok(Some(Published { dashboard, version }))
 }

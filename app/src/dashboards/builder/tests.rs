@@ -67,6 +67,7 @@ fn along_a_time_each_fact_counts_where_it_begins_or_where_it_holds() {
         r#"{"dataset": "sales", "measures": [{"aggregate": "count"}], "over": {"time": "known", "grain": "day"}}"#,
     );
     assert!(known.sql.contains("date_trunc('day', f.\"system_from\")") && known.sql.contains("FOR SYSTEM_TIME ALL"));
+    assert!(known.sql.contains("f.\"system_from\" <= $known"), "{}", known.sql);
 }
 
 #[test]
@@ -187,6 +188,54 @@ fn fields_that_grow_without_end_are_refused() {
         .collect();
     let json = serde_json::json!({"dataset": "sales", "calculated": calculated, "measures": [{"aggregate": "count"}]});
     assert!(refused(&json.to_string())[0].1.contains("too long"));
+}
+
+#[test]
+fn what_is_long_or_deep_is_refused_before_it_costs_anything() {
+    let many = vec!["\"region\""; 41].join(", ");
+    let refusals =
+        refused(&format!(r#"{{"dataset": "sales", "measures": [{{"aggregate": "count"}}], "by": [{many}]}}"#));
+    assert_eq!(refusals, [("/by".to_owned(), "at most 40 can be there".to_owned())]);
+    let twice = refused(r#"{"dataset": "sales", "measures": [{"aggregate": "count"}], "by": ["region", "region"]}"#);
+    assert!(twice[0].1.contains("'region' is there twice"), "{twice:?}");
+    // Each a chain, and each in the deepest place of the next.
+    let chain = "+1".repeat(150);
+    let calculated = (0..20).map(|step| {
+        let before = if step == 0 { "units".to_owned() } else { format!("c{}", step - 1) };
+        format!(r#"{{"name": "c{step}", "formula": "{before}{chain}"}}"#)
+    });
+    let calculated = calculated.collect::<Vec<_>>().join(", ");
+    let deep = refused(&format!(
+        r#"{{"dataset": "sales", "calculated": [{calculated}], "measures": [{{"field": "c19", "aggregate": "sum"}}]}}"#
+    ));
+    assert!(deep.iter().any(|(_, reason)| reason.contains("too many parts lie inside each other")), "{deep:?}");
+}
+
+#[test]
+fn what_only_looks_at_a_field_sends_nothing_of_it() {
+    let question = asked(
+        r#"{"dataset": "sales", "calculated": [{"name": "size", "formula": "if(units >= 10, 'large', 'small')"}],
+            "measures": [{"aggregate": "count"}], "filters": [{"field": "size", "is": {"one-of": []}}]}"#,
+    );
+    assert!(question.parameters.is_empty(), "{question:?}");
+}
+
+#[test]
+fn a_step_at_which_nothing_holds_is_no_fact_to_a_formula() {
+    let steps = asked(
+        r#"{"dataset": "sales", "calculated": [{"name": "some", "formula": "coalesce(share, 0)"}],
+            "measures": [{"field": "some", "aggregate": "count"}], "over": {"time": "as-of", "grain": "month"}}"#,
+    );
+    assert!(steps.sql.contains(" AS i JOIN \"sales\" AS f"), "{}", steps.sql);
+}
+
+#[test]
+fn a_product_of_products_has_room_for_its_digits() {
+    let product = asked(
+        r#"{"dataset": "sales", "calculated": [{"name": "p", "formula": "amount * amount"}, {"name": "q", "formula": "p * amount"}],
+            "measures": [{"field": "q", "aggregate": "sum"}], "by": ["region"]}"#,
+    );
+    assert!(product.sql.contains("CAST((f.\"amount\" * f.\"amount\") AS DOUBLE)"), "{}", product.sql);
 }
 
 #[test]
