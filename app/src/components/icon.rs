@@ -43,5 +43,11 @@ pub const STEPS: &str = "M3 16.5h4.5v-4H12v-4h4.5v-5";
 pub const PLAY: &str = "M6.5 4 15.5 10l-9 6z";
 /// Two bars.
 pub const PAUSE: &str = "M7 4v12M13 4v12";
+/// One more of the same.
+pub const COPY: &str = "M7 7h9v9H7zM4 13V4h9";
+/// To be changed.
+pub const PENCIL: &str = "M4 16l1-4L13.5 3.5l3 3L8 15z";
+/// Away with it.
+pub const CROSS: &str = "M5 5l10 10M15 5 5 15";
 /// Four tiles.
 pub const TILES: &str = "M3 3h6v6H3zM11 3h6v6h-6zM3 11h6v6H3zM11 11h6v6h-6z";

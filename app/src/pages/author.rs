@@ -22,7 +22,7 @@ pub fn AuthorField() -> impl IntoView {
         browser::keep(KEPT, &said.get_untracked());
     };
     view! {
-        <label>
+        <label class="author">
             "Your name, kept with the change"
             <input type="text" autocomplete="name" data-testid="author" prop:value=move || said.get() on:input=change />
         </label>

@@ -24,6 +24,8 @@ const KEYS_MOST: usize = 12;
 
 /// Columns of values that stand before those of the effective time.
 const FEW_VALUES: usize = 2;
+/// Rows by which it is told which values differ.
+const ROWS_LOOKED_AT: usize = 1_000;
 
 type Shown<T> = Result<Result<T, String>, String>;
 
@@ -80,12 +82,23 @@ pub(super) fn rows(table: &Arc<Table>, dataset: &DatasetSummary) -> Shown<GridDa
         let channel = Channel::of(&after).called(&column.name, "");
         PairColumn { before: Some(Channel { column: before, ..channel.clone() }), channel }
     });
-    let values: Vec<_> = values.collect();
-    // Few values come first, so that a narrow screen shows them beside the key; many would push the times out of sight.
-    let (first, then) = if values.len() <= FEW_VALUES { (values, times) } else { (times, values) };
+    // Where few values differ they come first, so that a narrow screen shows them beside the key; many would push the times
+    // out of sight.
+    let (differing, same): (Vec<_>, Vec<_>) = values.partition(|value| differs(table, value));
+    let (first, then) = match differing.len() <= FEW_VALUES {
+        true => (differing, times.into_iter().chain(same).collect()),
+        false => (times, differing.into_iter().chain(same).collect::<Vec<_>>()),
+    };
     let known = Channel::of("known").called("Known since", "").written(ValueFormat::Second);
     let columns = keys.chain(first).chain(then).chain([plain(known)]).collect();
     Ok(Ok(GridData::of_changes(table.clone(), "change", columns)?))
+}
+
+/// Whether a value is another after the change than before it, in any of the rows that are looked at.
+fn differs(table: &Table, value: &PairColumn) -> bool {
+    let cells = |channel: &Channel| table.column(&channel.column).ok();
+    let Some((after, before)) = cells(&value.channel).zip(value.before.as_ref().and_then(cells)) else { return false };
+    (0..table.rows().min(ROWS_LOOKED_AT)).any(|row| after.plain_text(row) != before.plain_text(row))
 }
 
 pub(super) fn by_day(table: &Arc<Table>) -> Shown<Picture> {

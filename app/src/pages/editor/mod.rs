@@ -203,6 +203,7 @@ impl Editing {
             automatic: RwSignal::new(BTreeSet::new()),
             columns: RwSignal::new(BTreeMap::new()),
             extents: RwSignal::new(BTreeMap::new()),
+            options: RwSignal::new(BTreeMap::new()),
             measures: RwSignal::new(BTreeMap::new()),
             list,
             page,
@@ -225,6 +226,7 @@ fn shown(editing: Editing) -> WholeView {
     SharedCrosshair::provide();
     publishing::keep_drafts(editing);
     editing.follow_measures();
+    editing.read_options();
     let path = use_location().pathname;
     Effect::new(move |_| {
         let keys = window_event_listener(ev::keydown, move |event| {

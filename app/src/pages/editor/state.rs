@@ -10,11 +10,11 @@ use model::{DatasetSummary, Instant};
 
 use crate::{
     dashboards::{
-        PictureDefinition, TileDefinition,
+        Clock, Moment, Options, PictureDefinition, TileDefinition, VariableKind,
         builder::{
             Extent, Fields, OutputColumn, Problem, Question, TileQuery, compile, first_question, fit_picture, title_of,
         },
-        range_of,
+        options_of, question, range_of,
         semantics::DefinedMeasure,
     },
     editor::{Command, Document, Said},
@@ -66,6 +66,8 @@ pub(super) struct Editing {
     pub(super) list: DatasetList,
     /// How far datasets reach, by name; those that have been asked for.
     pub(super) extents: RwSignal<BTreeMap<String, Option<Extent>>>,
+    /// What can be chosen of variables with a query; without those that are still being read.
+    pub(super) options: RwSignal<Options>,
     /// The measures of datasets, by name, each with when its definition was stored.
     pub(super) measures: RwSignal<BTreeMap<String, (Instant, Vec<DefinedMeasure>)>>,
     pub(super) page: PageRead,
@@ -208,6 +210,34 @@ impl Editing {
                     if let Ok(read) = semantics::measures(&dataset, None).await {
                         self.measures.try_update(|known| known.insert(dataset, (stored, read)));
                     }
+                });
+            }
+        });
+    }
+
+    /// What coordinates mean at this moment; tracked.
+    pub(super) fn moment(self, coordinates: Coordinates) -> Moment {
+        let clock = Clock {
+            now: self.live.now.get(),
+            today: self.live.today(),
+            last_commit: self.live.head_micros(),
+            first_known: self.first.get(),
+        };
+        Moment::of(coordinates, clock)
+    }
+
+    /// Reads what can be chosen of variables, once: the editor shows tiles with the first of it.
+    pub(super) fn read_options(self) {
+        Effect::new(move |_| {
+            let moment = untrack(|| self.moment(Coordinates::read(|name| self.address.get(name)).0));
+            let variables = self.document.with_untracked(|document| document.head().variables.clone());
+            for variable in variables {
+                let VariableKind::Query { sql } = variable.kind else { continue };
+                let request = question(&sql, moment, moment.range, false, Vec::new());
+                spawn_local(async move {
+                    // What cannot be read has nothing to choose, and its tiles say so.
+                    let read = client::ask(&request).await.map(|answer| options_of(&answer.table)).unwrap_or_default();
+                    self.options.try_update(|options| options.insert(variable.name, read));
                 });
             }
         });

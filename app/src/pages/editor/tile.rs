@@ -18,10 +18,11 @@ use crate::{
     components::{
         chart::ChartView,
         data_grid::DataGrid,
+        icon::{self, icon},
         whole::{Whole, WholeView, changing},
     },
     dashboards::{
-        Clock, Moment, Options, PictureDefinition, TileDefinition,
+        PictureDefinition, TileDefinition,
         builder::{Problem, channels, fit_picture},
         question, values, values_for,
     },
@@ -31,10 +32,7 @@ use crate::{
         tile::kpi_view,
     },
     queries::client::{About, Request},
-    state::{
-        coordinates::Coordinates,
-        tile::{Phase, Tile, use_tile},
-    },
+    state::tile::{Phase, Tile, use_tile},
 };
 
 /// What is typed is asked for once nothing was typed for so long.
@@ -139,15 +137,7 @@ fn preview(editing: Editing, tile: Memo<Arc<TileDefinition>>) -> Preview {
 
 /// What a tile asks at its coordinates; tracked.
 pub(super) fn asks_of(editing: Editing, tile: &TileDefinition) -> Asks {
-    let coordinates: Coordinates = tile.coordinates(|name| editing.address.get(name), false);
-    let live = editing.live;
-    let clock = Clock {
-        now: live.now.get(),
-        today: live.today(),
-        last_commit: live.head_micros(),
-        first_known: editing.first.get(),
-    };
-    let moment = Moment::of(coordinates, clock);
+    let moment = editing.moment(tile.coordinates(|name| editing.address.get(name), false));
     let (sql, parameters, first) = match &tile.query {
         Some(query) => {
             let compiled = editing.compiled_now(query)?;
@@ -163,11 +153,13 @@ pub(super) fn asks_of(editing: Editing, tile: &TileDefinition) -> Asks {
     };
     let mut asked = question(&sql, moment, moment.range, false, Vec::new());
     asked.parameters.extend(parameters);
-    let chosen = editing
-        .document
-        .with(|document| values(&document.head().variables, &Options::new(), |name| editing.address.get(name)));
-    let bound = values_for(&sql, &chosen).map_err(|reason| vec![Problem::of_statement(reason)])?;
-    asked.parameters.extend(bound);
+    let chosen = editing.document.with(|document| {
+        let variables = &document.head().variables;
+        editing.options.with(|options| values(variables, options, |name| editing.address.get(name)))
+    });
+    // Without a reason while it is not known what can be chosen.
+    let wrong = |reason: String| if reason.is_empty() { Vec::new() } else { vec![Problem::of_statement(reason)] };
+    asked.parameters.extend(values_for(&sql, &chosen).map_err(wrong)?);
     let reduce = match tile.query {
         Some(_) => first.into_iter().chain(tile.reductions()).collect(),
         // What a statement gives is not known before it has answered.
@@ -338,7 +330,7 @@ fn tools(editing: Editing, id: &str, title: Memo<String>) -> WholeView {
                 title=word
                 on:click=move |_| act.run(id.clone())
             >
-                <span aria-hidden="true">{sign}</span>
+                {icon(sign)}
             </button>
         }
         .whole()
@@ -353,9 +345,9 @@ fn tools(editing: Editing, id: &str, title: Memo<String>) -> WholeView {
     });
     view! {
         <div class="editor-tools">
-            {button("Edit", "✎", "open", edit)}
-            {button("Duplicate", "⧉", "duplicate", Callback::new(move |id| editing.apply(Command::Duplicate(id))))}
-            {button("Remove", "✕", "remove", remove)}
+            {button("Edit", icon::PENCIL, "open", edit)}
+            {button("Duplicate", icon::COPY, "duplicate", Callback::new(move |id| editing.apply(Command::Duplicate(id))))}
+            {button("Remove", icon::CROSS, "remove", remove)}
         </div>
     }
     .whole()

@@ -268,16 +268,18 @@ fn parts(context: Context, dataset: &str) -> WholeView {
     };
     view! {
         {question::form(context)}
-        {tile::tile(context, "main", 12, main)}
+        <div class="dashboard">{tile::tile(context, "main", 12, main)}</div>
         <h2 class="section-title">"Columns"</h2>
         <div class="dashboard">{(0..places).map(column).collect_view()}</div>
         <h2 class="section-title">"Known and effective"</h2>
-        {tile::tile(context, "revisions", 12, move || {
-            Some(context.filters.with(|filters| context.fields.with(|fields| revisions(&of_revisions, fields, filters))))
-        })}
-        {tile::tile(context, "facts", 12, move || {
-            Some(context.filters.with(|filters| context.fields.with(|fields| facts(&of_facts, fields, filters))))
-        })}
+        <div class="dashboard">
+            {tile::tile(context, "revisions", 12, move || {
+                Some(context.filters.with(|filters| context.fields.with(|fields| revisions(&of_revisions, fields, filters))))
+            })}
+            {tile::tile(context, "facts", 12, move || {
+                Some(context.filters.with(|filters| context.fields.with(|fields| facts(&of_facts, fields, filters))))
+            })}
+        </div>
     }
     .whole()
 }
