@@ -352,7 +352,6 @@ mod tests {
         assert_eq!(of("/diff", "?dataset=a&versions=a:b"), [LazyPart::Diff, LazyPart::Versions]);
         assert_eq!(of("/dashboards/market", "only=versions:a"), []);
         assert_eq!(of("/dashboards/market", "?known=-7d&mode=kiosk"), [LazyPart::Kiosk]);
-        assert_eq!(of("/dashboards/pipeline", "mode=kiosk"), [LazyPart::Pipeline, LazyPart::Kiosk]);
         assert_eq!(of("/docs", "mode=kiosk"), [LazyPart::Docs]);
         assert_eq!(of("/dashboards", ""), [LazyPart::DashboardList]);
         assert_eq!(of("/dashboards/market/versions", "?a=1"), [LazyPart::DashboardVersions]);
