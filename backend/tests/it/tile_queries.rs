@@ -326,11 +326,7 @@ fn filters_are_typed_and_say_what_a_plain_loop_says() {
         ("open", ValueTest::OneOf(vec![text("true")]), Box::new(|fact| fact.open)),
         ("units", ValueTest::Missing(true), Box::new(|fact| fact.units.is_none())),
         ("valid_from", ValueTest::LessThan("2025-04-01".to_owned()), Box::new(|fact| fact.from < 90)),
-        (
-            "gross_x",
-            ValueTest::AtLeast("7.25".to_owned()),
-            Box::new(|fact| fact.units.is_some_and(|units| units >= 7)),
-        ),
+        ("gross_x", ValueTest::AtLeast("7.25".to_owned()), Box::new(|fact| fact.units.is_some_and(|units| units >= 7))),
     ];
     for (field, is, passes) in cases {
         let filter = FilterDefinition { field: field.to_owned(), is };
