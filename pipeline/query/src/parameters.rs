@@ -26,7 +26,7 @@ pub enum Parameter {
     Number(String),
     /// A text, also for dates and times.
     Text(String),
-    /// Several values for `IN ($1)`.
+    /// Several values for `IN ($1)`, also for `IN (CAST($1 AS …))`.
     List(Vec<Parameter>),
 }
 
@@ -91,11 +91,12 @@ impl<'a> Binding<'a> {
 
     fn replace(&mut self, expression: &mut Expr) -> Result<()> {
         if let Expr::InList { list, .. } = expression
-            && let [Expr::Value(ValueWithSpan { value: Value::Placeholder(name), span })] = list.as_slice()
-            && let Parameter::List(values) = self.value(name, *span)?
+            && let [alone] = list.as_slice()
+            && let Some((name, span)) = placeholder(alone)
+            && let Parameter::List(values) = self.value(name, span)?
         {
-            let span = *span;
-            *list = values.iter().map(|value| literal(value, span)).collect::<Result<_>>()?;
+            let one = |value: &Parameter| Ok(in_place(alone, literal(value, span)?));
+            *list = values.iter().map(one).collect::<Result<_>>()?;
             return Ok(());
         }
         if let Expr::Value(ValueWithSpan { value: Value::Placeholder(name), span }) = expression {
@@ -112,6 +113,26 @@ impl VisitorMut for Binding<'_> {
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
         or_break(self.replace(expression))
     }
+}
+
+/// The placeholder that an expression is, or that it casts.
+fn placeholder(expression: &Expr) -> Option<(&str, Span)> {
+    match expression {
+        Expr::Value(ValueWithSpan { value: Value::Placeholder(name), span }) => Some((name, *span)),
+        Expr::Cast { expr, .. } => placeholder(expr),
+        _ => None,
+    }
+}
+
+/// The same casts of a literal, in the place of the placeholder.
+fn in_place(expression: &Expr, literal: Expr) -> Expr {
+    let mut made = expression.clone();
+    let mut inner = &mut made;
+    while let Expr::Cast { expr, .. } = inner {
+        inner = expr;
+    }
+    *inner = literal;
+    made
 }
 
 fn literal(parameter: &Parameter, span: Span) -> Result<Expr> {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
 
 use datafusion::{
     arrow::{
-        array::{ArrayRef, AsArray, RecordBatch, StringArray},
+        array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray},
         datatypes::SchemaRef,
     },
     catalog::{CatalogProviderList, MemoryCatalogProviderList},
@@ -17,7 +17,7 @@ use datafusion::{
     },
     logical_expr::{ScalarUDF, Volatility},
     physical_optimizer::{PhysicalOptimizerRule, optimizer::PhysicalOptimizer},
-    physical_plan::execute_stream,
+    physical_plan::{execute_stream, stream::RecordBatchStreamAdapter},
     prelude::SessionConfig,
     sql::{
         parser::Statement as PlannerStatement,
@@ -409,7 +409,23 @@ pub(crate) async fn answer(
     let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     reads.verify_plan(&plan).map_err(|error| external(statement::only_queries().caused_by(error)))?;
     let plan = state.create_physical_plan(&plan).await?;
-    execute_stream(plan, state.task_ctx())
+    Ok(of_one_schema(execute_stream(plan, state.task_ctx())?))
+}
+
+/// Gives every batch the schema of the answer. A union passes on the batches of its inputs as they are, also those of one whose
+/// column cannot be null where that of the other can.
+fn of_one_schema(stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let schema = stream.schema();
+    let of_answer = schema.clone();
+    let batches = stream.map(move |batch| {
+        let batch = batch?;
+        if Arc::ptr_eq(batch.schema_ref(), &of_answer) || *batch.schema_ref() == of_answer {
+            return Ok(batch);
+        }
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(of_answer.clone(), batch.columns().to_vec(), &rows)?)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
 fn request_coordinates(request: &QueryRequest, token: &SnapshotToken) -> Result<Coordinates> {

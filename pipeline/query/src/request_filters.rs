@@ -163,7 +163,8 @@ fn scalar(value: &Parameter, column_type: ColumnType) -> Option<ScalarValue> {
         ColumnType::String => ScalarValue::Utf8(Some(text?.to_owned())),
         ColumnType::Bool => match value {
             Parameter::Boolean(value) => ScalarValue::Boolean(Some(*value)),
-            _ => return None,
+            // As a page has it of a table's cell.
+            _ => ScalarValue::Boolean(Some(text?.parse().ok()?)),
         },
         ColumnType::Int32 => ScalarValue::Int32(Some(whole()?.try_into().ok()?)),
         ColumnType::Int64 => ScalarValue::Int64(Some(whole()?.try_into().ok()?)),
@@ -253,7 +254,7 @@ mod tests {
         let money = ColumnType::Decimal { precision: 10, scale: 2 };
         for (column_type, fits, misfits) in [
             (ColumnType::String, vec![text("")], vec![number("1"), Parameter::Boolean(true)]),
-            (ColumnType::Bool, vec![Parameter::Boolean(false)], vec![text("true"), number("1")]),
+            (ColumnType::Bool, vec![Parameter::Boolean(false), text("true")], vec![text("yes"), number("1")]),
             (ColumnType::Int32, vec![number("-2147483648"), number("1e3")], vec![number("2147483648"), number("1.5")]),
             (ColumnType::Int64, vec![number("9223372036854775807"), text("7")], vec![number("9223372036854775808")]),
             (ColumnType::Float64, vec![number("1e-300"), text("0.1")], vec![number("1e999"), text("NaN"), text("")]),

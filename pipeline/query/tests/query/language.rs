@@ -44,6 +44,13 @@ async fn parameters_are_values_wherever_they_stand() {
         rows(&harness, "SELECT DISTINCT country FROM gdp WHERE country IN ($1) ORDER BY 1", &list).await,
         ["ESP", "GER"]
     );
+    let cast = [("1", Parameter::List(vec![text("100"), text("101.0"), number("7")]))];
+    let sql =
+        "SELECT DISTINCT country FROM gdp WHERE value IN (CAST(CAST($1 AS DOUBLE) AS DECIMAL(38, 10))) ORDER BY 1";
+    let one_by_one = "SELECT DISTINCT country FROM gdp WHERE value IN (100, 101, 7) ORDER BY 1";
+    let found = rows(&harness, sql, &cast).await;
+    assert!(!found.is_empty());
+    assert_eq!(found, rows(&harness, one_by_one, &[]).await);
     assert_eq!(
         rows(
             &harness,

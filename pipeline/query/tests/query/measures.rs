@@ -102,7 +102,7 @@ async fn measures_stand_wherever_aggregates_do() {
         (format!("SELECT 1 + MEASURE(p.shares) AS n FROM prices {THEN} p"), vec!["4"]),
         ("WITH prices AS (SELECT MEASURE(shares) FROM prices) SELECT shares FROM prices".to_owned(), vec!["3"]),
         (
-            "SELECT MEASURE(shares) FROM prices UNION ALL SELECT nullif(MEASURE(turnover), 0) FROM prices".to_owned(),
+            "SELECT MEASURE(shares) FROM prices UNION ALL SELECT MEASURE(turnover) FROM prices".to_owned(),
             vec!["3", "2"],
         ),
         ("SELECT (SELECT MEASURE(shares) FROM public.prices) AS n".to_owned(), vec!["3"]),
