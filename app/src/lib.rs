@@ -13,6 +13,7 @@ pub mod dashboards;
 pub mod docs;
 pub mod editor;
 pub mod format;
+mod json;
 mod live;
 mod order;
 mod pages;

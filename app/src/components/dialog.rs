@@ -7,7 +7,7 @@ use leptos::{
 };
 use web_sys::EventTarget;
 
-use super::whole::{Whole, WholeChildren};
+use super::whole::{Whole, WholeChildren, WholeView, changing};
 
 /// Shows its children over the page while `open`. Escape, and a click beside it, close it; the page does not hear of either.
 #[component]
@@ -56,6 +56,20 @@ pub fn Dialog(
         >
             {children.view()}
         </dialog>
+    }
+    .whole()
+}
+
+/// The end of a form in a dialog: why it was refused, if it was, and the ways out.
+pub fn form_end(verb: &'static str, problem: RwSignal<Option<String>>, open: RwSignal<bool>) -> WholeView {
+    view! {
+        {changing(move || problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
+        <div class="dialog-actions">
+            <button type="submit">{verb}</button>
+            <button type="button" on:click=move |_| open.set(false)>
+                "Cancel"
+            </button>
+        </div>
     }
     .whole()
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     browser,
     components::{
-        dialog::Dialog,
+        dialog::{Dialog, form_end},
         whole::{Whole, WholeView, changing},
     },
     dashboards::{Comparison, Difference, ListedVersion, VersionList},
@@ -289,13 +289,7 @@ fn doing(list: StoredValue<VersionList>, deed: Deed, open: RwSignal<bool>) -> Wh
                 "Why"
                 <input type="text" data-testid="note" on:input=move |event| note.set(event_target_value(&event)) />
             </label>
-            {changing(move || problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
-            <div class="dialog-actions">
-                <button type="submit">{verb}</button>
-                <button type="button" on:click=move |_| open.set(false)>
-                    "Cancel"
-                </button>
-            </div>
+            {form_end(verb, problem, open)}
         </form>
     }
     .whole()

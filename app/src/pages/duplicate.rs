@@ -9,7 +9,7 @@ use super::{
 use crate::{
     browser,
     components::{
-        dialog::Dialog,
+        dialog::{Dialog, form_end},
         whole::{Whole, WholeView, changing},
     },
     tasks::dashboards::duplicate,
@@ -106,13 +106,7 @@ pub fn form() -> WholeView {
                 />
             </label>
             <AuthorField />
-            {changing(move || problem.get().map(|reason| view! { <p class="notice" role="alert">{reason}</p> }))}
-            <div class="dialog-actions">
-                <button type="submit">{verb}</button>
-                <button type="button" on:click=move |_| open.set(false)>
-                    "Cancel"
-                </button>
-            </div>
+            {form_end(verb, problem, open)}
         </form>
     }
     .whole()

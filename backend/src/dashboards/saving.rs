@@ -259,19 +259,7 @@ fn says_the_same(dashboard: &Dashboard, found: &Found) -> bool {
 
 /// A dashboard of which nothing but name and title can be read.
 fn named(saved: &Saved) -> Dashboard {
-    Dashboard {
-        format: app::dashboards::FORMAT,
-        name: saved.name.clone(),
-        title: saved.title.clone(),
-        description: String::new(),
-        folder: String::new(),
-        tags: Vec::new(),
-        notes: None,
-        variables: Vec::new(),
-        tabs: Vec::new(),
-        sections: Vec::new(),
-        tiles: Vec::new(),
-    }
+    Dashboard { name: saved.name.clone(), title: saved.title.clone(), ..Dashboard::empty() }
 }
 
 /// Refuses a change that was made of another version than the last, with who made that and what it is.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
-use super::times::Times;
 use crate::{
     components::whole::{Whole, WholeView, changing},
-    dashboards::{Options, Variable, VariableKind, options_of, question},
+    dashboards::{Moment, Options, Variable, VariableKind, options_of, question},
     format::time,
     queries::client::Request,
     state::{
@@ -18,19 +17,23 @@ use crate::{
 
 /// What can be chosen of variables with a query, and what could not be read.
 #[derive(Clone, Copy)]
-pub(super) struct Read {
+pub(in crate::pages) struct Read {
     /// By variable; without those that are still being read.
-    pub(super) known: Memo<Options>,
+    pub(in crate::pages) known: Memo<Options>,
     /// Why the last reading failed, by variable.
     failed: Memo<Vec<(String, String)>>,
 }
 
-/// Reads what can be chosen, under the page's snapshot at its coordinates.
-pub(super) fn read_options(variables: &[Variable], page: PageRead, times: Times) -> Read {
+/// Reads what can be chosen, under the page's snapshot at its coordinates, which `moment` gives, tracked.
+pub(in crate::pages) fn read_options(
+    variables: &[Variable],
+    page: PageRead,
+    moment: impl Fn() -> Moment + Copy + Send + Sync + 'static,
+) -> Read {
     let reads = variables.iter().filter_map(|variable| {
         let VariableKind::Query { sql } = variable.kind.clone() else { return None };
         let request = move || {
-            let moment = times.moment.get();
+            let moment = moment();
             Some(Request { snapshot: page.snapshot(), ..question(&sql, moment, moment.range, false, Vec::new()) })
         };
         Some((variable.name.clone(), use_tile(Some(page), request, |table, _| Ok(Ok(options_of(table))))))
@@ -55,7 +58,7 @@ pub(super) fn read_options(variables: &[Variable], page: PageRead, times: Times)
 }
 
 /// The row of controls; nothing where there is no variable.
-pub(super) fn row(variables: &Arc<Vec<Variable>>, read: Read, address: Address) -> Option<WholeView> {
+pub(in crate::pages) fn row(variables: &Arc<Vec<Variable>>, read: Read, address: Address) -> Option<WholeView> {
     let one = |variable: &Variable| control(Arc::new(variable.clone()), read, address);
     (!variables.is_empty()).then(|| {
         let controls = variables.iter().map(one).collect_view();

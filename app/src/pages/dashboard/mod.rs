@@ -1,7 +1,7 @@
 //! A dashboard from its definition: its tiles under one snapshot, at the page's two times, narrowed down by what was chosen
 //! on any of them and by its variables.
 
-mod choices;
+pub(in crate::pages) mod choices;
 mod head;
 mod hidden;
 mod level;
@@ -34,6 +34,7 @@ use crate::{
         Filters, OWN_TIMES, PerTile, ShownDashboard, TileDefinition, VERSION, VERSION_AS_KNOWN, Values, values,
     },
     format::time,
+    json,
     live::Live,
     pages::{
         duplicate::{DuplicateDialog, Original},
@@ -116,7 +117,7 @@ pub fn DashboardPage() -> impl IntoView {
 
 fn of_document(read: Text, datasets: Vec<DatasetSummary>, problem: Option<String>) -> WholeView {
     let parsed = read.and_then(|text| {
-        let parse = |text: String| serde_json::from_str::<ShownDashboard>(&text);
+        let parse = |text: String| json::read::<ShownDashboard>(&text);
         text.map(parse).transpose().map_err(|error| format!("The definition of this dashboard is not right: {error}."))
     });
     match parsed {
@@ -161,7 +162,7 @@ fn Tiles(shown: ShownDashboard, datasets: Vec<DatasetSummary>, problem: Option<S
     let page = PageRead::new(live, follows, key);
     let versions = Versions { page, address };
     let variables = Arc::new(dashboard.variables);
-    let options = choices::read_options(&variables, page, of_page);
+    let options = choices::read_options(&variables, page, move || of_page.moment.get());
     let values = {
         let variables = variables.clone();
         Memo::new(move |_| options.known.with(|known| values(&variables, known, |name| address.get(name))))
