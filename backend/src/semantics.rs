@@ -3,10 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::dashboards::{
-    Problem, VersionList,
-    semantics::{DefinedMeasure, Semantics},
-};
+use app::dashboards::{Problem, VersionList, semantics::Semantics};
 use lake::Lake;
 use model::Instant;
 use query::{FormulaMistake, Position, QueryEngine};
@@ -68,13 +65,11 @@ impl SemanticLayer {
         Ok(there.map(|saved| (saved.name.clone(), saved.system_time)).collect())
     }
 
-    /// The measures of each dataset that has a definition, by dataset. What another release has stored and this one cannot
-    /// read has none.
-    pub async fn measures(&self) -> Result<BTreeMap<String, Vec<DefinedMeasure>>> {
+    /// What is defined of a dataset; nothing where it has no definition, or one of another release that this one cannot read.
+    pub async fn meaning(&self, dataset: &str) -> Result<Semantics> {
         let current = self.current().await?;
-        let there = current.values().filter(|saved| !saved.deleted());
-        let read = there.filter_map(|saved| Some((saved.name.clone(), read_stored(saved).ok()?.measures)));
-        Ok(read.collect())
+        let there = current.get(dataset).filter(|saved| !saved.deleted());
+        Ok(there.and_then(|saved| read_stored(saved).ok()).unwrap_or_else(|| Semantics::none(dataset)))
     }
 
     /// The definition of a dataset, now or as known at a system time; an error that says who deleted it, where somebody did.

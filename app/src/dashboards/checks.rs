@@ -6,16 +6,15 @@ use serde::Serialize;
 
 use super::{
     Dashboard, FORMAT, PictureDefinition, TileDefinition, Variable, VariableKind,
+    builder::{TileQuery, ValueTest},
     definition::{GRID_COLUMNS, ROWS},
-    has_parameter,
+    has_parameter, name_refused,
 };
 
 /// Parts of a definition at most: a page with more would never be ready.
 const TILES_MOST: usize = 200;
 const VARIABLES_MOST: usize = 50;
 const NAME_BYTES_MOST: usize = 100;
-/// Variables that every page has.
-const GIVEN: [&str; 3] = ["from", "to", "known"];
 
 /// Something wrong with a definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,6 +109,13 @@ impl Dashboard {
         if tile.query.is_some() && !tile.sql.trim().is_empty() {
             found.add(&format!("{path}.sql"), "stands beside a query; leave one of both out".to_owned());
         }
+        if let Some(query) = &tile.query {
+            self.check_query(query, &format!("{path}.query"), found);
+            if query.down.is_some() && (tile.on_pick.is_some() || !tile.levels.is_empty()) {
+                let reason = "stands beside on_pick or levels, which say as well what a choice does; leave one out";
+                found.add(&format!("{path}.query.down"), reason.to_owned());
+            }
+        }
         if words(&tile.picture) != (tile.sql.trim().is_empty() && tile.query.is_none()) {
             let reason = match words(&tile.picture) {
                 true => "is not asked for by words; leave it out",
@@ -125,15 +131,22 @@ impl Dashboard {
     }
 }
 
-fn check_variable(variable: &Variable, all: &[Variable], path: &str, found: &mut Found) {
-    let name = &variable.name;
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
-        let reason = format!("is '{name}'; it starts with a letter and is made of a to z, 0 to 9 and _");
-        found.add(&format!("{path}.name"), reason);
+impl Dashboard {
+    /// The variables that a question names have to be there.
+    fn check_query(&self, query: &TileQuery, path: &str, found: &mut Found) {
+        for (index, filter) in query.filters.iter().enumerate() {
+            let ValueTest::Variable { name, .. } = &filter.is else { continue };
+            if !name.is_empty() && !self.variables.iter().any(|variable| variable.name == *name) {
+                let reason = format!("is '{name}', and there is no such variable; add it to variables");
+                found.add(&format!("{path}.filters[{index}].is.variable.name"), reason);
+            }
+        }
     }
-    if GIVEN.contains(&name.as_str()) {
-        found.add(&format!("{path}.name"), format!("is '{name}', which every page has"));
+}
+
+fn check_variable(variable: &Variable, all: &[Variable], path: &str, found: &mut Found) {
+    if let Some(why) = name_refused(&variable.name) {
+        found.add(&format!("{path}.name"), format!("is '{}'; {why}", variable.name));
     }
     let listed = matches!(variable.kind, VariableKind::Choice { .. } | VariableKind::Query { .. });
     if variable.multiple && !listed {

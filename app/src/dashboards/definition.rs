@@ -132,7 +132,7 @@ pub struct TileDefinition {
     #[cfg_attr(target_arch = "wasm32", serde(deserialize_with = "left_to_the_editor"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Box<TileQuery>>,
-    /// The values of other parameters that the statement has.
+    /// The values of other parameters that the statement has, or those of its levels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
     /// Why its question cannot be asked. The server says so to pages; no file does.
@@ -326,8 +326,8 @@ impl TileDefinition {
         let Some(below) = level.checked_sub(1).and_then(|index| self.levels.get(index)) else { return self.clone() };
         let Level { sql, reduce, raw, picture, on_pick, on_brush } = below.clone();
         // Of its own statement alone.
-        let (query, parameters, problem) = (None, BTreeMap::new(), None);
-        TileDefinition { sql, query, parameters, problem, reduce, raw, picture, on_pick, on_brush, ..self.clone() }
+        let (query, problem) = (None, None);
+        TileDefinition { sql, query, problem, reduce, raw, picture, on_pick, on_brush, ..self.clone() }
     }
 
     /// The values of those of its parameters that its statement has; others are refused by the server.

@@ -109,6 +109,20 @@ fn first_format() -> u32 {
     FORMAT
 }
 
+impl Dimension {
+    /// What people call it.
+    pub fn called(&self) -> &str {
+        if self.title.is_empty() { &self.name } else { &self.title }
+    }
+}
+
+impl Hierarchy {
+    /// What people call it.
+    pub fn called(&self) -> &str {
+        if self.title.is_empty() { &self.name } else { &self.title }
+    }
+}
+
 impl DefinedMeasure {
     /// What people call it.
     pub fn called(&self) -> &str {
@@ -117,6 +131,18 @@ impl DefinedMeasure {
 }
 
 impl Semantics {
+    /// That of a dataset of which nothing is defined.
+    pub fn none(dataset: &str) -> Semantics {
+        Semantics {
+            format: FORMAT,
+            dataset: dataset.to_owned(),
+            description: String::new(),
+            measures: Vec::new(),
+            dimensions: Vec::new(),
+            hierarchies: Vec::new(),
+        }
+    }
+
     /// All that is wrong with it beside its shape, whatever columns the dataset has; formulas are not read.
     pub fn problems(&self) -> Vec<Problem> {
         let mut found = Vec::new();

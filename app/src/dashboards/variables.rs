@@ -70,6 +70,25 @@ pub enum VariableKind {
     },
 }
 
+/// Variables that every page has.
+const GIVEN: [&str; 3] = ["from", "to", "known"];
+
+/// Why a variable cannot have this name, as what follows on the name; none where it can.
+pub fn name_refused(name: &str) -> Option<&'static str> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let number = name.strip_prefix('q').unwrap_or_default();
+    match () {
+        () if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) => {
+            Some("it starts with a letter and is made of a to z, 0 to 9 and _")
+        }
+        () if GIVEN.contains(&name) => Some("every page has a variable of this name"),
+        () if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) => {
+            Some("names such as q1 are those of values in questions")
+        }
+        () => None,
+    }
+}
+
 /// What can be chosen of each variable with a query; none while that is not known.
 pub type Options = BTreeMap<String, Vec<String>>;
 

@@ -88,6 +88,7 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/v1/datasets/{name}/definitions", get(datasets::definitions))
         .route("/api/v1/datasets/{name}/semantics", get(semantics::show).put(semantics::put).delete(semantics::delete))
         .route("/api/v1/datasets/{name}/semantics/versions", get(semantics::versions))
+        .route("/api/v1/semantics/schema.json", get(semantics::schema))
         .route("/api/v1/datasets/{name}/events", post(events::append))
         .route("/api/v1/datasets/{name}/seal", post(events::seal))
         .route("/api/v1/datasets/{name}/quarantine", get(quarantine::list))

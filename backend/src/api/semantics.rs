@@ -1,13 +1,13 @@
 //! `/api/v1/datasets/{name}/semantics`: what the figures of a dataset mean, as of any known time and changed one version at a
 //! time. Like the definition of a dashboard, in JSON or YAML.
 
-use app::dashboards::VersionList;
+use app::dashboards::{VersionList, semantics_schema};
 use axum::{
     Json,
     body::Body,
     extract::{Path, State},
-    http::HeaderMap,
-    response::Response,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
 };
 
 use super::{
@@ -27,6 +27,12 @@ use crate::{
     error::{Error, ErrorKind, Result},
     ingest::refuse_own,
 };
+
+/// `GET /api/v1/semantics/schema.json`: the JSON Schema of semantic definitions.
+pub async fn schema(State(state): State<ApiState>, headers: HeaderMap) -> Result<impl IntoResponse> {
+    state.access.authorise(&headers, Action::Read)?;
+    Ok(([(header::CONTENT_TYPE, "application/schema+json")], semantics_schema()))
+}
 
 /// `GET /api/v1/datasets/{name}/semantics?system_time=…&format=json|yaml`: the definition.
 pub async fn show(

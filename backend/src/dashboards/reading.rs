@@ -99,7 +99,7 @@ impl Definition for Dashboard {
 
 impl Definition for Semantics {
     const FORMAT: u32 = app::dashboards::semantics::FORMAT;
-    const HELP: &'static str = "GET /api/v1/openapi.json describes what there is";
+    const HELP: &'static str = "GET /api/v1/semantics/schema.json lists what there is";
 
     fn mistakes(&self) -> Vec<Problem> {
         self.problems()

@@ -8,8 +8,8 @@ use app::{
         Dashboard, FORMAT, Level, OnBrush, OnPick, PictureDefinition, Section, Tab, TileDefinition, Variable,
         VariableKind,
         builder::{
-            Aggregate, Calculated, Distribution, Facts, FilterDefinition, Grain, Measure, Over, TileQuery, TimeAxis,
-            Top, ValueTest,
+            Aggregate, Calculated, Comparison, Distribution, Down, Facts, FilterDefinition, Grain, Measure, Over,
+            TileQuery, TimeAxis, Top, ValueTest,
         },
     },
     format::value::Currency,
@@ -205,6 +205,7 @@ fn query() -> BoxedStrategy<TileQuery> {
         words().prop_map(ValueTest::LessThan),
         words().prop_map(ValueTest::Containing),
         any::<bool>().prop_map(ValueTest::Missing),
+        words().prop_map(|name| ValueTest::Variable { name, how: Comparison::AtLeast }),
     ];
     let filters = prop::collection::vec((words(), test).prop_map(|(field, is)| FilterDefinition { field, is }), 0..3);
     let calculated =
@@ -217,8 +218,9 @@ fn query() -> BoxedStrategy<TileQuery> {
     let over = (prop::sample::select(axes), prop::sample::select(Grain::ALL.to_vec()));
     let over = prop::option::of(over.prop_map(|(time, grain)| Over { time, grain }));
     let top = prop::option::of((any::<u32>(), any::<bool>()).prop_map(|(n, others)| Top { n, others }));
-    (words(), any::<bool>(), calculated, prop::collection::vec(measure, 0..3), over, texts(), filters, top)
-        .prop_map(|(dataset, beginning, calculated, measures, over, by, filters, top)| TileQuery {
+    let down = prop::option::of(prop_oneof![Just(Down::Facts), words().prop_map(Down::Hierarchy)]);
+    (words(), any::<bool>(), calculated, prop::collection::vec(measure, 0..3), over, texts(), filters, (top, down))
+        .prop_map(|(dataset, beginning, calculated, measures, over, by, filters, (top, down))| TileQuery {
             facts: if beginning { Facts::Beginning } else { Facts::HoldingAtEnd },
             distribution: by.first().map(|field| Distribution { field: field.clone(), stretches: 7 }),
             dataset,
@@ -228,6 +230,7 @@ fn query() -> BoxedStrategy<TileQuery> {
             by,
             filters,
             top,
+            down,
         })
         .boxed()
 }

@@ -1,9 +1,9 @@
 //! What pages get of the server about dashboards: while it renders them, and over HTTP.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use app::{
-    dashboards::{PictureDefinition, ShownDashboard, VERSION_AS_KNOWN, builder::Asked, html_of},
+    dashboards::{PictureDefinition, ShownDashboard, VERSION_AS_KNOWN, builder::Asked, html_of, semantics::Semantics},
     ports::{Answer, DashboardDocument, DashboardStore},
     state::coordinates::{Coordinates, Known},
 };
@@ -34,11 +34,16 @@ impl Dashboards {
         let found = if absent { latest.clone() } else { found };
         let Some(mut dashboard) = found.dashboard()? else { return Err(missing(name, &found)) };
         let datasets = self.store.history.lake.datasets();
-        let measures = self.semantics.measures().await?;
+        let mut meanings = BTreeMap::new();
+        // Of those datasets alone of which something defined is asked for.
+        for dataset in dashboard.meant_datasets() {
+            let meaning = Arc::new(self.semantics.meaning(&dataset).await?);
+            meanings.insert(dataset, meaning);
+        }
         dashboard.resolve(&|name| {
             let found = datasets.iter().find(|dataset| dataset.name == name)?;
-            let measures = measures.get(name).cloned().unwrap_or_default();
-            Some(Asked { definition: found.definition.clone(), readable: !found.is_open_import(), measures })
+            let semantics = meanings.get(name).cloned().unwrap_or_else(|| Arc::new(Semantics::none(name)));
+            Some(Asked { definition: found.definition.clone(), readable: !found.is_open_import(), semantics })
         });
         let versions = match found.saved().or(latest.saved()) {
             Some(_) => self.store.history.versions(name).await?,

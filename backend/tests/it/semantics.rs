@@ -217,6 +217,19 @@ fn a_question_that_names_no_measure_is_told_where_and_which_there_are() {
 }
 
 #[test]
+fn the_schema_says_what_a_definition_is_made_of() {
+    let server = started();
+    let schema = server.get("/api/v1/semantics/schema.json").expect_status(200);
+    assert_eq!(schema.header("content-type"), Some("application/schema+json"));
+    let schema = schema.json();
+    assert_eq!((&schema["required"], &schema["additionalProperties"]), (&json!(["dataset"]), &json!(false)));
+    let members = semantics("sum(close)");
+    for member in members.as_object().expect("members").keys() {
+        assert!(schema["properties"][member].is_object(), "{member}: {schema}");
+    }
+}
+
+#[test]
 fn a_tile_names_a_measure_without_sql() {
     let server = started();
     put(&server, &semantics("sum(close * volume)"), "", &[]).expect_status(201);
@@ -238,6 +251,53 @@ fn a_tile_names_a_measure_without_sql() {
 }
 
 #[test]
+fn a_choice_on_a_tile_leads_down_the_hierarchy_to_the_versions_of_a_fact() {
+    let server = started();
+    let mut meaning = semantics("sum(close * volume)");
+    put(&server, &meaning, "", &[]).expect_status(201);
+    let query = json!({"dataset": "prices", "measures": [{"measure": "turnover"}], "by": ["sector"],
+        "filters": [{"field": "volume", "is": {"at-least": "0"}}], "down": {"hierarchy": "industry"}});
+    let chart = json!({"title": "Turnover", "mark": "bar", "x": {"column": "sector"}, "y": [{"column": "turnover"}]});
+    let tile = json!({"id": "bars", "title": "Turnover", "query": query, "picture": {"chart": chart}});
+    let mut definition = json!({"name": "desk", "title": "Desk", "tiles": [tile]});
+    server.call("PUT", "/api/v1/dashboards/desk", &[JSON], definition.to_string()).expect_status(201);
+
+    let page = server.get("/api/v1/dashboards/desk/page").expect_status(200).json();
+    let tile = &page["definition"]["tiles"][0];
+    assert_eq!(tile["on_pick"], json!({"drill": {"column": "sector"}}), "{tile}");
+    let [shares, facts] = &tile["levels"].as_array().expect("levels")[..] else { panic!("{tile}") };
+    assert_eq!(shares["on_pick"], json!({"drill": {"column": "share"}}));
+    assert_eq!(shares["picture"]["chart"]["x"]["column"], "share");
+    assert_eq!(facts["on_pick"], json!({"versions": {"dataset": "prices", "key": ["share"]}}));
+    // Each level is asked as its tile is, narrowed down to what was chosen above.
+    let asked = |level: &Value, filters: Value| {
+        let mut parameters = json!({"from": "2026-01-01", "to": "2026-03-01", "q1": tile["parameters"]["q1"]});
+        // A parameter that a statement does not have is refused.
+        let has = |name: &str| level["sql"].as_str().expect("a statement").contains(&format!("${name}"));
+        parameters.as_object_mut().expect("parameters").retain(|name, _| has(name));
+        let body = json!({"sql": level["sql"], "parameters": parameters, "filters": filters}).to_string();
+        let answer = server.call("POST", "/api/v1/sql", &[JSON, ("accept", "application/json")], body);
+        answer.expect_status(200).json().as_array().expect("rows").clone()
+    };
+    let food = json!([{"column": "sector", "in": ["Food"]}]);
+    let all = asked(shares, json!([])).len();
+    let below = asked(shares, food.clone()).len();
+    assert!(0 < below && below < all, "{below} of {all}");
+    let rows = asked(facts, food);
+    assert!(rows.iter().all(|row| row["sector"] == "Food" && row["share"].is_string()), "{rows:?}");
+
+    // Without the hierarchy the tile says so, and beside a choice of its own it is refused.
+    meaning["hierarchies"] = json!([]);
+    put(&server, &meaning, "", &[]).expect_status(200);
+    let page = server.get("/api/v1/dashboards/desk/page").expect_status(200).json();
+    let problem = page["definition"]["tiles"][0]["problem"].as_str().expect("a reason").to_owned();
+    assert!(problem.contains("no hierarchy 'industry'"), "{problem}");
+    definition["tiles"][0]["on_pick"] = json!({"filter": {"column": "sector"}});
+    let refused = server.call("PUT", "/api/v1/dashboards/desk", &[JSON], definition.to_string()).expect_status(422);
+    assert!(refused.text().contains("tiles[0].query.down"), "{}", refused.text());
+}
+
+#[test]
 fn another_site_changes_nothing_and_reads_nothing() {
     let server = started();
     let foreign = ("origin", "https://evil.example");
@@ -246,6 +306,7 @@ fn another_site_changes_nothing_and_reads_nothing() {
         ("PUT", PATH.to_owned()),
         ("DELETE", PATH.to_owned()),
         ("GET", format!("{PATH}/versions")),
+        ("GET", "/api/v1/semantics/schema.json".to_owned()),
     ] {
         let reply = server.call(method, &path, &[JSON, foreign], semantics("sum(close)").to_string());
         assert_eq!(reply.status, 403, "{method} {path}");

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Aggregate, Distribution, Facts, Fields, FilterDefinition, Grain, Measure, Over, Problem, TileQuery, TimeAxis, Top,
-    ValueTest, ValueType, formula::Checked, literal::quoted, scope::Scope, suggest::nearest,
+    Aggregate, Comparison, Distribution, Facts, Fields, FilterDefinition, Grain, Measure, Over, Problem, TileQuery,
+    TimeAxis, Top, ValueTest, ValueType, down, formula::Checked, literal::quoted, schema::ChosenAs, scope::Scope,
+    suggest::nearest,
 };
 use crate::{
     charts::ValueFormat,
-    dashboards::has_parameter,
+    dashboards::{has_parameter, name_refused},
     queries::client::{Others, Reduction},
 };
 
@@ -101,6 +102,7 @@ pub fn compile(query: &TileQuery, fields: &Fields) -> Result<Question, Vec<Probl
         (None, []) => plain(query, &conditions, &mut scope),
         (None, _) => measured(query, &conditions, &mut scope),
     };
+    problems.extend(down::levels(query, fields).err());
     match made {
         Ok(made) if made.sql.len() > STATEMENT_MOST => {
             Err(vec![Problem::at("", "the statement is too long with all that is calculated; ask for less of it")])
@@ -170,7 +172,53 @@ fn condition(filter: &FilterDefinition, pointer: &str, scope: &mut Scope<'_>) ->
         }
         ValueTest::Missing(true) => format!("{sql} IS NULL"),
         ValueTest::Missing(false) => format!("{sql} IS NOT NULL"),
+        ValueTest::Variable { name, .. } if name.is_empty() => return Ok(None),
+        ValueTest::Variable { name, how } => {
+            chosen(name, *how, (&sql, value), scope.fields).map_err(|reason| Problem::at(place.clone(), reason))?
+        }
     }))
+}
+
+/// A condition on what is chosen of a variable. Its value is bound when it is asked, under the variable's name.
+fn chosen(name: &str, how: Comparison, (sql, value): (&str, ValueType), fields: &Fields) -> Result<String, String> {
+    let Ok(variable) = fields.variable(name) else {
+        let names: Vec<String> = fields.variables().map(str::to_owned).collect();
+        let meant = nearest(name, &names).map(|meant| format!("; did you mean '{meant}'?")).unwrap_or_default();
+        return Err(format!("the dashboard has no variable '{name}'{meant}"));
+    };
+    if let Some(why) = name_refused(name) {
+        return Err(format!("'{name}' cannot be the name of a variable: {why}"));
+    }
+    if variable.is_some_and(|variable| variable.multiple) && how != Comparison::Is {
+        return Err(format!("of '{name}' several values can be chosen, so facts can only be one of them"));
+    }
+    let fits = variable.is_none_or(|variable| match variable.bound {
+        ChosenAs::Listed => true,
+        ChosenAs::Words => value == ValueType::Text,
+        ChosenAs::Number => value.is_number(),
+        ChosenAs::Moment => value.is_time(),
+    });
+    if !fits {
+        return Err(format!("what is chosen of '{name}' cannot be compared with {}", value.word()));
+    }
+    let bound = match value {
+        ValueType::Text => format!("${name}"),
+        ValueType::Truth => format!("CAST(${name} AS BOOLEAN)"),
+        ValueType::Whole | ValueType::Decimal => format!("CAST(${name} AS DECIMAL(38, 18))"),
+        ValueType::Float => format!("CAST(${name} AS DOUBLE)"),
+        // A moment is one of its day.
+        ValueType::Day => format!("CAST(CAST(${name} AS TIMESTAMP) AS DATE)"),
+        ValueType::Instant => format!("CAST(${name} AS TIMESTAMP)"),
+    };
+    match how {
+        Comparison::Is => Ok(format!("{sql} IN ({bound})")),
+        Comparison::AtLeast => Ok(format!("{sql} >= {bound}")),
+        Comparison::LessThan => Ok(format!("{sql} < {bound}")),
+        Comparison::Containing if value == ValueType::Text => {
+            Ok(format!("({bound} = '' OR strpos(lower({sql}), lower({bound})) > 0)"))
+        }
+        Comparison::Containing => Err(format!("only texts contain something, and this is {}", value.word())),
+    }
 }
 
 /// Where facts come from, and what they have to meet.
@@ -234,7 +282,7 @@ fn plain(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> Res
     };
     let columns = collected(&names, "/by", &mut problems, |name, pointer| {
         let (sql, value) = scope.of_fact(name, pointer)?;
-        Ok((sql, OutputColumn::new(name, name, Role::Plain, value)))
+        Ok((sql, column_of(name, Role::Plain, value, scope.fields)))
     });
     if !problems.is_empty() {
         return Err(problems);
@@ -290,7 +338,7 @@ fn measured(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> 
             return Err(Problem::at(pointer, format!("'{name}' is there twice; take one of them away")));
         }
         let (sql, value) = scope.of_fact(name, pointer)?;
-        Ok((sql, OutputColumn::new(name, name, Role::Category, value)))
+        Ok((sql, column_of(name, Role::Category, value, scope.fields)))
     });
     let measures = collected(&query.measures, "/measures", &mut problems, |measure, pointer| {
         measure_sql(measure, pointer, &order, scope)
@@ -334,6 +382,16 @@ fn measured(query: &TileQuery, conditions: &[String], scope: &mut Scope<'_>) -> 
     });
     let sql = format!("SELECT {selected}{}{grouped}{ordered}", source(query, conditions));
     Ok(Question { sql, parameters: BTreeMap::new(), reduce: reduce.into_iter().collect(), columns })
+}
+
+/// A column that is a field of facts, as the semantic definition says that it is called and written.
+fn column_of(name: &str, role: Role, value: ValueType, fields: &Fields) -> OutputColumn {
+    let mut column = OutputColumn::new(name, fields.called(name), role, value);
+    if let Some(dimension) = fields.dimension(name) {
+        column.unit.clone_from(&dimension.unit);
+        column.format = (dimension.format != ValueFormat::Plain).then_some(dimension.format);
+    }
+    column
 }
 
 /// By what the first fact and the last are told: no two facts are equal in it.
@@ -416,7 +474,7 @@ fn defined(name: &str, measure: &Measure, pointer: &str, scope: &Scope<'_>) -> R
         return Err(Problem::at(place, reason));
     }
     let known = scope.fields.measure(name);
-    if known.is_none() && scope.fields.knows_measures() {
+    if known.is_none() && scope.fields.knows_meaning() {
         let names: Vec<String> = scope.fields.measures().iter().map(|measure| measure.name.clone()).collect();
         let meant = nearest(name, &names).map(|meant| format!("; did you mean '{meant}'?")).unwrap_or_default();
         return Err(Problem::at(place, format!("'{}' has no measure '{name}'{meant}", scope.dataset)));
@@ -434,7 +492,7 @@ fn defined(name: &str, measure: &Measure, pointer: &str, scope: &Scope<'_>) -> R
 /// Whether the figures of parts add up to that of the whole, as far as that is known.
 pub(super) fn adds_up(measure: &Measure, fields: &Fields) -> bool {
     match &measure.measure {
-        Some(name) => fields.measure(name).map_or(!fields.knows_measures(), |measure| measure.additive),
+        Some(name) => fields.measure(name).map_or(!fields.knows_meaning(), |measure| measure.additive),
         None => measure.aggregate.is_some_and(Aggregate::adds_up),
     }
 }

@@ -5,6 +5,7 @@
 //! times are parameters, names are quoted.
 
 mod compile;
+mod down;
 pub mod explore;
 mod fit;
 mod formula;
@@ -20,11 +21,12 @@ mod suggest;
 mod tests;
 
 pub use compile::{OutputColumn, Question, ROWS_MOST, Role, compile};
+pub use down::with_statements;
 pub use fit::{PictureKind, as_kind, channels, channels_mut, fit_picture, pictures, value_channels_mut};
 pub use formula::{FUNCTIONS, FunctionHelp};
 pub use query::{
-    Aggregate, Calculated, Distribution, Facts, FilterDefinition, Grain, Measure, Over, TileQuery, TimeAxis, Top,
-    ValueTest,
+    Aggregate, Calculated, Comparison, Distribution, Down, Facts, FilterDefinition, Grain, Measure, Over, TileQuery,
+    TimeAxis, Top, ValueTest,
 };
 #[cfg(feature = "ssr")]
 pub use resolve::Asked;

@@ -33,9 +33,23 @@ pub struct TileQuery {
     /// How many values of the last of `by` are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top: Option<Top>,
+    /// What a choice on its picture leads down to, level by level. Of what is measured by something only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<Down>,
     /// A number that facts are counted by instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<Distribution>,
+}
+
+/// What lies below the values that something is measured by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Down {
+    /// The facts that a value stands for, and from each its versions.
+    Facts,
+    /// The same measured by the next level of this hierarchy of the semantic definition, down to the last, then the facts.
+    Hierarchy(String),
 }
 
 /// Which facts are read where no time is named.
@@ -256,6 +270,28 @@ pub enum ValueTest {
     Containing(String),
     /// Whether there is no value.
     Missing(bool),
+    /// What is chosen of a variable of the dashboard.
+    Variable {
+        /// Its name.
+        name: String,
+        /// What values have to be beside what is chosen.
+        how: Comparison,
+    },
+}
+
+/// What values have to be beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Comparison {
+    /// One of them.
+    Is,
+    /// This or more.
+    AtLeast,
+    /// Less than this.
+    LessThan,
+    /// Texts with this in them, capital or not; all where it is empty.
+    Containing,
 }
 
 /// How many values are shown.

@@ -1,9 +1,14 @@
-//! What a question can name: the columns of a dataset and the four times, with their types, and the measures that its semantic
-//! definition has.
+//! What a question can name: the columns of a dataset and the four times, with their types, what its semantic definition has, and
+//! the variables of its dashboard.
+
+use std::sync::Arc;
 
 use model::{ColumnType, DatasetDefinition, TIME_COLUMNS};
 
-use crate::dashboards::semantics::DefinedMeasure;
+use crate::dashboards::{
+    Variable, VariableKind,
+    semantics::{DefinedMeasure, Dimension, Hierarchy, Semantics},
+};
 
 /// What a value is, as far as it decides what can be done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +77,34 @@ pub struct Field {
     pub key: bool,
 }
 
-/// The fields of a dataset: its key, its values, the four times. And its measures, where they are known.
+/// The fields of a dataset: its key, its values, the four times. And what they mean, where that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fields {
     all: Vec<Field>,
     /// `None` where nobody has looked.
-    measures: Option<Vec<DefinedMeasure>>,
+    semantics: Option<Arc<Semantics>>,
+    /// `None` where there is no dashboard.
+    variables: Option<Vec<Choosable>>,
+}
+
+/// A variable, as far as questions have to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choosable {
+    pub(super) name: String,
+    /// What is bound.
+    pub(super) bound: ChosenAs,
+    pub(super) multiple: bool,
+}
+
+/// What is bound for a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChosenAs {
+    Number,
+    Moment,
+    /// Texts of a list, which can be those of any type.
+    Listed,
+    /// Any text, at first an empty one.
+    Words,
 }
 
 impl Fields {
@@ -91,18 +118,62 @@ impl Fields {
         let keys = definition.key_columns().map(|column| field(column, true));
         let values = definition.value_columns().map(|column| field(column, false));
         let time = |name: &&str| Field { name: (*name).to_owned(), value: ValueType::Instant, key: false };
-        Fields { all: keys.chain(values).chain(TIME_COLUMNS.iter().map(time)).collect(), measures: None }
+        Fields { all: keys.chain(values).chain(TIME_COLUMNS.iter().map(time)).collect(), ..Fields::default() }
     }
 
-    /// The same with all the measures that the dataset's semantic definition has.
+    /// The same with what the dataset's semantic definition says.
     #[must_use]
-    pub fn measured_by(self, measures: Vec<DefinedMeasure>) -> Fields {
-        Fields { measures: Some(measures), ..self }
+    pub fn meaning(self, semantics: Arc<Semantics>) -> Fields {
+        Fields { semantics: Some(semantics), ..self }
+    }
+
+    /// The same with the variables of a dashboard.
+    #[must_use]
+    pub fn chosen_by(self, variables: &[Variable]) -> Fields {
+        let one = |variable: &Variable| Choosable {
+            name: variable.name.clone(),
+            bound: match variable.kind {
+                VariableKind::Number { .. } => ChosenAs::Number,
+                VariableKind::Time => ChosenAs::Moment,
+                VariableKind::Choice { .. } | VariableKind::Query { .. } => ChosenAs::Listed,
+                VariableKind::Text => ChosenAs::Words,
+            },
+            multiple: variable.multiple,
+        };
+        Fields { variables: Some(variables.iter().map(one).collect()), ..self }
     }
 
     /// The measures, as far as they are known.
     pub fn measures(&self) -> &[DefinedMeasure] {
-        self.measures.as_deref().unwrap_or_default()
+        self.semantics.as_ref().map(|semantics| &semantics.measures[..]).unwrap_or_default()
+    }
+
+    /// The ways down, as far as they are known.
+    pub fn hierarchies(&self) -> &[Hierarchy] {
+        self.semantics.as_ref().map(|semantics| &semantics.hierarchies[..]).unwrap_or_default()
+    }
+
+    /// What is said of a column; none where nothing is known of it.
+    pub fn dimension(&self, name: &str) -> Option<&Dimension> {
+        self.semantics.as_ref()?.dimensions.iter().find(|dimension| dimension.name == name)
+    }
+
+    /// What people call a field: its title, or its name.
+    pub fn called<'a>(&'a self, name: &'a str) -> &'a str {
+        self.dimension(name).map_or(name, Dimension::called)
+    }
+
+    /// The names of the variables, as far as they are known.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().flatten().map(|variable| variable.name.as_str())
+    }
+
+    /// The variable of that name; an error where there is none, and none inside where it is not known which there are.
+    pub(super) fn variable(&self, name: &str) -> Result<Option<&Choosable>, ()> {
+        match &self.variables {
+            None => Ok(None),
+            Some(all) => all.iter().find(|variable| variable.name == name).map(Some).ok_or(()),
+        }
     }
 
     /// The measure of that name.
@@ -110,9 +181,9 @@ impl Fields {
         self.measures().iter().find(|measure| measure.name == name)
     }
 
-    /// Whether it is known which measures there are.
-    pub fn knows_measures(&self) -> bool {
-        self.measures.is_some()
+    /// Whether it is known what is defined beside the columns.
+    pub fn knows_meaning(&self) -> bool {
+        self.semantics.is_some()
     }
 
     /// All of them.

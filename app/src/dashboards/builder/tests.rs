@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     charts::ValueFormat,
-    dashboards::{PictureDefinition, semantics::DefinedMeasure},
+    dashboards::{PictureDefinition, Variable, semantics::Semantics},
     queries::client::{Others, Reduction},
 };
 
@@ -19,6 +19,11 @@ fn fields() -> Fields {
     )
     .unwrap();
     Fields::of(&definition)
+}
+
+fn fields_meaning(semantics: &str) -> Fields {
+    let semantics: Semantics = serde_json::from_str(semantics).unwrap();
+    fields().meaning(semantics.into())
 }
 
 fn query(json: &str) -> TileQuery {
@@ -73,14 +78,13 @@ fn along_a_time_each_fact_counts_where_it_begins_or_where_it_holds() {
 #[test]
 fn a_defined_measure_is_asked_for_by_its_name() {
     let asks = r#"{"dataset": "sales", "measures": [{"measure": "margin"}], "by": ["region"], "top": {"n": 3, "others": true}}"#;
-    let defined: Vec<DefinedMeasure> = serde_json::from_str(
-        r#"[{"name": "margin", "title": "Margin", "formula": "sum(amount) / sum(units)", "unit": "EUR", "format": {"fixed": 3}}]"#,
-    )
-    .unwrap();
+    let known = fields_meaning(
+        r#"{"dataset": "sales", "measures": [{"name": "margin", "title": "Margin", "formula": "sum(amount) / sum(units)",
+            "unit": "EUR", "format": {"fixed": 3}}]}"#,
+    );
     // Without the definition the name is taken as it is.
     let question = asked(asks);
     assert!(question.sql.starts_with("SELECT f.\"region\" AS \"region\", MEASURE(f.\"margin\") AS \"margin\" FROM"));
-    let known = fields().measured_by(defined);
     let places = |json: &str, fields: &Fields| {
         let problems = compile(&query(json), fields).unwrap_err();
         problems.into_iter().map(|problem| problem.pointer).collect::<Vec<_>>()
@@ -332,6 +336,103 @@ fn a_dataset_begins_with_a_question_that_shows_something() {
     assert_eq!((first.measures, first.over), (vec![Measure::count()], None));
 }
 
+const MEANING: &str = r#"{"dataset": "sales",
+    "dimensions": [{"name": "region", "title": "Sales region"}, {"name": "amount", "unit": "EUR", "format": {"fixed": 2}}],
+    "hierarchies": [{"name": "place", "levels": ["region", "product \"x\"", "open"]}]}"#;
+
+#[test]
+fn columns_are_called_and_written_as_is_defined() {
+    let known = fields_meaning(MEANING);
+    let by = query(r#"{"dataset": "sales", "measures": [{"aggregate": "count"}], "by": ["region", "open"]}"#);
+    let columns = compile(&by, &known).unwrap().columns;
+    assert_eq!([&columns[0].title, &columns[1].title], ["Sales region", "open"]);
+    let facts = compile(&query(r#"{"dataset": "sales", "by": ["amount"]}"#), &known).unwrap().columns;
+    assert_eq!((facts[0].unit.as_str(), facts[0].format), ("EUR", Some(ValueFormat::Fixed(2))));
+}
+
+#[test]
+fn what_is_chosen_of_a_variable_is_compared_by_the_type_of_the_field() {
+    let variables: Vec<Variable> = serde_json::from_str(
+        r#"[{"name": "land", "kind": {"choice": {"options": ["EU"]}}, "multiple": true}, {"name": "least", "kind": {"number": {}}},
+            {"name": "day", "kind": "time"}, {"name": "word", "kind": "text"}]"#,
+    )
+    .unwrap();
+    let known = fields().chosen_by(&variables);
+    let filter = |field: &str, name: &str, how: &str| {
+        let is = format!(r#"{{"variable": {{"name": "{name}", "how": "{how}"}}}}"#);
+        query(&format!(r#"{{"dataset": "sales", "filters": [{{"field": "{field}", "is": {is}}}]}}"#))
+    };
+    let condition = |field: &str, name: &str, how: &str| {
+        let question = compile(&filter(field, name, how), &known).unwrap();
+        assert!(question.parameters.is_empty(), "bound by the page");
+        let sql = question.sql.split(" AND ").last().unwrap_or_default();
+        let from = sql.find(" WHERE ").map_or(0, |at| at + 7);
+        sql[from..sql.rfind(" LIMIT").unwrap()].to_owned()
+    };
+    assert_eq!(condition("region", "land", "is"), r#"f."region" IN ($land)"#);
+    assert_eq!(condition("units", "least", "at-least"), r#"f."units" >= CAST($least AS DECIMAL(38, 18))"#);
+    assert_eq!(condition("share", "least", "less-than"), r#"f."share" < CAST($least AS DOUBLE)"#);
+    assert_eq!(condition("due", "day", "is"), r#"f."due" IN (CAST(CAST($day AS TIMESTAMP) AS DATE))"#);
+    assert_eq!(
+        condition("region", "word", "containing"),
+        r#"($word = '' OR strpos(lower(f."region"), lower($word)) > 0)"#
+    );
+    let refused = |field: &str, name: &str, how: &str| {
+        let problems = compile(&filter(field, name, how), &known).unwrap_err();
+        assert_eq!(problems[0].pointer, "/filters/0/is");
+        problems[0].reason.clone()
+    };
+    assert!(refused("region", "lnd", "is").contains("did you mean 'land'?"));
+    assert!(refused("region", "land", "at-least").contains("several"));
+    assert!(refused("region", "least", "is").contains("cannot be compared with a text"));
+    assert!(refused("units", "day", "is").contains("cannot be compared with a number"));
+    assert!(refused("units", "word", "is").contains("cannot be compared with a number"));
+    assert!(refused("units", "least", "containing").contains("only texts contain"));
+    // Nothing of a name becomes part of the statement that is not one.
+    assert!(compile(&filter("region", "a) OR (1=1", "is"), &fields()).is_err());
+    assert!(compile(&filter("region", "q1", "is"), &fields()).is_err(), "as values in questions are called");
+    assert!(compile(&filter("region", "", "is"), &fields()).unwrap().parameters.is_empty());
+}
+
+#[test]
+fn a_choice_leads_down_a_hierarchy_and_then_to_the_facts() {
+    let known = fields_meaning(MEANING);
+    let asks = |down: &str, by: &str| {
+        query(&format!(
+            r#"{{"dataset": "sales", "measures": [{{"aggregate": "count"}}], "by": [{by}], "down": {down},
+                "over": {{"time": "known", "grain": "day"}}, "filters": [{{"field": "units", "is": {{"at-least": "1"}}}}]}}"#
+        ))
+    };
+    let below = down::levels(&asks(r#"{"hierarchy": "place"}"#, r#""open", "region""#), &known).unwrap();
+    let chosen: Vec<&str> = below.iter().map(|below| below.chosen.as_str()).collect();
+    assert_eq!(chosen, ["open"], "the deepest category that is a level");
+    let below = down::levels(&asks(r#"{"hierarchy": "place"}"#, r#""share", "region""#), &known).unwrap();
+    // The deepest level that it is measured by, wherever it stands.
+    let deepest = down::levels(&asks(r#"{"hierarchy": "place"}"#, r#""open", "region""#), &known).unwrap();
+    assert_eq!(deepest.iter().map(|below| &below.chosen[..]).collect::<Vec<_>>(), ["open"]);
+    // A level that is there already is passed over.
+    let skipping = down::levels(&asks(r#"{"hierarchy": "place"}"#, r#""product \"x\"", "region""#), &known).unwrap();
+    let chosen: Vec<&str> = skipping.iter().map(|below| below.chosen.as_str()).collect();
+    assert_eq!(chosen, ["product \"x\"", "open"]);
+    let told: Vec<(&str, &[String])> = below.iter().map(|below| (&below.chosen[..], &below.query.by[..])).collect();
+    let [first, second] = [["share", "product \"x\""], ["share", "open"]].map(|by| by.map(str::to_owned));
+    assert_eq!(told, [("region", &first[..]), ("product \"x\"", &second[..]), ("open", &[])]);
+    assert_eq!((below[2].query.facts, below[2].query.filters.len()), (Facts::Beginning, 1));
+    for below in &below {
+        let level = compile(&below.query, &known).unwrap();
+        assert_eq!(level.parameters["q1"], "1", "the same under the same name on each level");
+    }
+    let place =
+        |down: &str, by: &str, fields: &Fields| compile(&asks(down, by), fields).unwrap_err()[0].pointer.clone();
+    assert_eq!(place(r#"{"hierarchy": "plce"}"#, r#""region""#, &known), "/down");
+    assert_eq!(place(r#"{"hierarchy": "place"}"#, r#""due""#, &known), "/down");
+    assert_eq!(place(r#""facts""#, "", &known), "/down");
+    assert_eq!(place(r#""facts""#, r#""region", "due""#, &known), "/down", "a choice says one of them");
+    assert_eq!(down::levels(&asks(r#""facts""#, r#""due""#), &fields()).unwrap()[0].chosen, "due");
+    // Until it is known what there is, nothing lies below.
+    assert_eq!(down::levels(&asks(r#"{"hierarchy": "place"}"#, r#""region""#), &fields()), Ok(Vec::new()));
+}
+
 /// Anything that can be put together in the editor, sensible or not.
 fn any_query() -> impl Strategy<Value = TileQuery> {
     let name = || {
@@ -365,7 +466,10 @@ fn any_query() -> impl Strategy<Value = TileQuery> {
         "[0-9.-]{0,5}".prop_map(ValueTest::LessThan),
         ".{0,4}".prop_map(ValueTest::Containing),
         any::<bool>().prop_map(ValueTest::Missing),
+        (".{0,3}|[a-z]{1,3}", prop::sample::select(vec![Comparison::Is, Comparison::AtLeast, Comparison::Containing]))
+            .prop_map(|(name, how)| ValueTest::Variable { name, how }),
     ];
+    let down = prop_oneof![Just(Down::Facts), Just(Down::Hierarchy("place".to_owned()))];
     let filter = (name(), test).prop_map(|(field, is)| FilterDefinition { field: field.to_owned(), is });
     let axes: Vec<TimeAxis> = TimeAxis::ALL.iter().map(|axis| axis.0).collect();
     let over = (prop::sample::select(axes), prop::sample::select(Grain::ALL.to_vec()))
@@ -379,8 +483,9 @@ fn any_query() -> impl Strategy<Value = TileQuery> {
         prop::option::weighted(0.7, formula),
         prop::collection::vec(filter, 0..3),
         (prop::option::of(over), prop::option::of(top), prop::option::weighted(0.2, distribution), any::<bool>()),
+        prop::option::weighted(0.2, down),
     )
-        .prop_map(|(measures, by, formula, filters, (over, top, distribution, beginning))| TileQuery {
+        .prop_map(|(measures, by, formula, filters, (over, top, distribution, beginning), down)| TileQuery {
             dataset: "sales".to_owned(),
             facts: if beginning { Facts::Beginning } else { Facts::HoldingAtEnd },
             calculated: formula
@@ -392,6 +497,7 @@ fn any_query() -> impl Strategy<Value = TileQuery> {
             by: by.into_iter().map(str::to_owned).collect(),
             filters,
             top,
+            down,
             distribution,
         })
 }

@@ -5,7 +5,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::Context;
 use crate::{
-    browser,
+    browser::{self, claim::claim_first},
     components::{
         dialog::Dialog,
         whole::{Whole, WholeView, changing},
@@ -103,7 +103,9 @@ fn content(context: Context, kept: Kept) -> WholeView {
     let go_on = move |_| {
         let (kept, name) = (kept.clone(), Some(chosen.get_untracked()).filter(|name| !name.is_empty()));
         spawn_local(async move {
-            let storage = Draft::storage_name(name.as_deref());
+            // Where the editor that is opened next looks for it; the draft of a page that is open elsewhere is left alone.
+            let (page, claim) = claim_first(|page| Draft::storage_name(name.as_deref(), page)).await;
+            let storage = Draft::storage_name(name.as_deref(), page);
             let draft = browser::recall(&storage).and_then(|text| Draft::read(&text));
             let base = match &name {
                 None => Ok(None),
@@ -113,6 +115,7 @@ fn content(context: Context, kept: Kept) -> WholeView {
                 Ok(base) => {
                     let base = base.map(|base| (base.dashboard, base.version));
                     browser::keep(&storage, &draft_with(&kept, draft, base).text());
+                    drop(claim);
                     let address = name.map_or("/dashboards/new".to_owned(), |name| format!("/dashboards/{name}/edit"));
                     browser::open(&address);
                 }

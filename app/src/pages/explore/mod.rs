@@ -6,12 +6,15 @@ mod keep;
 mod question;
 mod tile;
 
+use std::sync::Arc;
+
 use leptos::{prelude::*, task::spawn_local};
 use model::DatasetSummary;
 
 use crate::{
     components::{
         chart::SharedCrosshair,
+        chrome::semantics_address,
         known_banner::KnownBanner,
         kpi::{Figure, Kpi},
         whole::{Whole, WholeView, changing},
@@ -22,7 +25,7 @@ use crate::{
             Extent, Fields,
             explore::{COLUMNS_MOST, Refinement, column_questions, facts, revisions},
         },
-        semantics::DefinedMeasure,
+        semantics::Semantics,
     },
     format::{number, time},
     live::Live,
@@ -32,7 +35,8 @@ use crate::{
     },
     queries::{
         client::{About, Request},
-        profile, semantics,
+        profile,
+        semantics::semantics,
     },
     root::with_datasets,
     state::{
@@ -81,14 +85,14 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     });
     let known =
         Memo::new(move |_| Coordinates::read(|name| address.get(name)).0.known.at(live.now.get(), live.head_micros()));
-    let measures = measures_of(dataset, known);
+    let meaning = meaning_of(dataset, known);
     let fields = Memo::new(move |_| {
         dataset.with(|dataset| {
             let Some(dataset) = dataset else { return Fields::default() };
             let fields = Fields::of(&dataset.definition);
-            measures.with(|(of, read)| match *of == dataset.name {
-                true => fields.measured_by(read.clone()),
-                false => fields,
+            meaning.with(|read| match read.as_ref().filter(|read| read.dataset == dataset.name) {
+                Some(read) => fields.meaning(read.clone()),
+                None => fields,
             })
         })
     });
@@ -167,6 +171,9 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
         <KnownBanner known hidden=Signal::derive(String::new) return_to_now />
         <div class="control-bar">
             {choice("Dataset", "explore-dataset", names, move || name().unwrap_or_default(), choose)}
+            {changing(move || name().map(|name| {
+                view! { <a href=semantics_address(&name) data-testid="explore-meaning">"What its figures mean"</a> }
+            }))}
         </div>
         {figures(read, dataset, known)}
         <FilterRow filters address />
@@ -176,9 +183,9 @@ fn Exploring(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Int
     .whole()
 }
 
-/// The measures of the dataset that is shown, as they were known then, with its name. In the browser alone.
-fn measures_of(dataset: Memo<Option<DatasetSummary>>, known: Memo<Known>) -> RwSignal<(String, Vec<DefinedMeasure>)> {
-    let measures = RwSignal::new((String::new(), Vec::new()));
+/// What is defined of the dataset that is shown, as it was known then; none while that is not read. In the browser alone.
+fn meaning_of(dataset: Memo<Option<DatasetSummary>>, known: Memo<Known>) -> RwSignal<Option<Arc<Semantics>>> {
+    let meaning = RwSignal::new(None);
     let wanted = Memo::new(move |_| {
         let (name, stored) = dataset.with(|dataset| dataset.as_ref().map(|it| (it.name.clone(), it.semantics)))?;
         let at = match known.get() {
@@ -191,18 +198,18 @@ fn measures_of(dataset: Memo<Option<DatasetSummary>>, known: Memo<Known>) -> RwS
         let Some(asked) = wanted.get() else { return };
         let (name, stored, at) = asked.clone();
         if stored.is_none() {
-            measures.set((name, Vec::new()));
+            meaning.set(Some(Arc::new(Semantics::none(&name))));
             return;
         }
         spawn_local(async move {
             // What cannot be read is not offered; the rest of the page goes without.
-            let read = semantics::measures(&name, at.as_deref()).await.unwrap_or_default();
+            let read = semantics(&name, at.as_deref()).await.unwrap_or_else(|_| Semantics::none(&name));
             if wanted.try_get_untracked().flatten().as_ref() == Some(&asked) {
-                measures.try_set((name, read));
+                meaning.try_set(Some(Arc::new(read)));
             }
         });
     });
-    measures
+    meaning
 }
 
 /// How much there is and how far it reaches.
@@ -259,7 +266,7 @@ fn parts(context: Context, dataset: &str) -> WholeView {
         let extent = context.extent.get()?;
         let refinement = Refinement::read(|name| context.address.get(name));
         // With its unit and format, or not at all.
-        if refinement.defined().is_some() && !context.fields.with(Fields::knows_measures) {
+        if refinement.defined().is_some() && !context.fields.with(Fields::knows_meaning) {
             return None;
         }
         let question =

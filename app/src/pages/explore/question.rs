@@ -9,7 +9,7 @@ use crate::{
         Aggregate, Grain, TileQuery, TimeAxis,
         explore::{DEFINED, FACTS, NONE, Refinement},
     },
-    pages::editor::fields::{Options, choice, defined, named},
+    pages::editor::fields::{Options, called, choice, defined},
     state::address::Step,
 };
 
@@ -33,8 +33,8 @@ pub(super) fn form(context: Context) -> WholeView {
     let own = move |first: (&str, &str)| {
         let first = (first.0.to_owned(), first.1.to_owned());
         move || -> Options {
-            let names = context.fields.with(|fields| fields.own().map(|field| field.name.clone()).collect::<Vec<_>>());
-            std::iter::once(first.clone()).chain(named(names)).collect()
+            let all = context.fields.with(|fields| called(fields, fields.own().map(|field| field.name.clone())));
+            std::iter::once(first.clone()).chain(all).collect()
         }
     };
     let words = |all: Vec<(&'static str, &'static str)>| {
