@@ -1,5 +1,6 @@
 //! The few things that are asked of the browser directly. On the server the clock is its own and the rest is absent.
 
+pub mod claim;
 pub mod zone;
 
 use wasm_bindgen::JsCast;

@@ -7,6 +7,8 @@ pub struct Table {
     pub name: String,
     /// Its columns.
     pub columns: Vec<(String, String)>,
+    /// The measures that are defined of it: name and what people call it.
+    pub measures: Vec<(String, String)>,
 }
 
 /// Something that can stand next.
@@ -154,7 +156,10 @@ fn possible(before: &[Token], named: &[(String, &Table)], tables: &[Table]) -> V
         let name = |table: &Table| Completion { text: quoted_if_needed(&table.name), note: "dataset".to_owned() };
         return tables.iter().map(name).chain(fixed(&SOURCES)).collect();
     }
-    let of_named = named.iter().flat_map(|(_, table)| columns(table));
+    if last(1) == Some(&Token::Sign('(')) && is(2, "MEASURE") {
+        return named.iter().flat_map(|(_, table)| measures(table, "")).collect();
+    }
+    let of_named = named.iter().flat_map(|(_, table)| columns(table).into_iter().chain(measures(table, "MEASURE(")));
     let after_table = (is(2, "FROM") || is(2, "JOIN") || (is(2, "AS") && is(4, "FROM"))) && !axis(3);
     if after_table {
         return fixed(&CLAUSES_OF_TABLES);
@@ -175,6 +180,15 @@ fn columns(table: &Table) -> Vec<Completion> {
     let own = table.columns.iter().map(|(name, kind)| (name.as_str(), kind.as_str()));
     let all = own.chain(times.map(|name| (name, "timestamp")));
     all.map(|(name, kind)| Completion { text: quoted_if_needed(name), note: kind.to_owned() }).collect()
+}
+
+/// The measures of a table, each behind what is not typed yet of `MEASURE(`.
+fn measures(table: &Table, before: &str) -> Vec<Completion> {
+    let one = |(name, title): &(String, String)| {
+        let note = if title == name { "measure".to_owned() } else { format!("measure: {title}") };
+        Completion { text: format!("{before}{})", quoted_if_needed(name)), note }
+    };
+    table.measures.iter().map(one).collect()
 }
 
 /// A name as SQL takes it: in quotation marks where it is more than small letters, digits and underscores.
@@ -264,8 +278,9 @@ mod tests {
             Table {
                 name: "gdp".into(),
                 columns: [("country", "string"), ("value", "decimal(20,4)"), ("Odd name", "bool")].map(column).to_vec(),
+                measures: vec![column(("growth", "Growth on the year before"))],
             },
-            Table { name: "regions".into(), columns: vec![column(("region", "string"))] },
+            Table { name: "regions".into(), columns: vec![column(("region", "string"))], measures: Vec::new() },
         ]
     }
 
@@ -294,6 +309,14 @@ mod tests {
         assert_eq!(at("SELECT * FROM gdp FOR SYSTEM_TIME |")[0], "AS OF ");
         assert_eq!(at("SELECT * FROM gdp FOR VALID_TIME AS OF |")[0], "$to");
         assert_eq!(at("SELECT * FROM gdp WHERE valid_from >= $f|"), ["$from"]);
+    }
+
+    #[test]
+    fn measures_stand_where_values_do() {
+        assert_eq!(at("SELECT gro| FROM gdp")[0], "MEASURE(growth)");
+        assert!(at("SELECT mea| FROM gdp").contains(&"MEASURE(growth)".to_owned()));
+        assert_eq!(at("SELECT MEASURE(| FROM gdp"), ["growth)"]);
+        assert!(at("SELECT MEASURE(| FROM regions").is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::parameters::{renamed, with_parameter_renamed};
 use crate::dashboards::{Dashboard, GRID_COLUMNS, ROWS, TileDefinition};
 
 /// Steps that can be undone.
@@ -31,21 +32,30 @@ type Typing = (String, &'static str);
 /// A change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Another name, title and description of the dashboard.
-    Describe {
-        /// Its name in addresses.
-        name: String,
-        /// What people call it.
-        title: String,
-        /// What it is for.
-        description: String,
+    /// The dashboard as it has become, whose tiles are left alone. What is typed into one member, named here, is one step.
+    Head(Box<Dashboard>, &'static str),
+    /// The same as a step of its own, and what was done.
+    Arrange(Box<Dashboard>, String),
+    /// Another name of a variable, also wherever tiles name it.
+    RenameVariable {
+        /// The name it has.
+        from: String,
+        /// The name it gets.
+        to: String,
     },
+    /// A tab less. What stands on it stands on the page itself then.
+    RemoveTab(String),
+    /// A section less. Its tiles stand where it stood.
+    RemoveSection(String),
     /// A tile more, at a place or last. Its id is changed where there is one of that id.
     Add(Box<TileDefinition>, Option<usize>),
     /// A tile less.
     Remove(String),
-    /// A tile at another place: the place it has once it is there.
+    /// A tile at another place: the place it has once it is there. It goes to the tab and the section of the tile whose place
+    /// it takes.
     Move(String, usize),
+    /// A tile on a tab or in a section, where it is the last.
+    Stand(String, Place),
     /// Another size, which is kept within bounds.
     Resize {
         /// The tile.
@@ -61,6 +71,50 @@ pub enum Command {
     Duplicate(String),
     /// Another dashboard altogether, and what for.
     Replace(Box<Dashboard>, String),
+}
+
+/// Where a tile stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// On the page itself, above all tabs.
+    Page,
+    /// On the tab of that id.
+    Tab(String),
+    /// In the section of that id.
+    Section(String),
+}
+
+impl Place {
+    /// Where a tile of this dashboard is shown: what stands on a tab or in a section that is gone, on the page itself.
+    pub fn shown(tile: &TileDefinition, head: &Dashboard) -> Place {
+        let place = Place::of(tile);
+        let is_there = match &place {
+            Place::Page => true,
+            Place::Tab(id) => head.tabs.iter().any(|tab| tab.id == *id),
+            Place::Section(id) => head.sections.iter().any(|section| section.id == *id),
+        };
+        if is_there { place } else { Place::Page }
+    }
+
+    /// That of a tile.
+    pub fn of(tile: &TileDefinition) -> Place {
+        match (&tile.section[..], &tile.tab[..]) {
+            ("", "") => Place::Page,
+            ("", tab) => Place::Tab(tab.to_owned()),
+            (section, _) => Place::Section(section.to_owned()),
+        }
+    }
+
+    /// Puts a tile there.
+    pub fn put(&self, tile: &mut TileDefinition) {
+        let (section, tab) = match self {
+            Place::Page => ("", ""),
+            Place::Tab(id) => ("", id.as_str()),
+            Place::Section(id) => (id.as_str(), ""),
+        };
+        section.clone_into(&mut tile.section);
+        tab.clone_into(&mut tile.tab);
+    }
 }
 
 /// What a command did, for those who do not see it.
@@ -168,7 +222,7 @@ impl Document {
 fn typing_of(command: &Command) -> Option<Typing> {
     match command {
         Command::Edit(tile, member) => Some((tile.id.clone(), *member)),
-        Command::Describe { .. } => Some((String::new(), "head")),
+        Command::Head(_, member) => Some((String::new(), *member)),
         _ => None,
     }
 }
@@ -184,17 +238,31 @@ impl Moment {
     }
 
     fn free_id(&self, title: &str) -> String {
-        let plain = plain_name(title);
-        let base = if plain.is_empty() { "tile".to_owned() } else { plain };
-        let is_taken = |id: &str| self.place(id).is_some();
-        if !is_taken(&base) {
-            return base;
+        free_name(title, "tile", |id| self.place(id).is_some())
+    }
+
+    /// Puts tiles at other places; none of those for which there is none.
+    fn rearrange(&mut self, other: impl Fn(&TileDefinition) -> Option<Place>) {
+        for tile in &mut self.tiles {
+            if let Some(place) = other(tile) {
+                *tile = standing(tile.clone(), &place);
+            }
         }
-        let mut number = 2;
-        while is_taken(&format!("{base}-{number}")) {
-            number += 1;
+    }
+
+    /// A place, for people.
+    fn called(&self, place: &Place) -> String {
+        match place {
+            Place::Page => "the page itself".to_owned(),
+            Place::Tab(id) => {
+                let tab = self.head.tabs.iter().find(|tab| tab.id == *id);
+                format!("the tab '{}'", tab.map_or(id, |tab| &tab.title))
+            }
+            Place::Section(id) => {
+                let section = self.head.sections.iter().find(|section| section.id == *id);
+                format!("the section '{}'", section.map_or(id, |section| &section.title))
+            }
         }
-        format!("{base}-{number}")
     }
 
     /// The moment after a command, what was done, and to which tile.
@@ -202,9 +270,45 @@ impl Moment {
         let mut next = self.clone();
         let done = |next: Moment, what: String, tile: Option<String>| Some((next, what, tile));
         match command {
-            Command::Describe { name, title, description } => {
-                next.head = Arc::new(Dashboard { name, title, description, ..Dashboard::clone(&self.head) });
-                done(next, "Dashboard described".to_owned(), None)
+            Command::Head(head, member) => {
+                next.head = Arc::new(Dashboard { tiles: Vec::new(), ..*head });
+                let what = match member {
+                    "variables" | "tabs" | "sections" => format!("Changed the {member}"),
+                    _ => "Dashboard described".to_owned(),
+                };
+                done(next, what, None)
+            }
+            Command::Arrange(head, what) => {
+                next.head = Arc::new(Dashboard { tiles: Vec::new(), ..*head });
+                done(next, what, None)
+            }
+            Command::RenameVariable { from, to } => {
+                let mut head = Dashboard::clone(&self.head);
+                head.variables.iter_mut().find(|variable| variable.name == from)?.name.clone_from(&to);
+                head.notes = head.notes.map(|sql| renamed(&sql, &from, &to));
+                next.head = Arc::new(head);
+                for tile in &mut next.tiles {
+                    if let Some(renamed) = with_parameter_renamed(tile, &from, &to) {
+                        *tile = Arc::new(renamed);
+                    }
+                }
+                done(next, format!("Renamed the variable '{from}' to '{to}'"), None)
+            }
+            Command::RemoveTab(id) => {
+                let mut head = Dashboard::clone(&self.head);
+                let tab = head.tabs.remove(head.tabs.iter().position(|tab| tab.id == id)?);
+                head.sections.iter_mut().filter(|section| section.tab == id).for_each(|section| section.tab.clear());
+                next.head = Arc::new(head);
+                next.rearrange(|tile| (Place::of(tile) == Place::Tab(id.clone())).then_some(Place::Page));
+                done(next, format!("Removed the tab '{}'", tab.title), None)
+            }
+            Command::RemoveSection(id) => {
+                let mut head = Dashboard::clone(&self.head);
+                let section = head.sections.remove(head.sections.iter().position(|section| section.id == id)?);
+                let outer = if section.tab.is_empty() { Place::Page } else { Place::Tab(section.tab) };
+                next.head = Arc::new(head);
+                next.rearrange(|tile| (Place::of(tile) == Place::Section(id.clone())).then(|| outer.clone()));
+                done(next, format!("Removed the section '{}'", section.title), None)
             }
             Command::Add(mut tile, place) => {
                 if self.place(&tile.id).is_some() || tile.id.is_empty() {
@@ -223,8 +327,18 @@ impl Moment {
                 let tile = next.tiles.remove(self.place(&id)?);
                 let to = to.min(next.tiles.len());
                 let what = format!("Moved '{}' to place {} of {}", tile.title, to + 1, self.tiles.len());
-                next.tiles.insert(to, tile);
+                let place = self.tiles.get(to).map_or(Place::Page, |taken| Place::of(taken));
+                next.tiles.insert(to, standing(tile, &place));
                 done(next, what, Some(id))
+            }
+            Command::Stand(id, place) => {
+                let tile = &self.tiles[self.place(&id)?];
+                if Place::of(tile) == place {
+                    return None;
+                }
+                let (title, tile) = (tile.title.clone(), next.tiles.remove(self.place(&id)?));
+                next.tiles.push(standing(tile, &place));
+                done(next, format!("Moved '{title}' to {}", self.called(&place)), Some(id))
             }
             Command::Resize { id, width, rows } => {
                 let place = self.place(&id)?;
@@ -255,6 +369,30 @@ impl Moment {
             Command::Replace(dashboard, what) => done(Moment::of(*dashboard), what, None),
         }
     }
+}
+
+/// The tile at a place.
+fn standing(tile: Arc<TileDefinition>, place: &Place) -> Arc<TileDefinition> {
+    if Place::of(&tile) == *place {
+        return tile;
+    }
+    let mut tile = TileDefinition::clone(&tile);
+    place.put(&mut tile);
+    Arc::new(tile)
+}
+
+/// An id made of a title, or of `otherwise` where no letter of it is left, with a number behind it where that is taken.
+pub fn free_name(title: &str, otherwise: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let plain = plain_name(title);
+    let base = if plain.is_empty() { otherwise.to_owned() } else { plain };
+    if !is_taken(&base) {
+        return base;
+    }
+    let mut number = 2;
+    while is_taken(&format!("{base}-{number}")) {
+        number += 1;
+    }
+    format!("{base}-{number}")
 }
 
 /// A name for addresses, made of a title: `a` to `z`, `0` to `9` and `-`.
@@ -320,6 +458,67 @@ mod tests {
         assert_eq!(document.tile("a").unwrap().title, "GDP");
     }
 
+    /// Two tabs, a section on the second; `a` on the page, `b` on the first tab, `c` in the section.
+    fn placed() -> Document {
+        let mut dashboard = document(&["a", "b", "c"]).dashboard();
+        let value = serde_json::json!([{"id": "one", "title": "One"}, {"id": "two", "title": "Two"}]);
+        dashboard.tabs = serde_json::from_value(value).unwrap();
+        let value = serde_json::json!([{"id": "more", "title": "More", "tab": "two"}]);
+        dashboard.sections = serde_json::from_value(value).unwrap();
+        Place::Tab("one".into()).put(&mut dashboard.tiles[1]);
+        Place::Section("more".into()).put(&mut dashboard.tiles[2]);
+        Document::new(dashboard)
+    }
+
+    fn places(document: &Document) -> Vec<Place> {
+        document.tiles().iter().map(|tile| Place::of(tile)).collect()
+    }
+
+    #[test]
+    fn tiles_go_to_the_tab_and_the_section_of_what_stands_there() {
+        let mut document = placed();
+        document.apply(Command::Move("a".into(), 2)).unwrap();
+        assert_eq!(ids(&document), ["b", "c", "a"]);
+        assert_eq!(places(&document)[2], Place::Section("more".into()));
+        let said = document.apply(Command::Stand("b".into(), Place::Tab("two".into()))).unwrap();
+        assert_eq!(said.words, "Moved 'b' to the tab 'Two'");
+        assert_eq!((ids(&document), places(&document)[2].clone()), (vec!["c", "a", "b"], Place::Tab("two".into())));
+        assert_eq!(document.apply(Command::Stand("b".into(), Place::Tab("two".into()))), None);
+    }
+
+    #[test]
+    fn what_stood_on_a_tab_or_in_a_section_stays() {
+        let mut document = placed();
+        document.apply(Command::RemoveSection("more".into())).unwrap();
+        assert_eq!(places(&document), [Place::Page, Place::Tab("one".into()), Place::Tab("two".into())]);
+        document.undo().unwrap();
+        document.apply(Command::RemoveTab("two".into())).unwrap();
+        assert_eq!(document.head().sections[0].tab, "");
+        document.apply(Command::RemoveTab("one".into())).unwrap();
+        assert_eq!(places(&document), [Place::Page, Place::Page, Place::Section("more".into())]);
+        assert_eq!(document.apply(Command::RemoveTab("one".into())), None);
+        assert!(document.dashboard().problems().is_empty());
+    }
+
+    #[test]
+    fn a_variable_is_renamed_wherever_it_is_named() {
+        let mut dashboard = document(&["a", "b"]).dashboard();
+        dashboard.variables = serde_json::from_str(r#"[{"name": "r", "kind": "text"}]"#).unwrap();
+        dashboard.tiles[0].sql = "SELECT $r, $region, $from".into();
+        dashboard.notes = Some("SELECT $r".into());
+        let mut document = Document::new(dashboard);
+        document.apply(Command::RenameVariable { from: "r".into(), to: "land".into() }).unwrap();
+        assert_eq!(document.tiles()[0].sql, "SELECT $land, $region, $from");
+        assert_eq!(document.head().notes.as_deref(), Some("SELECT $land"));
+        assert_eq!(
+            (document.head().variables[0].name.as_str(), document.tiles()[1].sql.as_str()),
+            ("land", "SELECT 1")
+        );
+        assert_eq!(document.apply(Command::RenameVariable { from: "r".into(), to: "x".into() }), None);
+        document.undo().unwrap();
+        assert_eq!(document.tiles()[0].sql, "SELECT $r, $region, $from");
+    }
+
     #[test]
     fn sizes_stay_within_bounds() {
         let mut document = document(&["a"]);
@@ -336,6 +535,11 @@ mod tests {
         assert_eq!(document(&["tile"]).free_id("日本"), "tile-2");
     }
 
+    fn any_place() -> impl Strategy<Value = Place> {
+        let places = [Place::Page, Place::Tab("one".into()), Place::Tab("two".into()), Place::Section("more".into())];
+        prop::sample::select(places.to_vec())
+    }
+
     fn any_command() -> impl Strategy<Value = Command> {
         let id = || prop::sample::select(vec!["a", "b", "c", "b-2", "gone"]).prop_map(str::to_owned);
         prop_oneof![
@@ -346,14 +550,20 @@ mod tests {
             (id(), any::<u8>(), any::<u8>()).prop_map(|(id, width, rows)| Command::Resize { id, width, rows }),
             (id(), "[a-z]{0,3}")
                 .prop_map(|(id, title)| { Command::Edit(Box::new(TileDefinition { title, ..tile(&id) }), "title") }),
-            "[a-z]{0,3}".prop_map(|title| Command::Describe { name: "desk".into(), title, description: String::new() }),
+            "[a-z]{0,3}".prop_map(|title| {
+                let head = Dashboard { title, ..placed().dashboard() };
+                Command::Head(Box::new(head), "title")
+            }),
+            (id(), any_place()).prop_map(|(id, place)| Command::Stand(id, place)),
+            prop::sample::select(vec!["one", "two", "gone"]).prop_map(|id| Command::RemoveTab(id.into())),
+            Just(Command::RemoveSection("more".into())),
         ]
     }
 
     proptest! {
         #[test]
         fn whatever_is_done_can_be_undone_and_done_again(commands in prop::collection::vec(any_command(), 0..40)) {
-            let first = document(&["a", "b", "c"]);
+            let first = placed();
             let mut document = first.clone();
             let mut states = vec![first.dashboard()];
             for command in commands {

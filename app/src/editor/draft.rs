@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::dashboard_of;
 use crate::dashboards::Dashboard;
 
-/// What the names of drafts in the browser begin with; the name of the dashboard follows, nothing for a new one.
+/// What the names of drafts in the browser begin with; the name of the dashboard follows, nothing for a new one, and of what is
+/// edited on several pages at a time the number of the page, from the second on.
 const STORAGE_NAME: &str = "tidemark-draft:";
 
 /// A dashboard that has not been published yet.
@@ -23,9 +24,13 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The name that the draft of a dashboard has in the browser.
-    pub fn storage_name(dashboard: Option<&str>) -> String {
-        format!("{STORAGE_NAME}{}", dashboard.unwrap_or_default())
+    /// The name that the draft of a dashboard has in the browser, on the page of that number, from 1.
+    pub fn storage_name(dashboard: Option<&str>, page: u32) -> String {
+        let name = dashboard.unwrap_or_default();
+        match page {
+            ..=1 => format!("{STORAGE_NAME}{name}"),
+            page => format!("{STORAGE_NAME}{name}~{page}"),
+        }
     }
 
     /// Reads what the browser kept. What cannot be read, such as the draft of a later version of Tidemark, is no draft.
@@ -64,6 +69,7 @@ mod tests {
         assert_eq!(Draft::read(&draft.text()), Some(draft.clone()));
         assert_eq!(Draft::read("{}"), None);
         assert!(!draft.differs_from(Some(&dashboard)) && draft.differs_from(None));
-        assert_eq!(Draft::storage_name(Some("desk")), "tidemark-draft:desk");
+        assert_eq!(Draft::storage_name(Some("desk"), 1), "tidemark-draft:desk");
+        assert_eq!(Draft::storage_name(None, 2), "tidemark-draft:~2");
     }
 }

@@ -45,7 +45,8 @@ impl Rect {
         (self.x + self.width / 2.0, self.y + self.height / 2.0)
     }
 
-    fn holds(&self, (x, y): (f64, f64)) -> bool {
+    /// Whether a point lies in it.
+    pub fn holds(&self, (x, y): (f64, f64)) -> bool {
         (self.x..self.x + self.width).contains(&x) && (self.y..self.y + self.height).contains(&y)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::dashboard_of;
+use super::{Place, dashboard_of};
 use crate::dashboards::Dashboard;
 
 /// Whose change.
@@ -241,7 +241,19 @@ pub fn merged(
     let order = in_order(first, second);
     let ordered: Vec<Value> = order.into_iter().filter_map(|id| tiles.remove(id).map(Value::Object)).collect();
     head.insert(ORDER.to_owned(), Value::Array(ordered));
-    dashboard_of(Value::Object(head)).map_err(|error| format!("what was chosen does not go together: {error}"))
+    let merged = dashboard_of(Value::Object(head));
+    merged.map(with_places).map_err(|error| format!("what was chosen does not go together: {error}"))
+}
+
+/// The dashboard in which what stood on a tab or in a section that one side took away stands where it can.
+fn with_places(mut dashboard: Dashboard) -> Dashboard {
+    let tabs: Vec<String> = dashboard.tabs.iter().map(|tab| tab.id.clone()).collect();
+    for section in dashboard.sections.iter_mut().filter(|section| !tabs.contains(&section.tab)) {
+        section.tab.clear();
+    }
+    let places: Vec<Place> = dashboard.tiles.iter().map(|tile| Place::shown(tile, &dashboard)).collect();
+    dashboard.tiles.iter_mut().zip(places).for_each(|(tile, place)| place.put(tile));
+    dashboard
 }
 
 fn set(members: &mut Map<String, Value>, name: String, value: Option<Value>) {
@@ -294,6 +306,18 @@ mod tests {
         assert!(all.iter().all(|change| !change.conflicts()), "{all:?}");
         let merged = together(&base, &mine, &theirs);
         assert_eq!(merged, dashboard("Their desk", &[("b", "B", 6), ("c", "C", 3), ("a", "Mine", 12)]));
+    }
+
+    #[test]
+    fn what_stood_on_a_tab_that_somebody_took_away_still_stands_somewhere() {
+        let mut base = dashboard("Desk", &[("a", "A", 6)]);
+        base.tabs = serde_json::from_value(serde_json::json!([{"id": "t", "title": "T"}])).unwrap();
+        let mut mine = base.clone();
+        mine.tiles[0].tab = "t".into();
+        let mut theirs = base.clone();
+        theirs.tabs.clear();
+        let merged = together(&base, &mine, &theirs);
+        assert_eq!((merged.tiles[0].tab.as_str(), merged.problems().len()), ("", 0));
     }
 
     #[test]

@@ -8,11 +8,12 @@ mod document;
 mod draft;
 mod layout;
 mod merge;
+mod parameters;
 mod reading;
 mod shape;
 
 pub use complete::{Completion, Table, completions};
-pub use document::{Command, Document, Said, plain_name};
+pub use document::{Command, Document, Place, Said, free_name, plain_name};
 pub use draft::Draft;
 pub use layout::{Direction, Rect, Resize, drop_place, place_in_direction, resized};
 pub use merge::{Change, Side, changes, merged, with_own_ids};

@@ -121,8 +121,9 @@ impl Parts {
         self.drag.set(None);
     }
 
+    /// A chart tells that it is left also when it is taken away while it has the focus, with all that was kept here.
     pub(super) fn leave(self) {
-        if self.drag.get_untracked().is_none() {
+        if self.drag.try_get_untracked() == Some(None) {
             self.spoken.set(false);
             self.move_to(None);
         }

@@ -1,120 +1,157 @@
-//! The grid of the editor: its tiles in order, and a hand that drags or pulls at one of them.
+//! The tiles that are edited, in their places: above all tabs, on the tab that is shown, in its sections.
 
-use leptos::{ev::PointerEvent, prelude::*};
-use wasm_bindgen::JsCast;
+use leptos::prelude::*;
 
-use super::{state::Editing, tile::tile};
+use super::{
+    fields::button,
+    hands::{Hands, empty_place},
+    state::Editing,
+    tile::tile,
+};
 use crate::{
-    components::whole::{Whole, WholeView},
-    editor::{Command, Rect, Resize, drop_place, resized},
+    browser,
+    components::whole::{Whole, WholeView, changing},
+    dashboards::Section,
+    editor::Place,
 };
 
-/// A hand on the grid.
-#[derive(Clone, Copy)]
-pub(super) struct Hands {
-    /// The tile that is being dragged.
-    pub(super) dragged: RwSignal<Option<String>>,
-    /// The tile whose place it would take.
-    pub(super) target: RwSignal<Option<String>>,
-    /// The tile that is being pulled at, and the size it would have.
-    pub(super) pulled: RwSignal<Option<(String, u8, u8)>>,
-    pull: StoredValue<Option<(Resize, (f64, f64))>>,
-}
-
-/// All tiles of the grid in order, where they lie in the window.
-pub(super) fn rects() -> Vec<(String, Rect)> {
-    let cells = document().query_selector_all("[data-cell]").ok();
-    let one = |place: u32| {
-        let cell: web_sys::Element = cells.as_ref()?.item(place)?.dyn_into().ok()?;
-        let bounds = cell.get_bounding_client_rect();
-        let rect = Rect { x: bounds.x(), y: bounds.y(), width: bounds.width(), height: bounds.height() };
-        Some((cell.get_attribute("data-cell")?, rect))
-    };
-    (0..cells.as_ref().map_or(0, web_sys::NodeList::length)).filter_map(one).collect()
-}
-
-fn point_of(event: &PointerEvent) -> (f64, f64) {
-    (f64::from(event.client_x()), f64::from(event.client_y()))
-}
-
-impl Hands {
-    pub(super) fn new() -> Hands {
-        let (dragged, target, pulled) = (RwSignal::new(None), RwSignal::new(None), RwSignal::new(None));
-        Hands { dragged, target, pulled, pull: StoredValue::new(None) }
-    }
-
-    /// Begins to pull at a tile of so many columns and rows.
-    pub(super) fn pull(self, id: &str, size: (u8, u8), event: &PointerEvent) {
-        let own = rects().into_iter().find(|(known, _)| known == id).map(|(_, rect)| rect);
-        let Some(own) = own else { return };
-        let resize = Resize { size, column_px: own.width / f64::from(size.0.max(1)) };
-        self.pull.set_value(Some((resize, point_of(event))));
-        self.pulled.set(Some((id.to_owned(), size.0, size.1)));
-    }
-
-    /// Where a tile would go that is let go here, or how large one would be.
-    pub(super) fn drag(self, event: &PointerEvent) {
-        let point = point_of(event);
-        if let (Some((resize, from)), Some((id, ..))) = (self.pull.get_value(), self.pulled.get_untracked()) {
-            let (width, rows) = resized(resize, (point.0 - from.0, point.1 - from.1));
-            let next = Some((id, width, rows));
-            if self.pulled.with_untracked(|pulled| *pulled != next) {
-                self.pulled.set(next);
-            }
-        }
-        let Some(id) = self.dragged.get_untracked() else { return };
-        let all = rects();
-        let Some(place) = place_of(&all, &id) else { return };
-        let rects: Vec<Rect> = all.iter().map(|(_, rect)| *rect).collect();
-        let to = drop_place(&rects, place, point);
-        let target = all.get(to).map(|(id, _)| id.clone()).filter(|target| *target != id);
-        if self.target.with_untracked(|known| *known != target) {
-            self.target.set(target);
-        }
-    }
-
-    /// Lets go.
-    pub(super) fn drop(self, editing: Editing) {
-        let (dragged, target, pulled) =
-            (self.dragged.get_untracked(), self.target.get_untracked(), self.pulled.get_untracked());
-        self.leave();
-        if let Some((id, width, rows)) = pulled {
-            editing.apply(Command::Resize { id, width, rows });
-        }
-        if let (Some(id), Some(target)) = (dragged, target) {
-            let to =
-                editing.document.with_untracked(|document| document.tiles().iter().position(|tile| tile.id == target));
-            if let Some(to) = to {
-                editing.apply(Command::Move(id, to));
-            }
-        }
-    }
-
-    /// Forgets what was dragged and pulled.
-    pub(super) fn leave(self) {
-        self.pull.set_value(None);
-        self.dragged.set(None);
-        self.target.set(None);
-        self.pulled.set(None);
-    }
-}
-
-fn place_of(all: &[(String, Rect)], id: &str) -> Option<usize> {
-    all.iter().position(|(known, _)| known == id)
-}
-
-/// The grid. Tiles keep what they show when others come, go and move.
+/// All places. Tiles keep what they show when others come, go and move.
 pub(super) fn grid(editing: Editing) -> WholeView {
     let hands = Hands::new();
-    let ids = Memo::new(move |_| {
-        editing.document.with(|document| document.tiles().iter().map(|tile| tile.id.clone()).collect::<Vec<_>>())
-    });
     let keys = "Arrow keys move the tile. Arrow keys with Shift make it wider, narrower, higher or lower.";
+    let tab = Memo::new(move |_| editing.shown_tab());
+    let on_tab = move || tab.get().map(|tab| part(editing, hands, tab));
     view! {
         <p id="editor-keys" class="visually-hidden">{keys}</p>
-        <div class="dashboard editor-grid" data-testid="editor-grid">
-            <For each=move || ids.get() key=|id| id.clone() children=move |id| tile(editing, id, hands) />
+        <div class="editor-places" data-testid="editor-grid">
+            {part(editing, hands, String::new())}
+            {tabs(editing, tab)}
+            {changing(on_tab)}
         </div>
+    }
+    .whole()
+}
+
+/// What stands on a tab, or on the page itself where that is empty.
+fn part(editing: Editing, hands: Hands, tab: String) -> WholeView {
+    let place = if tab.is_empty() { Place::Page } else { Place::Tab(tab.clone()) };
+    let sections = Memo::new(move |_| {
+        editing.document.with(|document| {
+            let head = document.head();
+            let is_there = |id: &str| head.tabs.iter().any(|tab| tab.id == id);
+            let on = |section: &Section| if is_there(&section.tab) { section.tab.clone() } else { String::new() };
+            let here = head.sections.iter().filter(|section| on(section) == tab);
+            here.map(|section| section.id.clone()).collect::<Vec<_>>()
+        })
+    });
+    view! {
+        {tiles(editing, hands, place)}
+        <For each=move || sections.get() key=String::clone children=move |id| section(editing, hands, id) />
+    }
+    .whole()
+}
+
+/// The tiles at a place, or that there is none.
+fn tiles(editing: Editing, hands: Hands, place: Place) -> WholeView {
+    let here = place.clone();
+    let ids = Memo::new(move |_| {
+        editing.document.with(|document| {
+            let here = document.tiles().iter().filter(|tile| Place::shown(tile, document.head()) == here);
+            here.map(|tile| tile.id.clone()).collect::<Vec<_>>()
+        })
+    });
+    // The page itself is a place of its own only where there are others.
+    let is_shown = {
+        let place = place.clone();
+        Memo::new(move |_| {
+            let others =
+                move || editing.document.with(|it| !it.head().tabs.is_empty() || !it.head().sections.is_empty());
+            ids.with(Vec::is_empty) && (place != Place::Page || others())
+        })
+    };
+    let nothing = move || is_shown.get().then(|| nothing(editing, hands, place.clone()));
+    view! {
+        <div class="dashboard editor-grid">
+            <For each=move || ids.get() key=String::clone children=move |id| tile(editing, id, hands) />
+        </div>
+        {changing(nothing)}
+    }
+    .whole()
+}
+
+/// That nothing stands here, and the way to change that.
+fn nothing(editing: Editing, hands: Hands, place: Place) -> WholeView {
+    let id = empty_place(&place);
+    let target = {
+        let id = id.clone();
+        move || (hands.target.get().as_ref() == Some(&id)).then_some("true")
+    };
+    let is_page = place == Place::Page;
+    let (words, slim) = match is_page {
+        true => ("Above all tabs and sections stands nothing.", Some("true")),
+        false => ("Nothing stands here yet.", None),
+    };
+    let add = move || {
+        editing.add_tile(Some(place.clone()));
+        browser::focus(super::panel::HEADING);
+    };
+    view! {
+        <div class="editor-empty" data-slim=slim data-cell=id.clone() data-place=id.clone() data-target=target data-testid=format!("empty-{id}")>
+            <p>{words}</p>
+            {button("Add a tile here", format!("add-{id}"), add)}
+        </div>
+    }
+    .whole()
+}
+
+/// The tabs, of which one is shown; nothing where there are none.
+fn tabs(editing: Editing, shown: Memo<Option<String>>) -> WholeView {
+    let all = Memo::new(move |_| editing.document.with(|document| document.head().tabs.clone()));
+    let one = move |tab: crate::dashboards::Tab| {
+        let (id, testid) = (tab.id.clone(), format!("tab-{}", tab.id));
+        let pressed = move || (shown.get().as_ref() == Some(&id)).to_string();
+        let choose = move |_| editing.tab.set(tab.id.clone());
+        let title = if tab.title.trim().is_empty() { "Without a title".to_owned() } else { tab.title };
+        view! {
+            <button type="button" aria-pressed=pressed data-testid=testid on:click=choose>
+                {title}
+            </button>
+        }
+        .whole()
+    };
+    let row = move || {
+        let all = all.get();
+        (!all.is_empty()).then(|| {
+            view! {
+                <div class="dashboard-tabs" role="group" aria-label="Tabs" data-testid="editor-tabs">
+                    {all.into_iter().map(one).collect_view()}
+                </div>
+            }
+            .whole()
+        })
+    };
+    changing(row).whole()
+}
+
+/// A section with its tiles. It is never folded here.
+fn section(editing: Editing, hands: Hands, id: String) -> WholeView {
+    let (place, heading) = (Place::Section(id.clone()), format!("edit-section-{id}"));
+    let of = move || {
+        let is_this = |section: &&Section| section.id == id;
+        editing.document.with(|document| document.head().sections.iter().find(is_this).cloned())
+    };
+    let title = move || {
+        let section = of()?;
+        let title = if section.title.trim().is_empty() { "Without a title".to_owned() } else { section.title };
+        let folded = section.folded.then(|| view! { <span class="quiet">" folded at first"</span> });
+        Some(view! { {title} {folded} }.whole())
+    };
+    let labelled_by = heading.clone();
+    view! {
+        <section class="dashboard-section editor-section" aria-labelledby=labelled_by>
+            <h2 id=heading>{changing(title)}</h2>
+            {tiles(editing, hands, place)}
+        </section>
     }
     .whole()
 }

@@ -36,18 +36,13 @@ pub(super) fn head(editing: Editing) -> WholeView {
                 part(|head| &head.name),
                 move |name| {
                     editing.named.set(!name.is_empty());
-                    let head = editing.document.with_untracked(|document| document.head().clone());
-                    let (title, description) = (head.title.clone(), head.description.clone());
-                    editing.apply(Command::Describe { name, title, description });
+                    editing.describe("name", |head| head.name = name);
                 },
                 move || editing.settle(),
             )
         })
     };
-    let describe = move |description: String| {
-        let head = editing.document.with_untracked(|document| document.head().clone());
-        editing.apply(Command::Describe { name: head.name.clone(), title: head.title.clone(), description });
-    };
+    let describe = move |description: String| editing.describe("description", |head| head.description = description);
     view! {
         {draft_notice(editing)}
         <div class="editor-head">
@@ -58,11 +53,15 @@ pub(super) fn head(editing: Editing) -> WholeView {
                 {step(editing, false)}
                 {step(editing, true)}
                 {button("Add a tile", "add-tile", move || {
-                    editing.add_tile();
+                    editing.add_tile(None);
                     browser::focus(super::panel::HEADING);
                 })}
                 {button("Add words", "add-words", move || {
                     editing.add_words();
+                    browser::focus(super::panel::HEADING);
+                })}
+                {button("Dashboard", "settings", move || {
+                    editing.selected.set(None);
                     browser::focus(super::panel::HEADING);
                 })}
                 <AuthorField />

@@ -6,11 +6,13 @@
 mod conflict;
 pub(in crate::pages) mod fields;
 mod grid;
+mod hands;
 mod head;
 mod panel;
 mod publishing;
 mod state;
 mod tile;
+mod variables;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,12 +27,15 @@ use leptos_router::{
 use model::DatasetSummary;
 
 use crate::{
-    browser,
+    browser::{
+        self,
+        claim::{Held, claim_first},
+    },
     components::{
         chart::SharedCrosshair,
         whole::{Whole, WholeView, changing},
     },
-    dashboards::Dashboard,
+    dashboards::{Dashboard, TileDefinition},
     editor::{Command, Document, Draft, plain_name},
     live::Live,
     root::with_datasets,
@@ -72,12 +77,20 @@ pub fn Editor() -> impl IntoView {
 /// Reads what is edited and shows the editor of it.
 fn begin(name: Option<String>, datasets: Vec<DatasetSummary>, problem: Option<String>) -> WholeView {
     let start = RwSignal::new(Begin::Reading);
+    // The name of the draft, for as long as this page is open.
+    let held = Held::none();
+    let storage = StoredValue::new(String::new());
     let list = DatasetList::follow(expect_context::<Live>(), datasets, problem, |_| true);
     let asked = name.clone();
     let read = move || {
         let name = asked.clone();
         start.set(Begin::Reading);
         spawn_local(async move {
+            if !held.is_some() {
+                let (page, claim) = claim_first(|page| Draft::storage_name(name.as_deref(), page)).await;
+                storage.try_set_value(Draft::storage_name(name.as_deref(), page));
+                held.keep(claim);
+            }
             let next = match &name {
                 None => Begin::New,
                 Some(name) => match published(name).await {
@@ -93,22 +106,22 @@ fn begin(name: Option<String>, datasets: Vec<DatasetSummary>, problem: Option<St
     Effect::new(move |_| read());
     let content = move || match start.get() {
         Begin::Reading => view! { <p class="quiet" role="status">"Loading"</p> }.whole(),
-        Begin::New => editor(None, list),
-        Begin::Existing(published) => editor(Some(*published), list),
-        Begin::Failed(reason) => failed(name.as_deref(), reason, again.clone(), list),
+        Begin::New => editor(None, list, storage.get_value()),
+        Begin::Existing(published) => editor(Some(*published), list, storage.get_value()),
+        Begin::Failed(reason) => failed(name.clone(), reason, again.clone(), list, storage.get_value()),
     };
     changing(content).whole()
 }
 
 /// What is left of a dashboard that is not there: the draft of it, if this browser has one.
 fn failed(
-    name: Option<&str>,
+    name: Option<String>,
     reason: String,
     again: impl Fn() + Clone + Send + Sync + 'static,
     list: DatasetList,
+    storage: String,
 ) -> WholeView {
-    let draft = browser::recall(&Draft::storage_name(name)).and_then(|text| Draft::read(&text));
-    let name = name.map(str::to_owned);
+    let draft = browser::recall(&storage).and_then(|text| Draft::read(&text));
     let goes_on = RwSignal::new(false);
     let has_draft = draft.is_some();
     let draft = StoredValue::new(draft);
@@ -137,28 +150,27 @@ fn failed(
     };
     let again = StoredValue::new(notice);
     changing(move || match goes_on.get() {
-        true => of_draft(name.clone(), draft.get_value(), list),
+        true => of_draft(name.clone(), draft.get_value(), list, storage.clone()),
         false => again.with_value(|notice| notice()),
     })
     .whole()
 }
 
-fn of_draft(name: Option<String>, draft: Option<Draft>, list: DatasetList) -> WholeView {
+fn of_draft(name: Option<String>, draft: Option<Draft>, list: DatasetList, storage: String) -> WholeView {
     let dashboard = draft.map(|draft| draft.dashboard).unwrap_or_else(Dashboard::empty);
-    let editing = Editing::of(dashboard, None, list);
+    let editing = Editing::of(dashboard, None, list, storage);
     // It goes on being the draft of that dashboard.
     editing.named.set(name.is_some());
     editing.name.set_value(name);
     shown(editing)
 }
 
-fn editor(published: Option<Published>, list: DatasetList) -> WholeView {
-    let name = published.as_ref().map(|published| published.dashboard.name.clone());
-    let draft = browser::recall(&Draft::storage_name(name.as_deref())).and_then(|text| Draft::read(&text));
+fn editor(published: Option<Published>, list: DatasetList, storage: String) -> WholeView {
+    let draft = browser::recall(&storage).and_then(|text| Draft::read(&text));
     let now = published.as_ref().map(|published| &published.dashboard);
     let draft = draft.filter(|draft| draft.differs_from(now));
     let dashboard = now.cloned().unwrap_or_else(Dashboard::empty);
-    let editing = Editing::of(dashboard, published, list);
+    let editing = Editing::of(dashboard, published, list, storage);
     if let Some(Draft { dashboard, base, version, kept_at }) = draft {
         let when = crate::format::time::moment_text(kept_at);
         // A name that was typed stays when the title changes.
@@ -175,7 +187,7 @@ fn editor(published: Option<Published>, list: DatasetList) -> WholeView {
 }
 
 impl Editing {
-    fn of(dashboard: Dashboard, published: Option<Published>, list: DatasetList) -> Editing {
+    fn of(dashboard: Dashboard, published: Option<Published>, list: DatasetList, storage: String) -> Editing {
         let live = expect_context::<Live>();
         let address = Address::of_page();
         let navigate = use_navigate();
@@ -188,13 +200,18 @@ impl Editing {
         let page = PageRead::new(live, follows, move || chosen.get());
         let wanted = untrack(|| address.get("tile")).filter(|id| dashboard.tiles.iter().any(|tile| tile.id == *id));
         let name = StoredValue::new(published.as_ref().map(|published| published.dashboard.name.clone()));
+        // That of the tile that is to be edited.
+        let at = wanted.as_ref().and_then(|id| dashboard.tiles.iter().find(|tile| tile.id == *id));
+        let tab = at.map(|tile| tab_of(&dashboard, tile)).unwrap_or_default();
+        let document = RwSignal::new(Document::new(dashboard));
         Editing {
-            document: RwSignal::new(Document::new(dashboard)),
+            document,
             selected: RwSignal::new(wanted),
             said: RwSignal::new(String::new()),
             read: StoredValue::new(published.clone()),
             published: RwSignal::new(published),
             name,
+            storage: StoredValue::new(storage),
             restored: RwSignal::new(None),
             go: StoredValue::new(Arc::new(move |to: &str| {
                 navigate(to, NavigateOptions { replace: true, ..NavigateOptions::default() });
@@ -203,8 +220,10 @@ impl Editing {
             automatic: RwSignal::new(BTreeSet::new()),
             columns: RwSignal::new(BTreeMap::new()),
             extents: RwSignal::new(BTreeMap::new()),
+            variables: Memo::new(move |_| document.with(|document| Arc::new(document.head().variables.clone()))),
             options: RwSignal::new(BTreeMap::new()),
-            measures: RwSignal::new(BTreeMap::new()),
+            tab: RwSignal::new(tab),
+            meanings: RwSignal::new(BTreeMap::new()),
             list,
             page,
             live,
@@ -215,18 +234,26 @@ impl Editing {
 
     /// Another title; the name of a new dashboard follows while nobody has given it another.
     pub(super) fn title(self, title: String) {
-        let head = self.document.with_untracked(|document| document.head().clone());
         let follows = !self.named.get_untracked();
-        let name = if follows { plain_name(&title) } else { head.name.clone() };
-        self.apply(Command::Describe { name, title, description: head.description.clone() });
+        self.describe("title", |head| {
+            if follows {
+                head.name = plain_name(&title);
+            }
+            head.title = title;
+        });
     }
+}
+
+/// The tab on which a tile is shown; nothing where it stands above all of them.
+fn tab_of(dashboard: &Dashboard, tile: &TileDefinition) -> String {
+    let section = dashboard.sections.iter().find(|section| section.id == tile.section);
+    section.map_or(&tile.tab, |section| &section.tab).clone()
 }
 
 fn shown(editing: Editing) -> WholeView {
     SharedCrosshair::provide();
     publishing::keep_drafts(editing);
-    editing.follow_measures();
-    editing.read_options();
+    editing.follow_meanings();
     let path = use_location().pathname;
     Effect::new(move |_| {
         let keys = window_event_listener(ev::keydown, move |event| {
@@ -246,14 +273,18 @@ fn shown(editing: Editing) -> WholeView {
         });
         on_cleanup(move || keys.remove());
     });
-    let empty = Memo::new(move |_| editing.document.with(|document| document.tiles().is_empty()));
+    // Tabs and sections say themselves that nothing stands there.
+    let is_empty = |document: &Document| {
+        document.tiles().is_empty() && document.head().tabs.is_empty() && document.head().sections.is_empty()
+    };
+    let empty = Memo::new(move |_| editing.document.with(is_empty));
     let hint = move || {
         empty.get().then(|| {
             view! {
                 <div class="editor-empty">
                     <p>"This dashboard has no tile yet."</p>
                     {fields::button("Add the first tile", "add-first", move || {
-                        editing.add_tile();
+                        editing.add_tile(None);
                         browser::focus(panel::HEADING);
                     })}
                 </div>
@@ -266,6 +297,7 @@ fn shown(editing: Editing) -> WholeView {
         <p class="visually-hidden" role="status" data-testid="editor-said">{changing(move || editing.said.get())}</p>
         <div class="editor">
             <div class="editor-main">
+                {variables::row(editing)}
                 {changing(hint)}
                 {grid::grid(editing)}
             </div>

@@ -61,9 +61,8 @@ pub(super) fn keep_drafts(editing: Editing) {
 
 fn keep(editing: Editing) {
     let Some(dashboard) = editing.document.try_with_untracked(crate::editor::Document::dashboard) else { return };
-    let Some(name) = editing.name.try_get_value() else { return };
+    let Some(storage) = editing.storage.try_get_value() else { return };
     let Some(base) = editing.published.try_get_untracked() else { return };
-    let storage = Draft::storage_name(name.as_deref());
     if base.as_ref().is_some_and(|base| base.dashboard == dashboard) {
         return browser::forget(&storage);
     }
@@ -106,7 +105,7 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
     }
     stand.set(Stand::Sending);
     editing.settle();
-    let author = author();
+    let (author, storage) = (author(), editing.storage.get_value());
     spawn_local(async move {
         let base = editing.published.try_get_untracked().flatten();
         let version = base.as_ref().and_then(|base| base.version.clone());
@@ -117,7 +116,7 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
             None => Over::Nothing,
         };
         match publish(&dashboard, over, &author).await {
-            Ok(Publication::Done(version)) => done(editing, stand, Published { dashboard, version }),
+            Ok(Publication::Done(version)) => done(editing, stand, &storage, Published { dashboard, version }),
             Ok(Publication::Conflict) => {
                 let theirs = published(&dashboard.name).await;
                 if base.is_none() && matches!(theirs, Ok(Some(_))) {
@@ -154,12 +153,14 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
     });
 }
 
-fn done(editing: Editing, stand: RwSignal<Stand>, published: Published) {
+/// `storage` is the name that the draft had.
+fn done(editing: Editing, stand: RwSignal<Stand>, storage: &str, published: Published) {
+    browser::forget(storage);
     // None where the editor was left meanwhile: another page is shown, with a draft of its own.
-    let Some(before) = editing.name.try_get_value() else {
-        return browser::forget(&Draft::storage_name(Some(&published.dashboard.name)));
-    };
-    browser::forget(&Draft::storage_name(before.as_deref()));
+    let Some(before) = editing.name.try_get_value() else { return };
+    if before.is_none() {
+        editing.storage.try_set_value(Draft::storage_name(Some(&published.dashboard.name), 1));
+    }
     editing.name.try_set_value(Some(published.dashboard.name.clone()));
     editing.named.try_set(true);
     editing.restored.try_set(None);

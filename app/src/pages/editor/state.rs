@@ -8,21 +8,23 @@ use std::{
 use leptos::{prelude::*, task::spawn_local};
 use model::{DatasetSummary, Instant};
 
+use super::panel::choosing;
 use crate::{
     dashboards::{
-        Clock, Moment, Options, PictureDefinition, TileDefinition, VariableKind,
+        Clock, Dashboard, Moment, Options, PictureDefinition, TileDefinition, Variable,
         builder::{
             Extent, Fields, OutputColumn, Problem, Question, TileQuery, compile, first_question, fit_picture, title_of,
         },
-        options_of, question, range_of,
-        semantics::DefinedMeasure,
+        range_of,
+        semantics::Semantics,
     },
-    editor::{Command, Document, Said},
+    editor::{Command, Document, Place, Said},
     format::time,
     live::Live,
     queries::{
         client::{self, About, Request},
-        profile, semantics,
+        profile,
+        semantics::semantics,
     },
     state::{
         address::Address,
@@ -51,6 +53,8 @@ pub(super) struct Editing {
     pub(super) published: RwSignal<Option<Published>>,
     /// The name under which it is published; none of a new one.
     pub(super) name: StoredValue<Option<String>>,
+    /// The name of its draft in the browser, which no other page has.
+    pub(super) storage: StoredValue<String>,
     /// What was published when the editor was opened.
     pub(super) read: StoredValue<Option<Published>>,
     /// Goes to another address in the place of this one.
@@ -66,10 +70,14 @@ pub(super) struct Editing {
     pub(super) list: DatasetList,
     /// How far datasets reach, by name; those that have been asked for.
     pub(super) extents: RwSignal<BTreeMap<String, Option<Extent>>>,
+    /// The variables of the dashboard.
+    pub(super) variables: Memo<Arc<Vec<Variable>>>,
     /// What can be chosen of variables with a query; without those that are still being read.
     pub(super) options: RwSignal<Options>,
-    /// The measures of datasets, by name, each with when its definition was stored.
-    pub(super) measures: RwSignal<BTreeMap<String, (Instant, Vec<DefinedMeasure>)>>,
+    /// The tab that was chosen to be shown, by its id.
+    pub(super) tab: RwSignal<String>,
+    /// What is defined of datasets, by name, each with when that was stored.
+    pub(super) meanings: RwSignal<BTreeMap<String, (Instant, Arc<Semantics>)>>,
     pub(super) page: PageRead,
     pub(super) live: Live,
     pub(super) address: Address,
@@ -85,7 +93,7 @@ impl Editing {
 
     /// Carries a command out and tells it. What is being typed tells itself.
     pub(super) fn apply(self, command: Command) {
-        let types = matches!(command, Command::Edit(..) | Command::Describe { .. });
+        let types = matches!(command, Command::Edit(..) | Command::Head(..));
         let mut said = None;
         self.document.maybe_update(|document| {
             said = document.apply(command);
@@ -147,8 +155,12 @@ impl Editing {
             if follows {
                 tile.title = title_of(query);
             }
-            if let Ok(question) = self.compiled(query) {
+            // What lies below it goes when nothing does any more; what is shown does not depend on it.
+            let alone = TileQuery { down: None, ..TileQuery::clone(query) };
+            if let Ok(question) = self.compiled(&alone) {
+                let leads_down = self.compiled(query).is_ok();
                 tile.picture = fit_picture(&tile.title, &tile.picture, &question.columns, keep_kind);
+                choosing::fit(tile, &question.columns, leads_down);
             }
         });
     }
@@ -186,29 +198,35 @@ impl Editing {
 
     fn fields_of(self, dataset: &DatasetSummary) -> Fields {
         let fields = Fields::of(&dataset.definition);
+        let fields = self.variables.with(|variables| fields.chosen_by(variables));
         match dataset.semantics {
-            None => fields.measured_by(Vec::new()),
-            Some(_) => self.measures.with(|known| match known.get(&dataset.name) {
-                Some((_, measures)) => fields.measured_by(measures.clone()),
+            None => fields.meaning(Arc::new(Semantics::none(&dataset.name))),
+            Some(_) => self.meanings.with(|known| match known.get(&dataset.name) {
+                Some((_, meaning)) => fields.meaning(meaning.clone()),
                 None => fields,
             }),
         }
     }
 
-    /// Reads the measures of datasets, again whenever a definition was stored.
-    pub(super) fn follow_measures(self) {
+    /// Reads what is defined of datasets, again whenever a definition was stored.
+    pub(super) fn follow_meanings(self) {
         Effect::new(move |_| {
             let of = |dataset: &DatasetSummary| Some((dataset.name.clone(), dataset.semantics?));
             let stored: Vec<(String, Instant)> = self.list.all.with(|all| all.iter().filter_map(of).collect());
             for (dataset, stored) in stored {
-                let is_read = |known: &(Instant, Vec<DefinedMeasure>)| known.0 == stored;
-                if self.measures.with_untracked(|known| known.get(&dataset).is_some_and(is_read)) {
+                let is_read = |known: &(Instant, Arc<Semantics>)| known.0 == stored;
+                if self.meanings.with_untracked(|known| known.get(&dataset).is_some_and(is_read)) {
                     continue;
                 }
                 spawn_local(async move {
                     // Until they are there, names of measures are taken as they are.
-                    if let Ok(read) = semantics::measures(&dataset, None).await {
-                        self.measures.try_update(|known| known.insert(dataset, (stored, read)));
+                    if let Ok(read) = semantics(&dataset, None).await {
+                        self.meanings.try_update(|known| {
+                            let is_later = known.get(&dataset).is_some_and(|(known, _)| *known > stored);
+                            if !is_later {
+                                known.insert(dataset, (stored, Arc::new(read)));
+                            }
+                        });
                     }
                 });
             }
@@ -226,21 +244,45 @@ impl Editing {
         Moment::of(coordinates, clock)
     }
 
-    /// Reads what can be chosen of variables, once: the editor shows tiles with the first of it.
-    pub(super) fn read_options(self) {
-        Effect::new(move |_| {
-            let moment = untrack(|| self.moment(Coordinates::read(|name| self.address.get(name)).0));
-            let variables = self.document.with_untracked(|document| document.head().variables.clone());
-            for variable in variables {
-                let VariableKind::Query { sql } = variable.kind else { continue };
-                let request = question(&sql, moment, moment.range, false, Vec::new());
-                spawn_local(async move {
-                    // What cannot be read has nothing to choose, and its tiles say so.
-                    let read = client::ask(&request).await.map(|answer| options_of(&answer.table)).unwrap_or_default();
-                    self.options.try_update(|options| options.insert(variable.name, read));
-                });
-            }
-        });
+    /// What the page's coordinates mean at this moment; tracked.
+    pub(super) fn page_moment(self) -> Moment {
+        self.moment(Coordinates::read(|name| self.address.get(name)).0)
+    }
+
+    /// The tab that is shown, if there are tabs; tracked.
+    pub(super) fn shown_tab(self) -> Option<String> {
+        let chosen = self.tab.get();
+        self.document.with(|document| {
+            let tabs = &document.head().tabs;
+            let shown = tabs.iter().find(|tab| tab.id == chosen).or_else(|| tabs.first());
+            shown.map(|tab| tab.id.clone())
+        })
+    }
+
+    /// Where a tile more stands, where nobody says: on the tab that is shown; untracked.
+    fn usual_place(self) -> Place {
+        untrack(|| self.shown_tab()).map_or(Place::Page, Place::Tab)
+    }
+
+    /// Changes the dashboard itself. What is typed into one member is one step.
+    pub(super) fn describe(self, member: &'static str, change: impl FnOnce(&mut Dashboard)) {
+        if let Some(head) = self.changed(change) {
+            self.apply(Command::Head(head, member));
+        }
+    }
+
+    /// The same as a step of its own, which is told.
+    pub(super) fn arrange(self, what: impl Into<String>, change: impl FnOnce(&mut Dashboard)) {
+        if let Some(head) = self.changed(change) {
+            self.apply(Command::Arrange(head, what.into()));
+        }
+    }
+
+    /// A field tells of its change also when it is taken away with the whole editor.
+    fn changed(self, change: impl FnOnce(&mut Dashboard)) -> Option<Box<Dashboard>> {
+        let mut head = self.document.try_with_untracked(|document| Dashboard::clone(document.head()))?;
+        change(&mut head);
+        Some(Box::new(head))
     }
 
     /// Names of the datasets that can be asked; tracked.
@@ -248,16 +290,17 @@ impl Editing {
         self.list.all.with(|all| all.iter().filter(|it| it.readable).map(|it| it.name.clone()).collect())
     }
 
-    /// A tile more, without a question yet, and its panel.
-    pub(super) fn add_tile(self) {
+    /// A tile more, without a question yet, and its panel; at a place, or at the usual one.
+    pub(super) fn add_tile(self, place: Option<Place>) {
         let names = untrack(|| self.dataset_names());
         // Where there is but one dataset it is the one that is meant.
         let dataset = if let [one] = &names[..] { one.clone() } else { String::new() };
-        let tile = TileDefinition {
+        let mut tile = TileDefinition {
             id: self.document.with_untracked(|document| document.free_id("tile")),
             query: Some(Box::default()),
             ..TileDefinition::empty()
         };
+        place.unwrap_or_else(|| self.usual_place()).put(&mut tile);
         let id = tile.id.clone();
         self.automatic.update(|automatic| {
             automatic.insert(id.clone());
@@ -271,12 +314,13 @@ impl Editing {
     /// A tile of words more, and its panel.
     pub(super) fn add_words(self) {
         let text = "## Heading\n\nWords about what is shown.".to_owned();
-        let tile = TileDefinition {
+        let mut tile = TileDefinition {
             id: self.document.with_untracked(|document| document.free_id("words")),
             title: "Words".to_owned(),
             picture: PictureDefinition::Markdown { text },
             ..TileDefinition::empty()
         };
+        self.usual_place().put(&mut tile);
         self.apply(Command::Add(Box::new(tile), None));
     }
 
@@ -338,7 +382,7 @@ impl Editing {
         }
     }
 
-    /// The effective range of the page, in days.
+    /// The effective range of the page, in days; tracked.
     fn page_days(self) -> (i64, i64) {
         let chosen = Coordinates::read(|name| self.address.get(name)).0;
         let today = self.live.today();

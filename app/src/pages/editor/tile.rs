@@ -10,7 +10,7 @@ use leptos::{
 };
 
 use super::{
-    grid::{Hands, rects},
+    hands::{Hands, cells, empty_place, put},
     state::Editing,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         builder::{Problem, channels, fit_picture},
         question, values, values_for,
     },
-    editor::{Command, Direction, columns_of, place_in_direction},
+    editor::{Command, Direction, Place, columns_of, place_in_direction},
     pages::dashboard::{
         pictures::{TilePicture, picture_of},
         tile::kpi_view,
@@ -153,10 +153,9 @@ pub(super) fn asks_of(editing: Editing, tile: &TileDefinition) -> Asks {
     };
     let mut asked = question(&sql, moment, moment.range, false, Vec::new());
     asked.parameters.extend(parameters);
-    let chosen = editing.document.with(|document| {
-        let variables = &document.head().variables;
-        editing.options.with(|options| values(variables, options, |name| editing.address.get(name)))
-    });
+    let chosen = editing
+        .variables
+        .with(|variables| editing.options.with(|options| values(variables, options, |name| editing.address.get(name))));
     // Without a reason while it is not known what can be chosen.
     let wrong = |reason: String| if reason.is_empty() { Vec::new() } else { vec![Problem::of_statement(reason)] };
     asked.parameters.extend(values_for(&sql, &chosen).map_err(wrong)?);
@@ -196,6 +195,10 @@ pub(super) fn tile(editing: Editing, id: String, hands: Hands) -> WholeView {
             format!("dashboard-tile {size}")
         }
     };
+    let place = move || {
+        let head = editing.document.with(|document| document.head().clone());
+        definition.with(|tile| empty_place(&Place::shown(tile, &head)))
+    };
     let is = |signal: RwSignal<Option<String>>| {
         let id = id.clone();
         move || (signal.get().as_ref() == Some(&id)).then_some("true")
@@ -204,7 +207,9 @@ pub(super) fn tile(editing: Editing, id: String, hands: Hands) -> WholeView {
     let (testid, heading) = (format!("edit-{id}"), format!("edit-{id}-title"));
     let labelled_by = heading.clone();
     let state = move || match shown.asks.with(|asks| asks.as_ref().err().map(Vec::is_empty)) {
-        Some(true) => "ready",
+        // Words ask nothing; anything else waits for what can be chosen of a variable.
+        Some(true) if definition.with(|tile| matches!(tile.picture, PictureDefinition::Markdown { .. })) => "ready",
+        Some(true) => "loading",
         Some(false) => "error",
         None if shown.is_pending() => "loading",
         None => shown.read.status.phase.with(Phase::word),
@@ -217,6 +222,7 @@ pub(super) fn tile(editing: Editing, id: String, hands: Hands) -> WholeView {
         <div
             class=class
             data-cell=id.clone()
+            data-place=place
             data-selected=selected
             data-dragged=dragged
             data-target=target
@@ -328,7 +334,11 @@ fn tools(editing: Editing, id: &str, title: Memo<String>) -> WholeView {
                 data-testid=testid
                 aria-label=move || format!("{word} {}", title.get())
                 title=word
-                on:click=move |_| act.run(id.clone())
+                on:click=move |event| {
+                    // The tile below would be chosen again, whatever this did.
+                    event.stop_propagation();
+                    act.run(id.clone());
+                }
             >
                 {icon(sign)}
             </button>
@@ -390,10 +400,12 @@ fn handle(
             let id = key_id.clone();
             editing.apply(Command::Resize { id, width: stepped(width, wider), rows: stepped(rows, higher) });
         } else {
-            let all = rects();
-            let place = all.iter().position(|(known, _)| *known == key_id).unwrap_or_default();
-            let rects: Vec<_> = all.into_iter().map(|(_, rect)| rect).collect();
-            editing.apply(Command::Move(key_id.clone(), place_in_direction(&rects, place, direction)));
+            let all = cells();
+            let place = all.iter().position(|cell| cell.id == key_id).unwrap_or_default();
+            let rects: Vec<_> = all.iter().map(|cell| cell.rect).collect();
+            if let Some(target) = all.get(place_in_direction(&rects, place, direction)) {
+                put(editing, key_id.clone(), &target.id);
+            }
             // Where it has gone the focus goes too.
             let focus = format!("handle-{key_id}");
             request_animation_frame(move || {

@@ -5,15 +5,15 @@ use leptos::prelude::*;
 use super::{Panel, question::all_fields};
 use crate::{
     components::whole::{Whole, WholeView, changing},
-    dashboards::builder::{FilterDefinition, ValueTest},
-    pages::editor::fields::{Options, button, choice, remove, text},
+    dashboards::builder::{Comparison, FilterDefinition, ValueTest},
+    pages::editor::fields::{Options, button, choice, named, remove, text},
 };
 
 /// What stands for null in a list that is typed.
 const NOTHING: &str = "~";
 
-/// Tests as they are chosen, in the order of [`word_of`].
-const TESTS: [(&str, &str); 7] = [
+/// Tests as they are chosen, in the order of [`word_of`]. The last four are against what is chosen of a variable.
+const TESTS: [(&str, &str); 11] = [
     ("one-of", "is one of"),
     ("none-of", "is none of"),
     ("at-least", "is at least"),
@@ -21,7 +21,12 @@ const TESTS: [(&str, &str); 7] = [
     ("containing", "contains"),
     ("missing", "has no value"),
     ("there", "has a value"),
+    ("variable-is", "is what is chosen of"),
+    ("variable-at-least", "is at least what is chosen of"),
+    ("variable-less-than", "is less than what is chosen of"),
+    ("variable-containing", "contains what is chosen of"),
 ];
+const WITH_VARIABLE: &str = "variable-";
 
 fn word_of(test: &ValueTest) -> &'static str {
     match test {
@@ -32,6 +37,10 @@ fn word_of(test: &ValueTest) -> &'static str {
         ValueTest::Containing(_) => "containing",
         ValueTest::Missing(true) => "missing",
         ValueTest::Missing(false) => "there",
+        ValueTest::Variable { how: Comparison::Is, .. } => "variable-is",
+        ValueTest::Variable { how: Comparison::AtLeast, .. } => "variable-at-least",
+        ValueTest::Variable { how: Comparison::LessThan, .. } => "variable-less-than",
+        ValueTest::Variable { how: Comparison::Containing, .. } => "variable-containing",
     }
 }
 
@@ -50,6 +59,7 @@ fn typed_of(test: &ValueTest) -> String {
         }
         ValueTest::AtLeast(text) | ValueTest::LessThan(text) | ValueTest::Containing(text) => text.clone(),
         ValueTest::Missing(_) => String::new(),
+        ValueTest::Variable { name, .. } => name.clone(),
     }
 }
 
@@ -95,7 +105,12 @@ fn unquoted(text: &str) -> (String, &str) {
 
 fn test_of(word: &str, typed: &str) -> ValueTest {
     let values = || values_of(typed);
+    let variable = |how: Comparison| ValueTest::Variable { name: typed.to_owned(), how };
     match word {
+        "variable-is" => variable(Comparison::Is),
+        "variable-at-least" => variable(Comparison::AtLeast),
+        "variable-less-than" => variable(Comparison::LessThan),
+        "variable-containing" => variable(Comparison::Containing),
         "none-of" => ValueTest::NoneOf(values()),
         "at-least" => ValueTest::AtLeast(typed.to_owned()),
         "less-than" => ValueTest::LessThan(typed.to_owned()),
@@ -140,8 +155,17 @@ fn row(panel: Panel, index: usize) -> WholeView {
     let change = move |change: &dyn Fn(&mut FilterDefinition)| {
         panel.ask("filter", |query| query.filters.get_mut(index).into_iter().for_each(change));
     };
-    let tests = || -> Options { TESTS.map(|(value, word)| (value.to_owned(), word.to_owned())).to_vec() };
-    let has_value = Memo::new(move |_| !matches!(test(), ValueTest::Missing(_)));
+    // Against variables only where there are some, or where one was chosen that is gone.
+    let tests = move || -> Options {
+        let some = !panel.editing.variables.with(|all| all.is_empty()) || matches!(test(), ValueTest::Variable { .. });
+        let shown = TESTS.into_iter().filter(|(word, _)| some || !word.starts_with(WITH_VARIABLE));
+        shown.map(|(value, word)| (value.to_owned(), word.to_owned())).collect()
+    };
+    let against = Memo::new(move |_| match test() {
+        ValueTest::Missing(_) => Against::Nothing,
+        ValueTest::Variable { .. } => Against::Variable,
+        _ => Against::Value,
+    });
     let label = Memo::new(move |_| match test() {
         ValueTest::OneOf(_) | ValueTest::NoneOf(_) => "Values, with commas between",
         _ => "Value",
@@ -155,19 +179,25 @@ fn row(panel: Panel, index: usize) -> WholeView {
         panel.editing.settle();
         crate::browser::focus(super::HEADING);
     };
-    let value = move || {
-        has_value.get().then(|| {
-            text(
-                label.get(),
-                format!("filter-{index}-value"),
-                move || typed.get(),
-                move |value: String| {
-                    typed.set(value.clone());
-                    change(&|filter| filter.is = test_of(word_of(&filter.is), &value));
-                },
-                move || panel.editing.settle(),
-            )
-        })
+    let set = move |value: String| {
+        typed.set(value.clone());
+        change(&|filter| filter.is = test_of(word_of(&filter.is), &value));
+    };
+    let value = move || match against.get() {
+        Against::Nothing => ().whole(),
+        Against::Value => {
+            text(label.get(), format!("filter-{index}-value"), move || typed.get(), set, move || panel.editing.settle())
+        }
+        Against::Variable => choice(
+            "Variable",
+            format!("filter-{index}-variable"),
+            move || panel.editing.variables.with(|all| named(all.iter().map(|variable| variable.name.clone()))),
+            move || typed.get(),
+            move |name| {
+                set(name);
+                panel.editing.settle();
+            },
+        ),
     };
     view! {
         <div class="field-row">
@@ -187,7 +217,13 @@ fn row(panel: Panel, index: usize) -> WholeView {
                         // As they are, whatever is in them.
                         (ValueTest::OneOf(all) | ValueTest::NoneOf(all), "one-of") => ValueTest::OneOf(all.clone()),
                         (ValueTest::OneOf(all) | ValueTest::NoneOf(all), "none-of") => ValueTest::NoneOf(all.clone()),
-                        _ => test_of(&word, &typed.get_untracked()),
+                        // The name of a variable is no value, and no value is the name of one.
+                        (ValueTest::Variable { name, .. }, word) if word.starts_with(WITH_VARIABLE) => {
+                            test_of(word, name)
+                        }
+                        (ValueTest::Variable { .. }, word) => test_of(word, ""),
+                        (_, word) if word.starts_with(WITH_VARIABLE) => test_of(word, &first_variable(panel)),
+                        (_, word) => test_of(word, &typed.get_untracked()),
                     };
                 });
                 panel.editing.settle();
@@ -198,6 +234,19 @@ fn row(panel: Panel, index: usize) -> WholeView {
         {panel.problem_view(format!("/filters/{index}"))}
     }
     .whole()
+}
+
+/// What a field is tested against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Against {
+    Nothing,
+    Value,
+    Variable,
+}
+
+fn first_variable(panel: Panel) -> String {
+    let first = panel.editing.variables.with_untracked(|all| all.first().map(|variable| variable.name.clone()));
+    first.unwrap_or_default()
 }
 
 #[cfg(test)]

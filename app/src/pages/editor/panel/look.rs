@@ -2,47 +2,18 @@
 
 use leptos::prelude::*;
 
-use super::Panel;
+use super::{Panel, places};
 use crate::{
     charts::ValueFormat,
     components::whole::{Whole, WholeView, changing},
     dashboards::{
         GRID_COLUMNS, PictureDefinition, ROWS,
-        builder::{OutputColumn, PictureKind, as_kind, pictures, value_channels_mut},
+        builder::{OutputColumn, PictureKind, TileQuery, as_kind, pictures, value_channels_mut},
     },
     editor::Command,
-    format::value::Currency,
-    pages::editor::fields::{Options, button, choice, number, text},
+    pages::editor::fields::{Options, button, choice, number, text, value_format},
     state::coordinates::{Coordinates, Effective},
 };
-
-/// Ways to write numbers, as they are chosen.
-const FORMATS: [(&str, &str); 9] = [
-    ("plain", "As they are"),
-    ("whole", "Whole numbers"),
-    ("fixed-1", "One decimal"),
-    ("fixed-2", "Two decimals"),
-    ("fixed-4", "Four decimals"),
-    ("percent", "Shares in percent"),
-    ("compact", "Short: 1.2 M"),
-    ("eur", "Amounts in EUR"),
-    ("usd", "Amounts in USD"),
-];
-
-fn format_of(word: &str) -> ValueFormat {
-    let money = |code: &str| Currency::of_code(code).map_or(ValueFormat::Plain, ValueFormat::Money);
-    match word {
-        "whole" => ValueFormat::Whole,
-        "fixed-1" => ValueFormat::Fixed(1),
-        "fixed-2" => ValueFormat::Fixed(2),
-        "fixed-4" => ValueFormat::Fixed(4),
-        "percent" => ValueFormat::Percent(2),
-        "compact" => ValueFormat::Compact,
-        "eur" => money("EUR"),
-        "usd" => money("USD"),
-        _ => ValueFormat::Plain,
-    }
-}
 
 pub(super) fn form(panel: Panel) -> WholeView {
     let is_drawn =
@@ -62,8 +33,9 @@ pub(super) fn form(panel: Panel) -> WholeView {
     view! {
         {changing(picture)}
         <fieldset class="field-group">
-            <legend>"Size and times"</legend>
+            <legend>"Size, place and times"</legend>
             {size(panel)}
+            {places::of_tile(panel)}
             {changing(move || is_drawn.get().then(|| effective(panel)))}
         </fieldset>
     }
@@ -71,10 +43,14 @@ pub(super) fn form(panel: Panel) -> WholeView {
 }
 
 /// The columns that there are to be drawn; tracked.
-fn columns(panel: Panel) -> Vec<OutputColumn> {
+pub(super) fn columns(panel: Panel) -> Vec<OutputColumn> {
     let query = panel.tile.with(|tile| tile.query.clone());
     match query {
-        Some(query) => panel.editing.compiled_now(&query).map(|question| question.columns).unwrap_or_default(),
+        Some(query) => {
+            // Whatever lies below it.
+            let alone = TileQuery { down: None, ..*query };
+            panel.editing.compiled_now(&alone).map(|question| question.columns).unwrap_or_default()
+        }
         None => panel.editing.columns.with(|columns| columns.get(&panel.id.get_value()).cloned().unwrap_or_default()),
     }
 }
@@ -111,15 +87,10 @@ fn numbers(panel: Panel) -> WholeView {
         value_channels_mut(&mut picture).first().map(|channel| (channel.format, channel.unit.clone()))
     };
     let has_numbers = Memo::new(move |_| first().is_some());
-    let options = || FORMATS.map(|(value, word)| (value.to_owned(), word.to_owned())).to_vec();
-    let current = move || {
-        let format = first().map_or(ValueFormat::Plain, |(format, _)| format);
-        let known = FORMATS.into_iter().find(|(word, _)| format_of(word) == format);
-        known.map_or("As defined", |(word, _)| word).to_owned()
-    };
-    let choose = move |word: String| {
+    let format = move || first().map_or(ValueFormat::Plain, |(format, _)| format);
+    let choose = move |format: ValueFormat| {
         panel.edit("format", |tile| {
-            value_channels_mut(&mut tile.picture).into_iter().for_each(|channel| channel.format = format_of(&word));
+            value_channels_mut(&mut tile.picture).into_iter().for_each(|channel| channel.format = format);
         });
         panel.editing.settle();
     };
@@ -133,7 +104,7 @@ fn numbers(panel: Panel) -> WholeView {
         has_numbers.get().then(|| {
             view! {
                 <div class="field-row">
-                    {choice("Numbers", "format", options, current, choose)}
+                    {value_format("format", format, choose)}
                     {text("Unit", "unit", unit, set_unit, move || panel.editing.settle())}
                 </div>
             }
@@ -227,17 +198,4 @@ fn effective(panel: Panel) -> WholeView {
         <p class="field-problem" id="tile-effective-problem" role="status">{changing(move || problem.get())}</p>
     }
     .whole()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_format_is_one_of_its_own() {
-        for (word, _) in FORMATS {
-            let known = FORMATS.into_iter().find(|(other, _)| format_of(other) == format_of(word));
-            assert_eq!(known.map(|(word, _)| word), Some(word));
-        }
-    }
 }

@@ -1,11 +1,15 @@
-//! The panel of the tile that is chosen: what it asks, how it looks.
+//! The panel of the tile that is chosen: what it asks, how it looks; of the dashboard itself while none is.
 
 mod calculated;
+pub(super) mod choosing;
 mod filters;
 mod look;
+mod places;
 mod question;
 mod repair;
+mod settings;
 mod statement;
+mod variables;
 
 use std::sync::Arc;
 
@@ -18,7 +22,10 @@ use super::{
 };
 use crate::{
     components::whole::{Whole, WholeView, changing},
-    dashboards::{PictureDefinition, TileDefinition, builder::TileQuery},
+    dashboards::{
+        PictureDefinition, TileDefinition,
+        builder::{TileQuery, with_statements},
+    },
 };
 
 /// Id of the panel's heading, which takes the focus when a panel is opened.
@@ -80,7 +87,7 @@ fn is_within(pointer: &str, outer: &str) -> bool {
     pointer.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The panel, or what to do while no tile is chosen.
+/// The panel.
 pub(super) fn panel(editing: Editing) -> WholeView {
     let chosen = Memo::new(move |_| {
         let id = editing.selected.get()?;
@@ -88,15 +95,12 @@ pub(super) fn panel(editing: Editing) -> WholeView {
     });
     let content = move || match chosen.get() {
         Some(id) => of_tile(editing, id),
-        None => view! {
-            <p class="quiet">"Choose a tile to change what it asks and how it looks, or add one."</p>
-        }
-        .whole(),
+        None => settings::form(editing),
     };
     view! {
         <section class="editor-panel" aria-labelledby=HEADING data-testid="editor-panel">
             <h2 id=HEADING tabindex="-1">
-                {move || if chosen.with(Option::is_some) { "Tile" } else { "No tile chosen" }}
+                {move || if chosen.with(Option::is_some) { "Tile" } else { "Dashboard" }}
             </h2>
             {changing(content)}
         </section>
@@ -138,8 +142,15 @@ fn of_tile(editing: Editing, id: String) -> WholeView {
         {repair::offers(panel)}
         {changing(form)}
         {look::form(panel)}
+        {choosing_form(panel)}
     }
     .whole()
+}
+
+/// What a reader can do with it; nothing with words.
+fn choosing_form(panel: Panel) -> WholeView {
+    let asks = Memo::new(move |_| panel.tile.with(|tile| !matches!(tile.picture, PictureDefinition::Markdown { .. })));
+    changing(move || asks.get().then(|| choosing::form(panel))).whole()
 }
 
 /// How a tile asks.
@@ -178,14 +189,15 @@ fn words(panel: Panel) -> WholeView {
 /// Writes the question as a statement, from where it can be changed by hand.
 fn as_statement(panel: Panel) -> WholeView {
     let change = move || {
-        let compiled = panel.tile.with_untracked(|tile| tile.query.as_ref().map(|query| panel.editing.compiled(query)));
-        panel.edit("statement", |tile| {
-            if let Some(Ok(question)) = compiled {
-                tile.sql = question.sql;
-                tile.parameters = question.parameters;
-                tile.reduce = question.reduce;
-            }
-            tile.query = None;
+        let made = panel.tile.with_untracked(|tile| {
+            let query = tile.query.as_ref()?;
+            let fields = untrack(|| panel.editing.fields(&query.dataset));
+            let alone = || with_statements(tile, &TileQuery { down: None, ..TileQuery::clone(query) }, &fields);
+            with_statements(tile, query, &fields).or_else(|_| alone()).ok()
+        });
+        panel.edit("statement", |tile| match made {
+            Some(made) => *tile = made,
+            None => tile.query = None,
         });
         panel.editing.settle();
         crate::browser::focus(HEADING);

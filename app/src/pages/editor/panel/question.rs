@@ -6,7 +6,7 @@ use super::{Panel, as_statement, calculated, filters};
 use crate::{
     components::whole::{Whole, WholeView, changing},
     dashboards::builder::{Aggregate, Distribution, Facts, Grain, Measure, Over, TimeAxis, Top, explore::DEFINED},
-    pages::editor::fields::{Options, button, check, choice, defined, named, number, remove},
+    pages::editor::fields::{Options, button, called, check, choice, defined, named, number, remove},
 };
 
 /// Categories shown at first, where somebody asks for the greatest.
@@ -99,7 +99,7 @@ pub(super) fn all_fields(panel: Panel, fits: impl Fn(crate::dashboards::builder:
     let (dataset, calculated) = panel.of(|query| (query.dataset.clone(), query.calculated.clone()));
     let fields = panel.editing.fields(&dataset);
     let own = fields.all().iter().filter(|field| fits(field.value)).map(|field| field.name.clone());
-    named(own.chain(calculated.into_iter().map(|field| field.name)))
+    called(&fields, own.chain(calculated.into_iter().map(|field| field.name)))
 }
 
 fn measured(panel: Panel) -> WholeView {

@@ -55,7 +55,12 @@ impl Typing {
                 let definition = &dataset.definition;
                 let columns = definition.key_columns().chain(definition.value_columns());
                 let columns = columns.map(|column| (column.name.clone(), column.column_type.to_string())).collect();
-                Table { name: dataset.name.clone(), columns }
+                let measures = self.panel.editing.meanings.with_untracked(|known| {
+                    let defined =
+                        known.get(&dataset.name).map(|(_, meaning)| &meaning.measures[..]).unwrap_or_default();
+                    defined.iter().map(|measure| (measure.name.clone(), measure.called().to_owned())).collect()
+                });
+                Table { name: dataset.name.clone(), columns, measures }
             };
             all.iter().filter(|dataset| dataset.readable).map(table).collect()
         })
@@ -148,6 +153,9 @@ pub(super) fn form(panel: Panel) -> WholeView {
             tile.sql.clear();
             tile.parameters.clear();
             tile.reduce.clear();
+            // What lay below the statement, and what was chosen of its columns.
+            tile.levels.clear();
+            (tile.on_pick, tile.on_brush) = (None, None);
         });
         panel.editing.settle();
         browser::focus(super::HEADING);
