@@ -78,6 +78,7 @@ pub fn App() -> impl IntoView {
                         ssr=SsrMode::Async
                     />
                     <Route path=StaticSegment("explore") view=|| LazyPart::Explore.view() ssr=SsrMode::Async />
+                    <Route path=StaticSegment("semantics") view=|| LazyPart::Semantics.view() ssr=SsrMode::Async />
                     <Route path=StaticSegment("diff") view=|| LazyPart::Diff.view() ssr=SsrMode::Async />
                     <Route
                         path=(StaticSegment("admin"), StaticSegment("pipeline"))

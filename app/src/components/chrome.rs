@@ -47,6 +47,8 @@ pub const BENCHMARK_INDEX: &str = "/dashboards/benchmark-index";
 pub const MARKET: &str = "/dashboards/market";
 /// Address of what a dataset holds.
 pub const EXPLORE: &str = "/explore";
+/// Address of what the figures of a dataset mean.
+pub const SEMANTICS: &str = "/semantics";
 /// Address of a new dashboard.
 pub const NEW_DASHBOARD: &str = "/dashboards/new";
 /// Address of what differs between two coordinates.
@@ -68,6 +70,11 @@ pub fn dataset_address(name: &str) -> String {
 /// Address of what a dataset holds.
 pub fn explore_address(name: &str) -> String {
     format!("{EXPLORE}?dataset={name}")
+}
+
+/// Address of what the figures of a dataset mean.
+pub fn semantics_address(name: &str) -> String {
+    format!("{SEMANTICS}?dataset={name}")
 }
 
 /// The dashboard whose versions are at this address.
@@ -109,6 +116,7 @@ fn title_of(path: &str, dashboards: &DashboardTitles) -> String {
     let title = PAGES.iter().find(|page| page.0 == path).map(|page| page.1);
     let title = title.or_else(|| (path == DESIGN).then_some("Design"));
     let title = title.or_else(|| (path == DASHBOARD_LIST).then_some("Dashboards"));
+    let title = title.or_else(|| (path == SEMANTICS).then_some("Semantic layer"));
     let called = |name: &str| dashboards.0.iter().find(|(known, _)| known == name).map(|(_, title)| title.as_str());
     if let Some(name) = dashboard_of_versions(path) {
         return format!("Versions of {}", called(name).unwrap_or(name));

@@ -8,8 +8,8 @@ use super::versions::PARAMETER as VERSIONS_PARAMETER;
 use crate::{
     components::{
         chrome::{
-            DASHBOARD_LIST, DESIGN, DIFF, DOCS, EXPLORE, PIPELINE, SCALING, dashboard_of_versions, is_dashboard,
-            is_editor,
+            DASHBOARD_LIST, DESIGN, DIFF, DOCS, EXPLORE, PIPELINE, SCALING, SEMANTICS, dashboard_of_versions,
+            is_dashboard, is_editor,
         },
         whole::WholeView,
     },
@@ -49,6 +49,8 @@ pub enum LazyPart {
     OwnTimes,
     /// The number of slots, and changing it.
     Scaling,
+    /// What the figures of a dataset mean.
+    Semantics,
     /// Links to a dashboard, over it.
     Share,
     /// The versions of a key, over a page.
@@ -65,6 +67,7 @@ impl LazyPart {
             "" => Some(LazyPart::Home),
             DESIGN => Some(LazyPart::Docs),
             EXPLORE => Some(LazyPart::Explore),
+            SEMANTICS => Some(LazyPart::Semantics),
             path if is_editor(path) => Some(LazyPart::Editor),
             DASHBOARD_LIST => Some(LazyPart::DashboardList),
             path if dashboard_of_versions(path).is_some() => Some(LazyPart::DashboardVersions),
@@ -100,6 +103,7 @@ impl LazyPart {
             LazyPart::OwnTimes => "own_times",
             LazyPart::Pipeline => "pipeline",
             LazyPart::Scaling => "scaling",
+            LazyPart::Semantics => "semantics",
             LazyPart::Share => "share",
             LazyPart::Versions => "versions_of_key",
         }
@@ -136,6 +140,7 @@ mod code {
             LazyPart::OwnTimes => dashboard::own_times::of_tile(),
             LazyPart::Pipeline => pipeline::Pipeline().whole(),
             LazyPart::Scaling => scaling::Scaling().whole(),
+            LazyPart::Semantics => semantics::SemanticsPage().whole(),
             LazyPart::Share => dashboard::share::links(),
             LazyPart::Versions => versions::of_key(),
         }
@@ -170,7 +175,7 @@ mod code {
 
     thread_local! {
         /// What makes each part, once its code is there.
-        static MAKE: Cell<[Option<Make>; 17]> = const { Cell::new([None; 17]) };
+        static MAKE: Cell<[Option<Make>; 18]> = const { Cell::new([None; 18]) };
     }
 
     // Where the browser's code is parted: what only one of these reaches is a file of its own.
@@ -250,6 +255,11 @@ mod code {
         Ok(|| scaling::Scaling().whole())
     }
 
+    #[wasm_split(semantics, wasm_split_path = ::leptos::wasm_split, fallible)]
+    fn semantics() -> Loaded {
+        Ok(|| semantics::SemanticsPage().whole())
+    }
+
     #[wasm_split(share, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn share() -> Loaded {
         Ok(dashboard::share::links)
@@ -278,6 +288,7 @@ mod code {
             LazyPart::OwnTimes => Box::pin(own_times()),
             LazyPart::Pipeline => Box::pin(pipeline()),
             LazyPart::Scaling => Box::pin(scaling()),
+            LazyPart::Semantics => Box::pin(semantics()),
             LazyPart::Share => Box::pin(share()),
             LazyPart::Versions => Box::pin(versions_of_key()),
         };

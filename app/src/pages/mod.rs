@@ -17,4 +17,5 @@ pub mod lazy;
 pub mod not_found;
 mod pipeline;
 mod scaling;
+mod semantics;
 mod versions;

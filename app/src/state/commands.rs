@@ -3,7 +3,7 @@
 use model::DatasetSummary;
 
 use crate::{
-    components::chrome::{DESIGN, NEW_DASHBOARD, PAGES, dataset_address, explore_address},
+    components::chrome::{DESIGN, NEW_DASHBOARD, PAGES, SEMANTICS, dataset_address, explore_address},
     format::zone::UTC,
     order,
     pages::docs,
@@ -88,7 +88,11 @@ pub fn commands(datasets: &[DatasetSummary], sections: &[Section], past: bool) -
         ]
     });
     let sections = sections.iter().map(|section| Command::open(&section.title, &section.page, &section.address));
-    let others = [Command::open("Design", "Page", DESIGN), Command::open("New dashboard", "Action", NEW_DASHBOARD)];
+    let others = [
+        Command::open("Semantic layer", "Page", SEMANTICS),
+        Command::open("Design", "Page", DESIGN),
+        Command::open("New dashboard", "Action", NEW_DASHBOARD),
+    ];
     pages.chain(datasets).chain(below).chain(others).chain(actions(past)).chain(sections).collect()
 }
 

@@ -4,3 +4,4 @@
 pub mod dashboards;
 pub mod publishing;
 pub mod rescale;
+pub mod semantics;
