@@ -12,6 +12,8 @@ export const PAGES = {
   explore: "/explore?dataset=prices",
   "editor-new": "/dashboards/new",
   "editor-market": "/dashboards/market/edit?tile=sectors",
+  "editor-choices": "/dashboards/choices/edit",
+  "semantic-layer": "/semantics?dataset=prices",
   dashboards: "/dashboards",
   "market-read": "/dashboards/market?mode=read",
   "market-kiosk": "/dashboards/market?mode=kiosk",

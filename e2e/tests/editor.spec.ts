@@ -5,10 +5,11 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { test as base, expect } from "@playwright/test";
-import type { APIRequestContext, Locator, Page } from "@playwright/test";
+import { expect } from "@playwright/test";
+import type { APIRequestContext, Page } from "@playwright/test";
 import { binary, startEmpty } from "../server";
 import type { DemoServer } from "../server";
+import { begin, ids, open, orders, put, ready, test } from "./editing";
 import { settled, table } from "./support";
 
 /** TIDEMARK_SHARED_DATA: where the real figures are; figures of the same shape are made where there are none. */
@@ -17,34 +18,6 @@ const real = join(shared, "gdp.ndjson.gz");
 const GDP = existsSync(real) ? real : madeFigures();
 /** From an empty lake to a published dashboard of four tiles. */
 const ACTIONS_MOST = 40;
-
-// A lake of its own for each file, because this one begins empty.
-const test = base.extend<{ clean: void }, { lake: DemoServer }>({
-  lake: [
-    async ({}, use) => {
-      const server = await startEmpty();
-      await use(server);
-      await server.stop();
-    },
-    { scope: "worker", timeout: 180_000 },
-  ],
-  baseURL: async ({ lake }, use) => use(lake.url),
-  clean: [
-    async ({ page, lake }, use) => {
-      const wrong: string[] = [];
-      page.on("request", (request) => {
-        if (!request.url().startsWith(`${lake.url}/`) && !/^(data|blob):/.test(request.url())) wrong.push(`request to ${request.url()}`);
-      });
-      page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
-      page.on("console", (message) => {
-        if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) wrong.push(`console: ${message.text()}`);
-      });
-      await use();
-      expect(wrong, "what the page did wrong").toEqual([]);
-    },
-    { auto: true },
-  ],
-});
 
 const definition = {
   columns: [
@@ -83,53 +56,12 @@ function madeFigures(): string {
   return file;
 }
 
-async function put(request: APIRequestContext, url: string, data: object, headers: Record<string, string> = {}): Promise<void> {
-  const answer = await request.put(url, { data, headers });
-  expect(answer.ok(), await answer.text()).toBe(true);
-}
-
 /** The real figures, imported once. */
 async function gdp(request: APIRequestContext, lake: DemoServer): Promise<void> {
   if ((await request.get(`${lake.url}/api/v1/datasets/gdp`)).ok()) return;
   await put(request, `${lake.url}/api/v1/datasets/gdp`, definition);
   execFileSync(binary, ["ingest", "gdp", GDP, "--seal", "--url", lake.url]);
 }
-
-/** A small dataset of orders, each day's of two regions. */
-async function orders(request: APIRequestContext, lake: DemoServer, name: string): Promise<void> {
-  const columns = [
-    { name: "region", type: "string" },
-    { name: "amount", type: "float64" },
-    { name: "units", type: "int64" },
-    { name: "day", type: "date" },
-    { name: "until", type: "date" },
-  ];
-  await put(request, `${lake.url}/api/v1/datasets/${name}`, { columns, key: ["region"], valid_from: "day", valid_to: "until", mode: "interval" });
-  const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
-  const events = Array.from({ length: 60 }, (_, ago) =>
-    ["North", "South"].map((region) => ({ region, amount: (ago % 7) * 10.5 + 1, units: ago % 3, day: day(ago), until: day(ago - 1) })),
-  ).flat();
-  const answer = await request.post(`${lake.url}/api/v1/datasets/${name}/events?wait=committed`, {
-    data: events.map((event) => JSON.stringify(event)).join("\n"),
-    headers: { "content-type": "application/x-ndjson" },
-  });
-  expect(answer.ok(), await answer.text()).toBe(true);
-}
-
-async function open(page: Page, path: string): Promise<void> {
-  await page.goto(path);
-  await settled(page);
-}
-
-/** A tile of the editor that shows what it asks. */
-async function ready(page: Page, id: string): Promise<Locator> {
-  const tile = page.getByTestId(`edit-${id}`);
-  await expect(tile).toHaveAttribute("data-state", "ready");
-  return tile;
-}
-
-const ids = (page: Page): Promise<(string | null)[]> =>
-  page.locator("[data-cell]").evaluateAll((cells) => cells.map((cell) => cell.getAttribute("data-cell")));
 
 /** What somebody does, counted: each click, choice, drag and text is one. */
 class Hand {
@@ -293,16 +225,6 @@ for (const keys of [false, true]) {
   });
 }
 
-/** A new dashboard with one tile over orders. */
-async function begin(page: Page, request: APIRequestContext, lake: DemoServer, dataset: string): Promise<void> {
-  await orders(request, lake, dataset);
-  await open(page, "/dashboards/new");
-  await page.getByTestId("add-tile").click();
-  await page.getByTestId("dataset").selectOption(dataset);
-  await expect(page.getByTestId("tile-title")).toHaveValue("Sum of amount by day");
-  await ready(page, "tile");
-}
-
 test("a field that goes while it is typed into takes nothing down with it", async ({ page, request, lake }) => {
   const mistakes: Error[] = [];
   page.on("pageerror", (error) => mistakes.push(error));
@@ -402,6 +324,27 @@ test("what was typed survives a crash, and can be taken back step by step", asyn
   await open(page, "/dashboards/new");
   await page.getByTestId("draft-discard").click();
   await expect(page.getByTestId("dashboard-title")).toHaveValue("");
+});
+
+test("two new dashboards in two tabs have drafts of their own", async ({ page, context }) => {
+  await open(page, "/dashboards/new");
+  await page.getByTestId("dashboard-title").fill("In the first tab");
+  const other = await context.newPage();
+  await open(other, "/dashboards/new");
+  await expect(other.getByTestId("dashboard-title")).toHaveValue("");
+  await other.getByTestId("dashboard-title").fill("In the second tab");
+  await expect.poll(() => other.evaluate(() => localStorage.getItem("tidemark-draft:~2"))).toContain("In the second tab");
+  await expect.poll(() => page.evaluate(() => localStorage.getItem("tidemark-draft:"))).toContain("In the first tab");
+  await other.reload();
+  await settled(other);
+  await expect(other.getByTestId("dashboard-title")).toHaveValue("In the second tab");
+  // What the first tab has kept is found once that is closed.
+  await page.close();
+  await open(other, "/dashboards/new");
+  await expect(other.getByTestId("dashboard-title")).toHaveValue("In the first tab");
+  await other.getByTestId("draft-discard").click();
+  await other.evaluate(() => localStorage.clear());
+  await other.close();
 });
 
 test("the second of two who publish sees the difference and merges", async ({ page, request, lake, browser }) => {
