@@ -3,7 +3,11 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::{components::chrome::DESIGN, pages::docs::PAGES, queries::docs::MARKS};
+use crate::{
+    components::chrome::{DESIGN, SEMANTICS},
+    pages::docs::PAGES,
+    queries::docs::MARKS,
+};
 
 /// What stands in `attribute="…"`, each time it does.
 fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
@@ -42,7 +46,7 @@ fn every_id_is_there_once_and_every_link_leads_somewhere() {
             let (path, place) = link.split_once('#').unwrap_or((link, ""));
             let path = if path.is_empty() { address.as_str() } else { path };
             let Some((_, target)) = pages.iter().find(|(page, _)| page == path) else {
-                let elsewhere = ["/", DESIGN].contains(&path)
+                let elsewhere = ["/", DESIGN, SEMANTICS].contains(&path)
                     || path.starts_with("/dashboards/")
                     || path.starts_with("/admin/")
                     || path.starts_with("/docs/search?");

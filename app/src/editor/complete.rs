@@ -118,9 +118,9 @@ pub fn completions(sql: &str, cursor: usize, tables: &[Table]) -> (usize, Vec<Co
         (text.starts_with(&wanted) || (wanted.len() > 1 && text.contains(&wanted))) && text.trim_end() != wanted
     };
     let mut found: Vec<Completion> = all.into_iter().filter(fits).collect();
-    found.sort_by_key(|completion| {
-        !completion.text.trim_start_matches('"').to_lowercase().starts_with(&typed.to_lowercase())
-    });
+    // What begins so comes first, also the name of a measure.
+    let begins = |text: &str| text.trim_start_matches('"').to_lowercase().starts_with(&typed.to_lowercase());
+    found.sort_by_key(|Completion { text, .. }| !(begins(text) || text.strip_prefix("MEASURE(").is_some_and(begins)));
     let mut seen = std::collections::BTreeSet::new();
     found.retain(|completion| seen.insert(completion.text.clone()));
     found.truncate(SHOWN_MOST);

@@ -298,6 +298,20 @@ fn variable() -> BoxedStrategy<Variable> {
         .boxed()
 }
 
+/// Makes a question go together with the rest of its tile, and with the variables there are.
+fn going_together(tile: &mut TileDefinition, variable: &str) {
+    let Some(query) = &mut tile.query else { return };
+    for filter in &mut query.filters {
+        if let ValueTest::Variable { name, .. } = &mut filter.is {
+            variable.clone_into(name);
+        }
+    }
+    if query.down.is_some() {
+        tile.on_pick = None;
+        tile.levels.clear();
+    }
+}
+
 fn dashboard() -> impl Strategy<Value = Dashboard> {
     let lists = (prop::collection::vec(tile(), 0..4), prop::collection::vec(variable(), 0..4));
     let said = (id(), words(), prop::collection::vec(words(), 0..3), prop::option::of(words()));
@@ -305,6 +319,8 @@ fn dashboard() -> impl Strategy<Value = Dashboard> {
         // Names have to differ; what they are does not matter beyond that.
         tiles.iter_mut().enumerate().for_each(|(place, tile)| tile.id = format!("t {place}: #"));
         variables.iter_mut().enumerate().for_each(|(place, variable)| variable.name = format!("v{place}"));
+        let first = variables.first().map(|variable| variable.name.clone()).unwrap_or_default();
+        tiles.iter_mut().for_each(|tile| going_together(tile, &first));
         Dashboard {
             format: FORMAT,
             name: "any-1".to_owned(),

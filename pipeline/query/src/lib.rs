@@ -50,6 +50,7 @@ mod sieve;
 mod statement;
 mod table_functions;
 mod text;
+mod truncate;
 mod views;
 mod ways;
 mod windows;

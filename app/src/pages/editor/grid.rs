@@ -86,17 +86,25 @@ fn nothing(editing: Editing, hands: Hands, place: Place) -> WholeView {
         let id = id.clone();
         move || (hands.target.get().as_ref() == Some(&id)).then_some("true")
     };
-    let is_page = place == Place::Page;
-    let (words, slim) = match is_page {
-        true => ("Above all tabs and sections stands nothing.", Some("true")),
-        false => ("Nothing stands here yet.", None),
+    let words = match place {
+        Place::Page => "Above all tabs and sections stands nothing.",
+        Place::Tab(_) | Place::Section(_) => "Nothing stands here yet.",
+    };
+    // Beside sections it is no more than a place to put something.
+    let slim = {
+        let place = place.clone();
+        Memo::new(move |_| match &place {
+            Place::Page => true,
+            Place::Tab(id) => editing.document.with(|it| it.head().sections.iter().any(|section| section.tab == *id)),
+            Place::Section(_) => false,
+        })
     };
     let add = move || {
         editing.add_tile(Some(place.clone()));
         browser::focus(super::panel::HEADING);
     };
     view! {
-        <div class="editor-empty" data-slim=slim data-cell=id.clone() data-place=id.clone() data-target=target data-testid=format!("empty-{id}")>
+        <div class="editor-empty" data-slim=move || slim.get().then_some("true") data-cell=id.clone() data-place=id.clone() data-target=target data-testid=format!("empty-{id}")>
             <p>{words}</p>
             {button("Add a tile here", format!("add-{id}"), add)}
         </div>
