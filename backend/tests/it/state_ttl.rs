@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::{
     quick,
+    savepoints::until,
     support::{Server, tidemark},
 };
 
@@ -117,10 +118,9 @@ fn a_state_that_forgets_gives_the_same_answers_whenever_it_is_killed() {
             }
         }
         if round > 0 {
-            assert!(
-                metric(&server, "tidemark_state_evicted_segments_total ") > 0.0,
-                "nothing was forgotten in round {round}"
-            );
+            // Behind the epochs, however slow the machine is.
+            let what = format!("something is forgotten in round {round}");
+            until(&what, || metric(&server, "tidemark_state_evicted_segments_total ") > 0.0);
         }
         server = quick::start_with(server.kill(), "state_ttl_days = 1");
         // Committed when this is, because requests are in order.

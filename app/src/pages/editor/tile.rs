@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// What is typed is asked for once nothing was typed for so long.
-const ASK_AFTER: Duration = Duration::from_millis(150);
+const ASK_AFTER: Duration = Duration::from_millis(100);
 /// Rows and columns that a key resizes by.
 const STEP: i16 = 1;
 
