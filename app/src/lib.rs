@@ -26,6 +26,7 @@ mod shell;
 pub mod state;
 mod tasks;
 pub mod tokens;
+mod words;
 
 #[cfg(feature = "ssr")]
 pub use components::chrome::PIPELINE;

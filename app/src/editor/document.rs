@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::parameters::{renamed, with_parameter_renamed};
-use crate::dashboards::{Dashboard, GRID_COLUMNS, ROWS, TileDefinition};
+use crate::{
+    dashboards::{Dashboard, GRID_COLUMNS, ROWS, TileDefinition},
+    words::numbered,
+};
 
 /// Steps that can be undone.
 const STEPS_MOST: usize = 300;
@@ -384,15 +387,7 @@ fn standing(tile: Arc<TileDefinition>, place: &Place) -> Arc<TileDefinition> {
 /// An id made of a title, or of `otherwise` where no letter of it is left, with a number behind it where that is taken.
 pub fn free_name(title: &str, otherwise: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let plain = plain_name(title);
-    let base = if plain.is_empty() { otherwise.to_owned() } else { plain };
-    if !is_taken(&base) {
-        return base;
-    }
-    let mut number = 2;
-    while is_taken(&format!("{base}-{number}")) {
-        number += 1;
-    }
-    format!("{base}-{number}")
+    numbered(if plain.is_empty() { otherwise } else { &plain }, "-", is_taken)
 }
 
 /// A name for addresses, made of a title: `a` to `z`, `0` to `9` and `-`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Place, dashboard_of};
-use crate::dashboards::Dashboard;
+use crate::{dashboards::Dashboard, words::numbered};
 
 /// Whose change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,11 +115,7 @@ pub fn with_own_ids(mut mine: Dashboard, base: &Dashboard, theirs: &Dashboard) -
     let has = |dashboard: &Dashboard, id: &str| dashboard.tiles.iter().any(|tile| tile.id == id);
     let both: Vec<String> = mine.tiles.iter().map(|tile| tile.id.clone()).collect();
     for id in both.into_iter().filter(|id| !has(base, id) && has(theirs, id)) {
-        let number = (2..).find(|number| {
-            let free = format!("{id}-{number}");
-            !has(&mine, &free) && !has(theirs, &free) && !has(base, &free)
-        });
-        let free = format!("{id}-{}", number.unwrap_or_default());
+        let free = numbered(&id, "-", |free| has(&mine, free) || has(theirs, free) || has(base, free));
         mine.tiles.iter_mut().filter(|tile| tile.id == id).for_each(|tile| tile.id.clone_from(&free));
     }
     mine

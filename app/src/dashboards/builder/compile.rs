@@ -11,6 +11,7 @@ use crate::{
     charts::ValueFormat,
     dashboards::{has_parameter, name_refused},
     queries::client::{Others, Reduction},
+    words::numbered,
 };
 
 /// What counts as a fact: a row without one is a step at which nothing holds.
@@ -526,13 +527,7 @@ fn selected(columns: Vec<(String, OutputColumn)>) -> (String, Vec<OutputColumn>)
     let mut named: Vec<OutputColumn> = Vec::new();
     let mut parts = Vec::new();
     for (sql, column) in columns {
-        let is_taken = |name: &str| named.iter().any(|known| known.name == name);
-        let mut name = column.name.clone();
-        let mut number = 2;
-        while is_taken(&name) {
-            name = format!("{}_{number}", column.name);
-            number += 1;
-        }
+        let name = numbered(&column.name, "_", |name| named.iter().any(|known| known.name == name));
         parts.push(format!("{sql} AS {}", quoted(&name)));
         named.push(OutputColumn { name, ..column });
     }

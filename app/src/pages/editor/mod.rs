@@ -221,6 +221,7 @@ impl Editing {
             columns: RwSignal::new(BTreeMap::new()),
             extents: RwSignal::new(BTreeMap::new()),
             variables: Memo::new(move |_| document.with(|document| Arc::new(document.head().variables.clone()))),
+            problems: Memo::new(move |_| document.with(|document| document.head().problems())),
             options: RwSignal::new(BTreeMap::new()),
             tab: RwSignal::new(tab),
             meanings: RwSignal::new(BTreeMap::new()),

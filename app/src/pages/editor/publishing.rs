@@ -11,6 +11,7 @@ use crate::{
     editor::Draft,
     pages::author::author,
     tasks::publishing::{Over, Publication, Published, publish, published},
+    words::ended,
 };
 
 /// A draft is kept once nobody has changed anything for so long.
@@ -144,10 +145,8 @@ pub(super) fn send(editing: Editing, stand: RwSignal<Stand>, conflict: RwSignal<
             }
             Err(reason) => {
                 let kept = "What you have made is kept in this browser.";
-                stand.try_set(Stand::Failed(format!(
-                    "It could not be published: {}. {kept}",
-                    reason.trim_end_matches('.')
-                )));
+                let said = ended(format!("It could not be published: {reason}"));
+                stand.try_set(Stand::Failed(format!("{said} {kept}")));
             }
         }
     });

@@ -72,6 +72,8 @@ pub(super) struct Editing {
     pub(super) extents: RwSignal<BTreeMap<String, Option<Extent>>>,
     /// The variables of the dashboard.
     pub(super) variables: Memo<Arc<Vec<Variable>>>,
+    /// What is wrong with the dashboard without its tiles, found once for all fields.
+    pub(super) problems: Memo<Vec<crate::dashboards::Problem>>,
     /// What can be chosen of variables with a query; without those that are still being read.
     pub(super) options: RwSignal<Options>,
     /// The tab that was chosen to be shown, by its id.
@@ -158,7 +160,7 @@ impl Editing {
             // What lies below it goes when nothing does any more; what is shown does not depend on it.
             let alone = TileQuery { down: None, ..TileQuery::clone(query) };
             if let Ok(question) = self.compiled(&alone) {
-                let leads_down = self.compiled(query).is_ok();
+                let leads_down = query.down.is_none() || self.compiled(query).is_ok();
                 tile.picture = fit_picture(&tile.title, &tile.picture, &question.columns, keep_kind);
                 choosing::fit(tile, &question.columns, leads_down);
             }

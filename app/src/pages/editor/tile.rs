@@ -33,6 +33,7 @@ use crate::{
     },
     queries::client::{About, Request},
     state::tile::{Phase, Tile, use_tile},
+    words::ended,
 };
 
 /// What is typed is asked for once nothing was typed for so long.
@@ -278,7 +279,7 @@ fn trouble(shown: Preview) -> Option<WholeView> {
         },
     }?;
     let kept = shown.shown.with(|shown| shown.0.is_some()).then_some(" What is shown below is older.");
-    Some(view! { <div class="tile-error"><p role="status">{reason.trim_end_matches('.').to_owned()} "." {kept}</p></div> }.whole())
+    Some(view! { <div class="tile-error"><p role="status">{ended(reason)} {kept}</p></div> }.whole())
 }
 
 /// The words of a tile that is made of them, as they are written.

@@ -31,6 +31,7 @@ use crate::{
     },
     queries::client::Request,
     state::tile::{Phase, Tile, use_tile},
+    words::ended,
 };
 
 /// A question with the statement and the picture that were made of it.
@@ -109,7 +110,7 @@ fn framed(
         let none = context.extent.with(|extent| extent.as_ref().is_some_and(|extent| extent.first.is_none()));
         let wrong = asked.with(|asked| {
             let problems = asked.as_ref()?.as_ref().err()?;
-            problems.first().map(|problem| format!("{}.", problem.to_string().trim_end_matches('.')))
+            problems.first().map(|problem| ended(problem.to_string()))
         });
         if let Some(why) = wrong.or_else(|| none.then(|| "It holds no facts yet. Send it records.".to_owned())) {
             read.status.phase.set(Phase::Empty(why));

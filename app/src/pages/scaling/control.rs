@@ -8,6 +8,7 @@ use crate::{
     components::whole::{Whole, WholeView, changing},
     queries::scaling::PipelineStatus,
     tasks,
+    words::ended,
 };
 
 /// Numbers of slots that are one choice away.
@@ -181,7 +182,7 @@ fn trouble(following: Following) -> Option<WholeView> {
         .whole()
     };
     if let Some(why) = following.problem.get() {
-        let text = format!("How the pipeline stands could not be read: {}.", why.trim_end_matches('.'));
+        let text = ended(format!("How the pipeline stands could not be read: {why}"));
         return Some(notice(text, Some(retry().whole())));
     }
     let failed = following.status.with(|status| status.as_ref().is_some_and(|status| status.failed));

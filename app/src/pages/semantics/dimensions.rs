@@ -11,6 +11,7 @@ use crate::{
         semantics::{Dimension, Semantics},
     },
     pages::editor::fields::{button, chosen_format, format_word, value_formats},
+    words::ended,
 };
 
 pub(super) fn table(defining: Defining) -> WholeView {
@@ -58,7 +59,7 @@ fn mistakes(defining: Defining) -> WholeView {
         let left_out = name.clone();
         let leave_out = move || defining.change(|now| say(now, nothing(&left_out)));
         view! {
-            <p class="field-problem" role="status">{format!("'{name}' {reason}.")}</p>
+            <p class="field-problem" role="status">{ended(format!("'{name}' {reason}"))}</p>
             {gone.then(|| button(format!("Leave '{name}' out"), format!("dimension-{name}-leave-out"), leave_out))}
         }
         .whole()

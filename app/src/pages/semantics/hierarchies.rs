@@ -2,12 +2,13 @@
 
 use leptos::prelude::*;
 
-use super::Defining;
+use super::{Defining, Listed};
 use crate::{
     browser,
     components::whole::{Whole, WholeView},
     dashboards::semantics::Hierarchy,
-    pages::editor::fields::{Options, button, choice, named, remove, text},
+    pages::editor::fields::{Options, choice, named, remove, text},
+    words::numbered,
 };
 
 /// Id of the heading, which takes the focus when a hierarchy is taken away.
@@ -42,29 +43,18 @@ pub(super) fn list(defining: Defining) -> WholeView {
     let add = move || {
         defining.change(|now| {
             let is_taken = |name: &str| now.hierarchies.iter().any(|hierarchy| hierarchy.name == name);
-            let names = std::iter::once("way".to_owned()).chain((2..).map(|number| format!("way_{number}")));
-            let name = names.into_iter().find(|name| !is_taken(name)).unwrap_or_default();
+            let name = numbered("way", "_", is_taken);
             now.hierarchies.push(Hierarchy { name, title: String::new(), levels: Vec::new() });
         });
     };
-    view! {
-        <section class="tile" aria-labelledby=HEADING>
-            <header class="tile-header">
-                <h2 id=HEADING tabindex="-1">"Hierarchies"</h2>
-            </header>
-            <div class="tile-body semantics-list">
-                <p class="quiet">"Ways down in tiles, from the widest column to the narrowest, such as sector, then share."</p>
-                <For
-                    each=move || 0..count.get()
-                    key=|index| *index
-                    children=move |index| row(Row { defining, index })
-                />
-                <p class="field-row">{button("Add a hierarchy", "add-hierarchy", add)}</p>
-                {defining.mistakes_at(|path| path == "hierarchies")}
-            </div>
-        </section>
-    }
-    .whole()
+    let list = Listed {
+        heading: HEADING,
+        title: "Hierarchies",
+        hint: Some("Ways down in tiles, from the widest column to the narrowest, such as sector, then share."),
+        member: "hierarchies",
+        add: ("Add a hierarchy", "add-hierarchy"),
+    };
+    list.view(defining, count, |defining, index| row(Row { defining, index }), Box::new(add))
 }
 
 fn row(row: Row) -> WholeView {

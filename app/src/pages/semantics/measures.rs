@@ -2,13 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::Defining;
+use super::{Defining, Listed};
 use crate::{
     browser,
     charts::ValueFormat,
     components::whole::{Whole, WholeView},
     dashboards::semantics::DefinedMeasure,
-    pages::editor::fields::{button, check, remove, text, value_format},
+    pages::editor::fields::{check, remove, text, value_format},
+    words::numbered,
 };
 
 /// Id of the heading, which takes the focus when a measure is taken away.
@@ -61,30 +62,20 @@ pub(super) fn list(defining: Defining) -> WholeView {
     let add = move || {
         defining.change(|now| {
             let is_taken = |name: &str| now.measures.iter().any(|measure| measure.name == name);
-            let names = std::iter::once("measure".to_owned()).chain((2..).map(|number| format!("measure_{number}")));
-            let name = names.into_iter().find(|name| !is_taken(name)).unwrap_or_default();
+            let name = numbered("measure", "_", is_taken);
             let [title, formula, unit, description] = [(); 4].map(|()| String::new());
             let format = ValueFormat::default();
             now.measures.push(DefinedMeasure { name, title, formula, unit, format, additive: false, description });
         });
     };
-    view! {
-        <section class="tile" aria-labelledby=HEADING>
-            <header class="tile-header">
-                <h2 id=HEADING tabindex="-1">"Measures"</h2>
-            </header>
-            <div class="tile-body semantics-list">
-                <For
-                    each=move || 0..count.get()
-                    key=|index| *index
-                    children=move |index| row(Row { defining, index })
-                />
-                <p class="field-row">{button("Add a measure", "add-measure", add)}</p>
-                {defining.mistakes_at(|path| path == "measures")}
-            </div>
-        </section>
-    }
-    .whole()
+    let list = Listed {
+        heading: HEADING,
+        title: "Measures",
+        hint: None,
+        member: "measures",
+        add: ("Add a measure", "add-measure"),
+    };
+    list.view(defining, count, |defining, index| row(Row { defining, index }), Box::new(add))
 }
 
 fn row(row: Row) -> WholeView {

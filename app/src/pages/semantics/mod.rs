@@ -11,7 +11,7 @@ use leptos::{prelude::*, task::spawn_local};
 use model::DatasetSummary;
 use serde::{Deserialize, Serialize};
 
-use super::editor::fields::{choice, named};
+use super::editor::fields::{button, choice, named};
 use crate::{
     browser::{
         self,
@@ -27,6 +27,7 @@ use crate::{
         datasets::DatasetList,
     },
     tasks::semantics::{Mistake, Stored, stored},
+    words::ended,
 };
 
 /// The address parameter with the version that is opened.
@@ -125,8 +126,55 @@ impl Defining {
             let found = self.mistakes.get();
             found.into_iter().filter(|mistake| at(&mistake.path)).map(|mistake| mistake.reason).collect::<Vec<_>>()
         });
-        let line = |reason: String| view! { <p class="field-problem" role="status">{format!("It {reason}.")}</p> };
+        let line =
+            |reason: String| view! { <p class="field-problem" role="status">{ended(format!("It {reason}"))}</p> };
         changing(move || reasons.get().into_iter().map(line).collect_view()).whole()
+    }
+}
+
+/// A list of the definition: its heading, which takes the focus when a row is taken away, what it is, and how a row more is
+/// called.
+struct Listed {
+    /// The id of the heading.
+    heading: &'static str,
+    title: &'static str,
+    hint: Option<&'static str>,
+    /// The member of the definition; what is wrong with it as a whole is told at the end.
+    member: &'static str,
+    /// The words on the button that adds one, and what names it for tests.
+    add: (&'static str, &'static str),
+}
+
+impl Listed {
+    /// The list, with a row for each of so many and a way to add one.
+    fn view(
+        self,
+        defining: Defining,
+        count: Memo<usize>,
+        row: fn(Defining, usize) -> WholeView,
+        add: Box<dyn Fn() + Send + Sync>,
+    ) -> WholeView {
+        let Listed { heading, title, hint, member, add: (word, testid) } = self;
+        view! {
+            <section class="tile" aria-labelledby=heading>
+                <header class="tile-header">
+                    <h2 id=heading tabindex="-1">
+                        {title}
+                    </h2>
+                </header>
+                <div class="tile-body semantics-list">
+                    {hint.map(|hint| view! { <p class="quiet">{hint}</p> })}
+                    <For
+                        each=move || 0..count.get()
+                        key=|index| *index
+                        children=move |index| row(defining, index)
+                    />
+                    <p class="field-row">{button(word, testid, add)}</p>
+                    {defining.mistakes_at(move |path| path == member)}
+                </div>
+            </section>
+        }
+        .whole()
     }
 }
 
@@ -221,7 +269,7 @@ fn read(
     changing(move || match begin.get() {
         Begin::Reading => view! { <p class="quiet" role="status">"Loading"</p> }.whole(),
         Begin::Failed(reason) => view! {
-            <p class="notice" role="alert">{format!("The definition could not be read: {}.", reason.trim_end_matches('.'))}</p>
+            <p class="notice" role="alert">{ended(format!("The definition could not be read: {reason}"))}</p>
         }
         .whole(),
         Begin::There(last, earlier) => {

@@ -13,6 +13,7 @@ use crate::{
     },
     state::address::{Address, Step},
     tasks::semantics::{Mistake, Reason, Refused, Stored, delete, store, stored},
+    words::ended,
 };
 
 /// How storing stands.
@@ -47,9 +48,7 @@ pub(super) fn form(defining: Defining, address: Address) -> WholeView {
             "Somebody else has stored a definition meanwhile. Yours is still here.".to_owned()
         }
         Stand::Conflict { deleted: true } => "Somebody else has deleted it meanwhile. Yours is still here.".to_owned(),
-        Stand::Failed(reason) => {
-            format!("{}. What you have typed is kept in this browser.", reason.trim_end_matches('.'))
-        }
+        Stand::Failed(reason) => format!("{} What you have typed is kept in this browser.", ended(reason)),
         Stand::Idle if told.get().is_some() => told.get().unwrap_or_default().to_owned(),
         Stand::Idle if unsaved.get() => "Not stored yet.".to_owned(),
         Stand::Idle if is_stored.get() => "Stored.".to_owned(),

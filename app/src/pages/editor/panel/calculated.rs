@@ -7,6 +7,7 @@ use crate::{
     components::whole::{Whole, WholeView, changing},
     dashboards::builder::{Calculated, FUNCTIONS, renamed},
     pages::editor::fields::{button, remove, text},
+    words::numbered,
 };
 
 pub(super) fn list(panel: Panel) -> WholeView {
@@ -14,9 +15,7 @@ pub(super) fn list(panel: Panel) -> WholeView {
     let add = move || {
         panel.ask("calculated", |query| {
             let is_taken = |name: &str| query.calculated.iter().any(|field| field.name == name);
-            let names =
-                std::iter::once("calculated".to_owned()).chain((2..).map(|number| format!("calculated {number}")));
-            let name = names.into_iter().find(|name| !is_taken(name)).unwrap_or_default();
+            let name = numbered("calculated", " ", is_taken);
             query.calculated.push(Calculated { name, formula: String::new() });
         });
         panel.editing.settle();

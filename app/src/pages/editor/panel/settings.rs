@@ -82,8 +82,10 @@ pub(super) fn problems(editing: Editing, at: impl Fn(&str) -> bool + Send + Sync
 
 fn problems_of(editing: Editing, at: Box<dyn Fn(&str) -> bool + Send + Sync>) -> WholeView {
     let reasons = Memo::new(move |_| {
-        let found = editing.document.with(|document| document.head().problems());
-        found.into_iter().filter(|problem| at(&problem.path)).map(|problem| problem.reason).collect::<Vec<_>>()
+        editing.problems.with(|found| {
+            let here = found.iter().filter(|problem| at(&problem.path));
+            here.map(|problem| problem.reason.clone()).collect::<Vec<_>>()
+        })
     });
     let line = |reason: String| {
         // A sentence of its own, whose subject is the field above.

@@ -12,6 +12,7 @@ use crate::{
         fields::{Options, button, check, choice, named, remove, text},
         state::Editing,
     },
+    words::numbered,
 };
 
 /// Kinds as they are chosen, in the order of [`word_of`].
@@ -114,8 +115,7 @@ pub(super) fn list(editing: Editing) -> WholeView {
     let add = move || {
         editing.arrange("Added a variable", |head| {
             let is_taken = |name: &str| head.variables.iter().any(|variable| variable.name == name);
-            let names = std::iter::once("choice".to_owned()).chain((2..).map(|number| format!("choice_{number}")));
-            let name = names.into_iter().find(|name| !is_taken(name)).unwrap_or_default();
+            let name = numbered("choice", "_", is_taken);
             let kind = kind_of("choice");
             let (title, default) = (String::new(), Vec::new());
             head.variables.push(Variable { name, title, kind, multiple: false, default });
@@ -246,18 +246,6 @@ fn options(row: Row) -> WholeView {
         Some(VariableKind::Choice { options }) => options,
         _ => Vec::new(),
     };
-    // As they are typed, so that a line at the end stays there.
-    let typed = RwSignal::new(untrack(of).join("\n"));
-    Effect::new(move |_| {
-        let now = of();
-        if lines(&typed.get_untracked()) != now {
-            typed.set(now.join("\n"));
-        }
-    });
-    let change = move |text: String| {
-        typed.set(text.clone());
-        row.change(|variable| variable.kind = VariableKind::Choice { options: lines(&text) });
-    };
     // What is chosen at first goes with its value, once nobody types any more.
     let leave = move || {
         row.editing.settle();
@@ -268,19 +256,11 @@ fn options(row: Row) -> WholeView {
         });
         row.editing.settle();
     };
+    let change = move |options: Vec<String>| {
+        row.change(|variable| variable.kind = VariableKind::Choice { options });
+    };
     view! {
-        <label class="field">
-            <span class="field-name">"Values, a line each"</span>
-            <textarea
-                rows="4"
-                spellcheck="false"
-                autocomplete="off"
-                data-testid=format!("variable-{}-options", row.index)
-                prop:value=move || typed.get()
-                on:input:target=move |event| change(event.target().value())
-                on:blur=move |_| leave()
-            ></textarea>
-        </label>
+        {of_lines(row, "Values, a line each", "options", Box::new(of), Box::new(change), Box::new(leave))}
         {row.problems("kind")}
     }
     .whole()
@@ -398,28 +378,45 @@ fn at_first(row: Row, kind: Memo<&'static str>) -> WholeView {
 /// Several values, a line each; all where there is none.
 fn several_at_first(row: Row) -> WholeView {
     let of = move || row.read().map(|variable| variable.default).unwrap_or_default();
-    let typed = RwSignal::new(untrack(of).join("\n"));
+    let change = move |default: Vec<String>| row.change(|variable| variable.default = default);
+    let leave = move || row.editing.settle();
+    of_lines(row, "At first, a line each; all without", "default", Box::new(of), Box::new(change), Box::new(leave))
+}
+
+/// A field of values, a line each.
+fn of_lines(
+    row: Row,
+    label: &'static str,
+    member: &'static str,
+    of: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    change: Box<dyn Fn(Vec<String>) + Send + Sync>,
+    leave: Box<dyn Fn() + Send + Sync>,
+) -> WholeView {
+    let values = Memo::new(move |_| of());
+    // As they are typed, so that a line at the end stays there.
+    let typed = RwSignal::new(values.get_untracked().join("\n"));
     Effect::new(move |_| {
-        let now = of();
+        let now = values.get();
         if lines(&typed.get_untracked()) != now {
             typed.set(now.join("\n"));
         }
     });
-    let change = move |text: String| {
-        typed.set(text.clone());
-        row.change(|variable| variable.default = lines(&text));
+    let take = move |text: String| {
+        let values = lines(&text);
+        typed.set(text);
+        change(values);
     };
     view! {
         <label class="field">
-            <span class="field-name">"At first, a line each; all without"</span>
+            <span class="field-name">{label}</span>
             <textarea
-                rows="2"
+                rows="3"
                 spellcheck="false"
                 autocomplete="off"
-                data-testid=format!("variable-{}-default", row.index)
+                data-testid=format!("variable-{}-{member}", row.index)
                 prop:value=move || typed.get()
-                on:input:target=move |event| change(event.target().value())
-                on:blur=move |_| row.editing.settle()
+                on:input:target=move |event| take(event.target().value())
+                on:blur=move |_| leave()
             ></textarea>
         </label>
     }
