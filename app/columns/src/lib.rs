@@ -1,25 +1,32 @@
 //! Passes over columns of numbers: what is done once for each of a million rows. They stand in a crate of their own because
 //! Cargo sets how code is compiled by crate: these for speed, the rest of what a browser loads for size.
 //!
+//! Each is a function of its own and stays one: a browser compiles a function well after some calls, and one that has been
+//! folded into what goes through all batches is called once.
+//!
 //! Nothing here knows a chart, an answer or Arrow; cells are little-endian, as all of those have them.
 
 /// Adds cells of 8 bytes that are doubles.
+#[inline(never)]
 pub fn push_f64(cells: &[u8], into: &mut Vec<f64>) {
     into.extend(cells.as_chunks().0.iter().map(|cell| f64::from_le_bytes(*cell)));
 }
 
 /// Adds cells of 8 bytes that are integers, as near as a double comes.
+#[inline(never)]
 pub fn push_i64(cells: &[u8], into: &mut Vec<f64>) {
     into.extend(cells.as_chunks().0.iter().map(|cell| i64::from_le_bytes(*cell) as f64));
 }
 
 /// Adds cells of 4 bytes that are integers, each so many times, up to the ends of 64 bits.
+#[inline(never)]
 pub fn push_i32(cells: &[u8], times: i64, into: &mut Vec<f64>) {
     let product = |cell: &[u8; 4]| i64::from(i32::from_le_bytes(*cell)).saturating_mul(times) as f64;
     into.extend(cells.as_chunks().0.iter().map(product));
 }
 
 /// Adds cells of 16 bytes that are integers, divided by `factor`, as near as a double comes.
+#[inline(never)]
 pub fn push_i128(cells: &[u8], factor: f64, into: &mut Vec<f64>) {
     into.extend(cells.as_chunks().0.iter().map(|cell| {
         let value = i128::from_le_bytes(*cell);
@@ -29,6 +36,7 @@ pub fn push_i128(cells: &[u8], factor: f64, into: &mut Vec<f64>) {
 }
 
 /// Whether all of these are finite and none is below the one before it.
+#[inline(never)]
 pub fn rises(values: &[f64]) -> bool {
     let ends = [values.first(), values.last()].into_iter().flatten();
     // With finite ends nothing between that rises is infinite, and nothing compares with what is not a number.
@@ -50,23 +58,26 @@ pub struct Extremes {
 }
 
 /// Least and greatest of those that are finite.
+#[inline(never)]
 pub fn extremes(values: &[f64]) -> Extremes {
-    let (mut finite, mut least, mut greatest) = (0, (f64::INFINITY, 0), (f64::NEG_INFINITY, 0));
-    for (index, &value) in values.iter().enumerate() {
-        if value.is_finite() {
-            finite += 1;
-            if value < least.0 {
-                least = (value, index);
-            }
-            if value > greatest.0 {
-                greatest = (value, index);
-            }
+    let mut all = Extremes { finite: 0, least: (f64::INFINITY, 0), greatest: (f64::NEG_INFINITY, 0) };
+    let mut from = 0;
+    while from < values.len() {
+        let part = extremes_before_gap(&values[from..]);
+        if part.least.0 < all.least.0 {
+            all.least = (part.least.0, from + part.least.1);
         }
+        if part.greatest.0 > all.greatest.0 {
+            all.greatest = (part.greatest.0, from + part.greatest.1);
+        }
+        all.finite += part.finite;
+        from += part.finite + 1;
     }
-    Extremes { finite, least, greatest }
+    all
 }
 
 /// Least and greatest of those before the first that is not finite; `finite` is how many those are.
+#[inline(never)]
 pub fn extremes_before_gap(values: &[f64]) -> Extremes {
     let (mut least, mut greatest) = ((f64::INFINITY, 0), (f64::NEG_INFINITY, 0));
     for (index, &value) in values.iter().enumerate() {
@@ -81,6 +92,21 @@ pub fn extremes_before_gap(values: &[f64]) -> Extremes {
         }
     }
     Extremes { finite: values.len(), least, greatest }
+}
+
+/// Sets those to NaN whose bit is not set: bits from the lowest of the first byte on, as Arrow has them.
+#[inline(never)]
+pub fn mark_nulls(bits: &[u8], values: &mut [f64]) {
+    for (byte, values) in bits.iter().zip(values.chunks_mut(8)) {
+        if *byte == u8::MAX {
+            continue;
+        }
+        for (bit, value) in values.iter_mut().enumerate() {
+            if (byte >> bit) & 1 == 0 {
+                *value = f64::NAN;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -115,5 +141,14 @@ mod tests {
         assert_eq!(extremes_before_gap(&values), Extremes { finite: 1, least: (3.0, 0), greatest: (3.0, 0) });
         assert_eq!(extremes_before_gap(&values[2..4]), Extremes { finite: 2, least: (1.0, 0), greatest: (5.0, 1) });
         assert_eq!(extremes(&[f64::NAN]).finite, 0);
+    }
+
+    #[test]
+    fn what_has_no_bit_is_not_a_number() {
+        let mut values: Vec<f64> = (0..19).map(f64::from).collect();
+        mark_nulls(&[0b1111_1111, 0b1111_0110, 0b101], &mut values);
+        let nulls: Vec<usize> = (0..19).filter(|row| values[*row].is_nan()).collect();
+        assert_eq!(nulls, [8, 11, 17]);
+        assert!((0..19).all(|row| values[row].is_nan() || values[row] == row as f64));
     }
 }

@@ -206,12 +206,6 @@ impl Column {
         if chunk.validity.is_empty() {
             return;
         }
-        self.store.read(chunk.validity.clone(), |bits| {
-            for (row, cell) in cells.iter_mut().enumerate() {
-                if !cells::bit(bits, row) {
-                    *cell = f64::NAN;
-                }
-            }
-        });
+        self.store.read(chunk.validity.clone(), |bits| columns::mark_nulls(bits, cells));
     }
 }

@@ -169,8 +169,9 @@ fn kind_of(field: &Field<'_>) -> Option<Kind> {
     })
 }
 
-/// The buffers of a batch, handed out in the order in which columns own them, as places in the answer.
+/// What a batch holds of its columns, handed out in their order: how many cells are null, and buffers as places in the answer.
 struct Buffers {
+    null_counts: std::vec::IntoIter<i64>,
     /// Offset and length in the body.
     places: std::vec::IntoIter<(i64, i64)>,
     /// Data buffers of each view column.
@@ -185,7 +186,13 @@ impl Buffers {
         }
         let places: Vec<_> = batch.buffers().ok_or_else(damaged)?.iter().map(|b| (b.offset(), b.length())).collect();
         let counts: Vec<_> = batch.variadicBufferCounts().map(|counts| counts.iter().collect()).unwrap_or_default();
-        Ok(Buffers { places: places.into_iter(), view_counts: counts.into_iter(), body })
+        let null_counts: Vec<_> = batch.nodes().ok_or_else(damaged)?.iter().map(|node| node.null_count()).collect();
+        Ok(Buffers {
+            null_counts: null_counts.into_iter(),
+            places: places.into_iter(),
+            view_counts: counts.into_iter(),
+            body,
+        })
     }
 
     /// A buffer of at least so many bytes.
@@ -202,12 +209,17 @@ impl Buffers {
 
 fn chunk(kind: Kind, start: usize, rows: usize, buffers: &mut Buffers) -> Result<Chunk, String> {
     let mut chunk = Chunk { start, rows, validity: 0..0, values: 0..0, data: Vec::new() };
+    let null_count = buffers.null_counts.next().ok_or_else(damaged)?;
     if kind == Kind::Null {
         return Ok(chunk);
     }
     chunk.validity = buffers.next(0)?;
     if !chunk.validity.is_empty() && chunk.validity.len() < rows.div_ceil(8) {
         return Err(damaged());
+    }
+    // Written also where all its bits are set: looking at each of them takes longer than reading the cells.
+    if null_count == 0 {
+        chunk.validity = 0..0;
     }
     let bytes = |count: usize, each: usize| count.checked_mul(each).ok_or_else(damaged);
     let least = match kind {

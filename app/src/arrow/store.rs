@@ -72,7 +72,9 @@ impl Store {
         match self {
             Store::Here(bytes) => read(&bytes[range]),
             Store::Outside(outside, _) => COPIED.with_borrow_mut(|copied| {
-                copied.resize(range.len(), 0);
+                // Never shorter than before: what is added again would be filled again.
+                copied.resize(copied.len().max(range.len()), 0);
+                let copied = &mut copied[..range.len()];
                 outside.copy(range.start, copied);
                 read(copied)
             }),
