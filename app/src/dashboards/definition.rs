@@ -23,6 +23,10 @@ pub const ROWS: (u8, u8) = (3, 16);
 const ROWS_USUAL: (u8, u8) = (5, 8);
 /// Points along an axis that a reduced answer has about, where nothing else is said: what a wide screen can show.
 const REDUCED_COLUMNS: u32 = 1_200;
+/// Cells from bottom to top that dots are told apart by.
+const REDUCED_ROWS: u32 = 600;
+/// Marks that a picture can still show, where each row has one of its own.
+const MOST_MARKS: u32 = 100_000;
 
 /// The version of the format that this code reads and writes.
 pub const FORMAT: u32 = 1;
@@ -381,10 +385,8 @@ impl TileDefinition {
     /// receives more than it can draw.
     pub fn reductions(&self) -> Vec<Reduction> {
         let mut reductions = self.reduce.clone();
-        if let PictureDefinition::Chart(chart) = &self.picture
-            && !self.raw
-        {
-            reductions.extend(by_picture(chart));
+        if !self.raw {
+            reductions.extend(by_picture(&self.picture));
         }
         reductions
     }
@@ -396,14 +398,31 @@ pub fn has_parameter(sql: &str, name: &str) -> bool {
     sql.split('$').skip(1).any(|rest| rest.strip_prefix(name).is_some_and(whole))
 }
 
-/// Lines keep what their pixels show of them; what has as many marks as categories or bins is small by itself.
-fn by_picture(chart: &ChartSpec) -> Option<Reduction> {
-    let numeric = chart.x.scale != ScaleKind::Category;
-    (matches!(chart.mark, Mark::Line | Mark::Area) && numeric).then(|| Reduction::M4 {
-        x: chart.x.column.clone(),
-        y: chart.y.iter().map(|channel| channel.column.clone()).collect(),
-        by: chart.by.iter().cloned().collect(),
-        columns: REDUCED_COLUMNS,
+fn has_even_places(channel: &Channel) -> bool {
+    !matches!(channel.scale, ScaleKind::Log | ScaleKind::Category)
+}
+
+/// Lines and dots keep what their pixels show of them. What has a mark, a cell or a step of a calculation for each row is
+/// refused where it would be no picture any more; a table goes through all of its rows.
+fn by_picture(picture: &PictureDefinition) -> Option<Reduction> {
+    let chart = match picture {
+        PictureDefinition::Chart(chart) => chart,
+        PictureDefinition::Kpi { .. } | PictureDefinition::Pivot { .. } => {
+            return Some(Reduction::AtMost { rows: MOST_MARKS });
+        }
+        PictureDefinition::Grid { .. } | PictureDefinition::Markdown { .. } => return None,
+    };
+    let (x, by) = (chart.x.column.clone(), chart.by.iter().cloned().collect());
+    let y = chart.y.iter().map(|channel| channel.column.clone()).collect();
+    Some(match chart.mark {
+        Mark::Line | Mark::Area if chart.x.scale != ScaleKind::Category => {
+            Reduction::M4 { x, y, by, columns: REDUCED_COLUMNS }
+        }
+        // Cells are as wide everywhere; where places are not, what shares one would not share a pixel.
+        Mark::Scatter if std::iter::once(&chart.x).chain(&chart.y).all(has_even_places) => {
+            Reduction::Dots { x, y, by, columns: REDUCED_COLUMNS, rows: REDUCED_ROWS }
+        }
+        _ => Reduction::AtMost { rows: MOST_MARKS },
     })
 }
 
@@ -436,5 +455,11 @@ mod tests {
         let market: Dashboard = serde_json::from_str(BUILT_IN[1].1).unwrap();
         let line = market.tiles.iter().find(|tile| tile.id == "prices").unwrap();
         assert!(matches!(&line.reductions()[..], [Reduction::M4 { columns: REDUCED_COLUMNS, .. }]));
+        let gallery: Dashboard = serde_json::from_str(BUILT_IN[5].1).unwrap();
+        let of = |id: &str| gallery.tiles.iter().find(|tile| tile.id == id).unwrap().reductions();
+        assert!(matches!(&of("scatter")[..], [Reduction::Dots { rows: REDUCED_ROWS, .. }]));
+        assert!(matches!(&of("histogram")[..], [Reduction::Bins { .. }, Reduction::AtMost { rows: MOST_MARKS }]));
+        assert!(matches!(&of("pivot")[..], [Reduction::AtMost { .. }]));
+        assert!(of("million").is_empty() && of("empty").is_empty());
     }
 }

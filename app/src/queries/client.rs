@@ -98,6 +98,26 @@ pub enum Reduction {
         /// Stretches at most.
         columns: u32,
     },
+    /// Of each series and each cell of a grid the first row. Follows from a picture, and stands in no definition.
+    #[serde(skip_deserializing)]
+    Dots {
+        /// The column from left to right.
+        x: String,
+        /// The columns from bottom to top.
+        y: Vec<String>,
+        /// The columns that tell series apart.
+        by: Vec<String>,
+        /// Cells along x at most.
+        columns: u32,
+        /// Cells along y at most.
+        rows: u32,
+    },
+    /// All rows, refused where there are more. Follows from a picture, and stands in no definition.
+    #[serde(skip_deserializing)]
+    AtMost {
+        /// Rows at most.
+        rows: u32,
+    },
     /// The categories with the greatest values, all others as one.
     Top {
         /// The column of the category.

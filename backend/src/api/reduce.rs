@@ -8,9 +8,11 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// One reduction, named by its only member.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Written {
     M4(M4),
+    Dots(Dots),
+    AtMost(AtMost),
     Top(Top),
     Bins(Bins),
 }
@@ -24,6 +26,23 @@ struct M4 {
     #[serde(default)]
     by: Vec<String>,
     columns: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dots {
+    x: String,
+    y: Vec<String>,
+    #[serde(default)]
+    by: Vec<String>,
+    columns: usize,
+    rows: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AtMost {
+    rows: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,7 +95,9 @@ pub(super) fn read(json: Option<&str>) -> Result<Vec<Reduction>> {
 
 fn parsed<T: DeserializeOwned>(json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|e| {
-        let message = format!("\"reduce\" is an object with one of m4, top and bins, or an array of such objects: {e}");
+        let message = format!(
+            "\"reduce\" is an object with one of m4, dots, top, bins and at_most, or an array of such objects: {e}"
+        );
         Error::new(ErrorKind::BadRequest, message)
     })
 }
@@ -85,6 +106,8 @@ impl From<Written> for Reduction {
     fn from(written: Written) -> Reduction {
         match written {
             Written::M4(M4 { x, y, by, columns }) => Reduction::M4 { x, y, by, columns },
+            Written::Dots(Dots { x, y, by, columns, rows }) => Reduction::Dots { x, y, by, columns, rows },
+            Written::AtMost(AtMost { rows }) => Reduction::AtMost { rows },
             Written::Top(Top { by, of, n, others }) => {
                 let others = match others {
                     WrittenOthers::Sum => Others::Sum,
@@ -122,6 +145,14 @@ mod tests {
             panic!("not what was written");
         };
         assert_eq!(one, &first);
+        let dots = r#"{"dots": {"x": "a", "y": ["b"], "columns": 600, "rows": 300}}"#;
+        let few = r#"{"at_most": {"rows": 9}}"#;
+        let [Reduction::Dots { by, rows: 300, .. }, Reduction::AtMost { rows: 9 }] =
+            &read(Some(&format!("[{dots}, {few}]"))).unwrap()[..]
+        else {
+            panic!("not what was written");
+        };
+        assert!(by.is_empty());
         assert!(read(None).unwrap().is_empty() && read(Some("null")).unwrap().is_empty());
     }
 
@@ -139,7 +170,7 @@ mod tests {
             r#"7"#,
         ] {
             let error = read(Some(json)).unwrap_err();
-            assert!(error.to_string().contains("m4, top and bins"), "{json}: {error}");
+            assert!(error.to_string().contains("m4, dots, top, bins and at_most"), "{json}: {error}");
         }
     }
 }

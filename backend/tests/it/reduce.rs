@@ -69,6 +69,13 @@ fn an_answer_is_reduced_before_it_is_sent() {
     assert_eq!(counted, 3 * DAYS);
     assert_eq!(bins.iter().filter(|bin| bin["value"] == 1_000_000).count(), 1);
 
+    let dots = json!({"dots": {"x": "valid_from", "y": ["volume"], "by": ["instrument"], "columns": 60, "rows": 30}});
+    let reduced = rows(&ask(&server, &dots).expect_status(200));
+    assert!(reduced.len() < all.len() / 2, "{}", reduced.len());
+    assert!(reduced.iter().all(|row| all.contains(row)));
+    let few = json!({"at_most": {"rows": 3 * DAYS}});
+    assert_eq!(rows(&ask(&server, &few).expect_status(200)), all);
+
     let null = rows(&ask(&server, &Value::Null).expect_status(200));
     assert_eq!(null, all);
 }
@@ -107,11 +114,13 @@ fn escaped(text: &str) -> String {
 fn what_cannot_be_reduced_is_refused_with_a_reason() {
     let server = server_with_prices();
     for (reduce, status, words) in [
-        (json!({}), 400, "m4, top and bins"),
+        (json!({}), 400, "m4, dots, top, bins and at_most"),
         (json!({"m4": {"x": "valid_from"}}), 400, "columns"),
         (json!({"m4": {"x": "valid_from", "columns": 0}}), 422, "from 1 to 4096"),
         (json!({"m4": {"x": "day", "columns": 9}}), 422, "there are instrument, volume, valid_from"),
         (json!({"m4": {"x": "instrument", "columns": 9}}), 422, "has to be a time, a date or a number"),
+        (json!({"dots": {"x": "volume", "y": [], "columns": 9, "rows": 9}}), 422, "'y' names no column"),
+        (json!({"at_most": {"rows": 1_000}}), 422, "more than 1000 rows; group them"),
         (json!({"bins": {"x": "instrument", "columns": 2}}), 422, "more than 2 different values"),
     ] {
         let reply = ask(&server, &reduce).expect_status(status);

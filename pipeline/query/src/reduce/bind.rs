@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    Aggregate, Fold, MOST_CATEGORIES, MOST_COLUMNS, Reduction, bins, m4,
+    Aggregate, Fold, MOST_CATEGORIES, MOST_COLUMNS, MOST_ROWS, Reduction, at_most, bins, dots, m4,
     numbers::{Kind, adds_up, sum_type},
     top,
 };
@@ -28,6 +28,8 @@ const OTHERS: &str = "others";
 /// A reduction of an answer with certain columns.
 pub(crate) enum Bound {
     M4(m4::Shape),
+    Dots(dots::Shape),
+    AtMost(at_most::Shape),
     Top(top::Shape),
     Bins(bins::Shape),
 }
@@ -38,6 +40,13 @@ impl Bound {
         let columns = Columns { input, reduction: name(reduction) };
         match reduction {
             Reduction::M4 { x, y, by, columns: most } => columns.m4(x, y, by, *most).map(Bound::M4),
+            Reduction::Dots { x, y, by, columns: along_x, rows } => {
+                columns.dots(x, y, by, (*along_x, *rows)).map(Bound::Dots)
+            }
+            Reduction::AtMost { rows } => {
+                let rows = columns.within("rows", *rows, MOST_ROWS)?;
+                Ok(Bound::AtMost(at_most::Shape { schema: input.clone(), rows }))
+            }
             Reduction::Top { by, of, n, others } => {
                 let (by, of) = (columns.find(by)?, columns.find_all(of)?);
                 columns.top(top::Shape { schema: input.clone(), input: input.clone(), by, of, n: *n, others: *others })
@@ -50,6 +59,8 @@ impl Bound {
     pub(crate) fn schema(&self) -> &SchemaRef {
         match self {
             Bound::M4(shape) => &shape.schema,
+            Bound::Dots(shape) => &shape.schema,
+            Bound::AtMost(shape) => &shape.schema,
             Bound::Top(shape) => &shape.schema,
             Bound::Bins(shape) => &shape.schema,
         }
@@ -59,6 +70,8 @@ impl Bound {
     pub(crate) fn folder(&self, memory: MemoryReservation) -> Result<Box<dyn Fold>> {
         match self {
             Bound::M4(shape) => shape.folder(memory),
+            Bound::Dots(shape) => shape.folder(memory),
+            Bound::AtMost(shape) => Ok(shape.folder(memory)),
             Bound::Top(shape) => shape.folder(memory),
             Bound::Bins(shape) => shape.folder(memory),
         }
@@ -68,6 +81,8 @@ impl Bound {
 fn name(reduction: &Reduction) -> &'static str {
     match reduction {
         Reduction::M4 { .. } => "m4",
+        Reduction::Dots { .. } => "dots",
+        Reduction::AtMost { .. } => "at_most",
         Reduction::Top { .. } => "top",
         Reduction::Bins { .. } => "bins",
     }
@@ -90,6 +105,18 @@ impl Columns<'_> {
             self.need(can_be_told_apart(self.data_type(column)), column, "a text, a time or a number")?;
         }
         Ok(m4::Shape { schema: self.input.clone(), x, y, by, columns: most })
+    }
+
+    fn dots(&self, x: &str, y: &[String], by: &[String], most: (usize, usize)) -> Result<dots::Shape> {
+        let cells = (self.within("columns", most.0, MOST_COLUMNS)?, self.within("rows", most.1, MOST_COLUMNS)?);
+        let (x, y, by) = (self.find(x)?, self.find_all(y)?, self.find_all(by)?);
+        if y.is_empty() {
+            return Err(self.refused("'y' names no column; name one or more that dots lie along from bottom to top"));
+        }
+        for &column in [x].iter().chain(&y).chain(&by) {
+            self.need(can_be_told_apart(self.data_type(column)), column, "a text, a time or a number")?;
+        }
+        Ok(dots::Shape { schema: self.input.clone(), x, y, by, cells })
     }
 
     fn top(&self, shape: top::Shape) -> Result<Bound> {

@@ -1,12 +1,16 @@
 //! What an answer is reduced to before it leaves: no more rows than a chart can draw.
 //!
-//! `m4` keeps the rows that a line drawn through all would show, `top` the categories that weigh most, `bins` counts
-//! where rows lie. Each folds batches as they come (`m4`, `top`, `bins`) and says nothing before the last; `exec` puts
-//! them on top of a query's plan. What comes out depends on the rows and their order, never on how they were cut into
-//! batches. Reading anything but the answer may not happen here.
+//! `m4` keeps the rows that a line drawn through all would show, `dots` those that dots would, `top` the categories that
+//! weigh most, `bins` counts where rows lie, and `at_most` refuses what has too many rows. Each folds batches as they come
+//! (in the module of its name) and says nothing before the last; `exec` puts them on top of a query's plan. What comes out
+//! depends on the rows and their order, never on how they were cut into batches. Reading anything but the answer may not
+//! happen here.
 
+mod at_most;
+mod axis;
 mod bind;
 mod bins;
+mod dots;
 mod exec;
 mod groups;
 mod kept;
@@ -32,6 +36,8 @@ pub(crate) const MOST_COLUMNS: usize = 4_096;
 pub(crate) const MOST_CATEGORIES: usize = 1_000;
 /// Series of one answer, at most.
 pub(crate) const MOST_SERIES: usize = 10_000;
+/// Rows that `at_most` can let pass.
+pub(crate) const MOST_ROWS: usize = 1_000_000;
 /// Reductions of one answer, at most.
 pub(crate) const MOST_REDUCTIONS: usize = 8;
 
@@ -50,6 +56,25 @@ pub enum Reduction {
         by: Vec<String>,
         /// Buckets of x, at most: 1 to 4,096. They have edges that do not move while rows are added.
         columns: usize,
+    },
+    /// Of each series, each y and each cell of a grid over x and y the first row. The rows come as they are, each once, as they
+    /// arrived; those without a place are left out. Of no more than eight for each column all come, with or without a place.
+    Dots {
+        /// A time, a date, a number, or a text, of which there are at most 4,096.
+        x: String,
+        /// The same, each an axis of its own.
+        y: Vec<String>,
+        /// What tells series apart; all rows are one series without it.
+        by: Vec<String>,
+        /// Cells along x, at most: 1 to 4,096.
+        columns: usize,
+        /// Cells along y, at most: 1 to 4,096.
+        rows: usize,
+    },
+    /// All rows, or an error where there are more than these: 1 to 1,000,000.
+    AtMost {
+        /// How many may come.
+        rows: usize,
     },
     /// The categories that weigh most keep their rows. A last column `others` says how many categories a row stands for,
     /// null for the rows that are kept.
@@ -114,6 +139,11 @@ impl fmt::Display for Reduction {
             Reduction::M4 { x, y, by, columns } => {
                 write!(f, "m4, x={x}, y=[{}], by=[{}], columns={columns}", y.join(", "), by.join(", "))
             }
+            Reduction::Dots { x, y, by, columns, rows } => {
+                let (y, by) = (y.join(", "), by.join(", "));
+                write!(f, "dots, x={x}, y=[{y}], by=[{by}], columns={columns}, rows={rows}")
+            }
+            Reduction::AtMost { rows } => write!(f, "at_most, rows={rows}"),
             Reduction::Top { by, of, n, others } => {
                 let others = if *others == Others::Sum { "sum" } else { "none" };
                 write!(f, "top, by={by}, of=[{}], n={n}, others={others}", of.join(", "))

@@ -1,6 +1,7 @@
 //! Reductions against plain loops over the same rows.
 
 mod bins;
+mod dots;
 mod m4;
 mod top;
 
