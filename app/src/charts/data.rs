@@ -9,7 +9,10 @@ use super::{
     seen::{Seen, Span},
     spec::Channel,
 };
-use crate::arrow::{Column, Table};
+use crate::{
+    arrow::{Column, Table},
+    order,
+};
 
 /// Series that have a colour of their own; those behind them share the colour of 'others'.
 pub const COLORED_SERIES: usize = 8;
@@ -125,7 +128,15 @@ impl Data {
 
     /// Whether no row has a place.
     pub fn is_empty(&self) -> bool {
-        self.x.bounds.is_none() || self.series.iter().all(|series| series.points == 0)
+        self.x.bounds.is_none()
+            || self.series.iter().all(|series| series.points == 0)
+            || (self.spec.mark == Mark::HeatMap && !self.has_colors())
+    }
+
+    /// Whether any row has a value that a colour can say.
+    fn has_colors(&self) -> bool {
+        let cells = self.spec.color.as_ref().and_then(|channel| self.table.column(&channel.column).ok());
+        cells.is_some_and(|cells| (0..self.table.rows()).any(|row| cells.number(row).is_some_and(f64::is_finite)))
     }
 
     /// First and last x and least and greatest value, over all series.
@@ -133,7 +144,7 @@ impl Data {
         let mut x = Span::default();
         let mut y: Vec<Span> = vec![Span::default(); self.y.len()];
         let mut seen: Vec<Seen> = vec![Seen::default(); self.series.len()];
-        let in_runs = self.visit_runs(|run| {
+        let in_runs = self.visit_runs(&mut |run| {
             let mut here = Seen::default();
             let span = here.take_run(&run);
             x.take(span.low);
@@ -146,7 +157,7 @@ impl Data {
             }
         });
         if !in_runs {
-            self.visit(|spot| {
+            self.visit(&mut |spot| {
                 x.take(spot.x);
                 if spot.y.is_finite() {
                     y[0].take(spot.y);
@@ -169,7 +180,7 @@ impl Data {
 
     /// Goes through all rows batch by batch, where each column is a series: loops over what lies side by side are several times
     /// as quick as a call for each row. False, and none is met, where a column tells series apart.
-    pub(super) fn visit_runs(&self, mut each: impl FnMut(Run<'_>)) -> bool {
+    pub(super) fn visit_runs(&self, each: &mut dyn FnMut(Run<'_>)) -> bool {
         if self.series_of_row.is_some() {
             return false;
         }
@@ -186,8 +197,15 @@ impl Data {
         true
     }
 
+    /// Every x, each once, in order.
+    pub fn distinct_xs(&self) -> Vec<f64> {
+        let mut xs = Vec::new();
+        self.visit(&mut |spot| xs.push(spot.x));
+        order::distinct(&xs)
+    }
+
     /// Goes through all rows that have an x, batch by batch. A row is met once for each series it belongs to.
-    pub fn visit(&self, mut each: impl FnMut(Spot)) {
+    pub fn visit(&self, each: &mut dyn FnMut(Spot)) {
         let (mut xs, mut ys) = (Vec::new(), Vec::new());
         for batch in 0..self.table.batches() {
             let start = self.table.batch_start(batch);

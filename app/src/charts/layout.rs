@@ -10,10 +10,7 @@ use super::{
     scene::CHARACTER_WIDTH,
     ticks,
 };
-use crate::{
-    format::time::{DAY_MICROS, SECOND_MICROS},
-    order,
-};
+use crate::format::time::{DAY_MICROS, SECOND_MICROS};
 
 /// A time label and the room it needs around it.
 const TIME_LABEL_WIDTH: f64 = 76.0;
@@ -219,13 +216,14 @@ fn x_scale(data: &Data, view: &View) -> Option<Scale> {
             let grain = if data.spec.x.format == ValueFormat::Second { SECOND_MICROS } else { DAY_MICROS } as f64;
             // Bars need half a step on both sides.
             let room = if bars { step(data) * 0.6 } else { 0.0 };
-            let last = if data.spec.mark == Mark::Plane { beyond(first, last) } else { last };
+            let last = if data.spec.mark == Mark::Plane { beyond(first, last) } else { last + cell_width(data) };
             let (from, to) = view.x.unwrap_or((first - room, last + room));
             Scale::time(from, to, grain)
         }
         PlaceKind::Number => {
             let room = if bars { step(data) * 0.6 } else { 0.0 };
-            let (low, high) = view.x.unwrap_or((first - room, last + room));
+            let first = if data.spec.x.scale == ScaleKind::Log { least_positive(data).unwrap_or(first) } else { first };
+            let (low, high) = view.x.unwrap_or((first - room, last + cell_width(data) + room));
             number_scale(data.spec.x.scale, low, high)
         }
     })
@@ -240,11 +238,20 @@ fn number_scale(kind: ScaleKind, low: f64, high: f64) -> Scale {
     if kind == ScaleKind::Log { Scale::log(low, high) } else { Scale::linear(low, high) }
 }
 
-/// The least distance between neighbouring bars.
+/// The least x that has a place on an axis of ratios.
+fn least_positive(data: &Data) -> Option<f64> {
+    data.distinct_xs().into_iter().find(|x| *x > 0.0)
+}
+
+/// How wide a cell of a heat map is that does not say where it ends: it reaches to where the next may begin.
+pub(super) fn cell_width(data: &Data) -> f64 {
+    let reaches = data.spec.mark == Mark::HeatMap && data.spec.x.end.is_none();
+    if reaches && data.x.kind != PlaceKind::Category { step(data) } else { 0.0 }
+}
+
+/// The least distance between neighbouring bars, or cells.
 pub(super) fn step(data: &Data) -> f64 {
-    let mut xs = Vec::new();
-    data.visit(|spot| xs.push(spot.x));
-    let xs = order::distinct(&xs);
+    let xs = data.distinct_xs();
     let least = xs.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
     match least.is_finite() {
         true => least,
@@ -289,6 +296,12 @@ fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Ve
     }
 }
 
+/// Whether what begins there, and ends there if it does, lies in the range of a scale, or some of it.
+pub(super) fn meets(scale: &Scale, from: f64, to: Option<f64>) -> bool {
+    let (a, b) = (scale.share(from), scale.share(to.unwrap_or(from)));
+    a.min(b) <= 1.0 && a.max(b) >= 0.0
+}
+
 /// Least and greatest value of what is shown.
 fn values_in_view(data: &Data, view: &View, x: &Scale) -> Option<(f64, f64)> {
     let log = data.spec.y.first().is_some_and(|channel| channel.scale == ScaleKind::Log);
@@ -312,11 +325,15 @@ fn own_values_in_view(data: &Data, view: &View, x: &Scale) -> Option<(f64, f64)>
     if view.x.is_none() && view.hidden.is_empty() && !log {
         return all();
     }
+    let have_ends = std::iter::once(&data.spec.x).chain(&data.spec.y).any(|channel| channel.end.is_some());
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    data.visit(|spot| {
-        let counts = spot.y.is_finite() && (!log || spot.y > 0.0) && view.shows(spot.series);
-        if counts && (0.0..=1.0).contains(&x.share(spot.x)) {
-            (low, high) = (low.min(spot.y), high.max(spot.y));
+    data.visit(&mut |spot| {
+        let ends = have_ends.then(|| (data.x_of(spot.row).1, data.y_of(spot.series, spot.row).1));
+        let (x_end, y_end) = ends.unwrap_or_default();
+        if view.shows(spot.series) && meets(x, spot.x, x_end) {
+            for y in [Some(spot.y), y_end].into_iter().flatten().filter(|y| y.is_finite() && (!log || *y > 0.0)) {
+                (low, high) = (low.min(y), high.max(y));
+            }
         }
     });
     (low <= high).then_some((low, high))

@@ -65,7 +65,7 @@ impl Index {
     fn rows<'a>(&'a self, data: &Data) -> &'a [Vec<(f64, u32)>] {
         self.rows.get_or_init(|| {
             let mut rows: Vec<Vec<(f64, u32)>> = data.series.iter().map(|_| Vec::new()).collect();
-            data.visit(|spot| {
+            data.visit(&mut |spot| {
                 if let Some(rows) = rows.get_mut(spot.series).filter(|_| spot.y.is_finite()) {
                     rows.push((spot.x, spot.row as u32));
                 }

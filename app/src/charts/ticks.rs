@@ -143,9 +143,18 @@ fn round_step(rough: f64) -> f64 {
     factor * power
 }
 
+/// No month is longer.
+const MONTH_MICROS: i64 = 31 * DAY_MICROS;
+/// What lies before the year 1 or after the year 9999 has no label: no calendar that people use goes there.
+const FIRST_LABELLED: i64 = -62_135_596_800_000_000;
+const LAST_LABELLED: i64 = 253_402_300_799_999_999;
+
 /// Calendar steps inside `from..=to` with labels in UTC; at most `most` of them.
 pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick> {
-    let most = most.max(1);
+    let (from, to, most) = (from.max(FIRST_LABELLED), to.min(LAST_LABELLED), most.max(1));
+    if from > to {
+        return Vec::new();
+    }
     let span = to.saturating_sub(from).max(1);
     const FIXED: [i64; 19] = [
         SECOND_MICROS,
@@ -170,9 +179,9 @@ pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick> {
     ];
     let fits = |ticks: &Vec<Tick>| ticks.len() <= most;
     let fixed = FIXED.into_iter().filter(|step| span / step <= most as i64).map(|step| every(from, to, step));
-    let months = [1, 2, 3, 6].into_iter().map(|months| every_months(from, to, months));
-    let years = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].into_iter().map(|years| every_months(from, to, years * 12));
-    let mut candidates = fixed.chain(months).chain(years);
+    let years = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000].map(|years| years * 12);
+    let months = [1, 2, 3, 6].into_iter().chain(years).filter(|months| span / (months * MONTH_MICROS) <= most as i64);
+    let mut candidates = fixed.chain(months.map(|months| every_months(from, to, months)));
     candidates.find(fits).unwrap_or_default()
 }
 
@@ -274,6 +283,14 @@ mod tests {
         assert_eq!(labels("2020-03-01", "2026-03-01", 3), ["2022", "2024", "2026"]);
     }
 
+    #[test]
+    fn all_of_time_is_labelled_by_few_round_years() {
+        let ticks = time_ticks(i64::MIN, i64::MAX, 6);
+        let years: Vec<&str> = ticks.iter().map(|tick| tick.label.as_str()).collect();
+        assert_eq!(years, ["2000", "4000", "6000", "8000"]);
+        assert!(time_ticks(i64::MAX - 1, i64::MAX, 6).is_empty());
+    }
+
     proptest! {
         #[test]
         fn value_ticks_cover_the_data_in_rising_order(low in -1e12_f64..1e12, span in 0.0_f64..1e9, most in 1_usize..12) {
@@ -289,7 +306,7 @@ mod tests {
         #[test]
         fn time_ticks_lie_inside_and_are_never_too_many(
             from in 0_i64..2_000_000_000_000_000,
-            span in 1_i64..400_000_000_000_000,
+            span in prop_oneof![1_i64..400_000_000_000_000, 1_i64..200_000_000_000_000_000],
             most in 1_usize..14,
         ) {
             let ticks = time_ticks(from, from + span, most);

@@ -26,7 +26,7 @@ pub fn spark(data: &Data) -> Option<WholeView> {
 
 fn path_of(data: &Data) -> Option<String> {
     let mut spots: Vec<(f64, f64)> = Vec::new();
-    data.visit(|spot| {
+    data.visit(&mut |spot| {
         if spot.series == 0 && spot.y.is_finite() {
             spots.push((spot.x, spot.y));
         }

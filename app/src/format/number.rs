@@ -40,9 +40,15 @@ pub fn count_text(value: u64) -> String {
     integer_text(i128::from(value))
 }
 
-/// A double rounded to so many decimals, grouped: `1,204.31`. What is not a number is a dash.
+/// A double rounded to so many decimals, grouped: `1,204.31`.
 pub fn fixed_text(value: f64, decimals: usize) -> String {
     text(Format::Fixed(decimals), Number::Float(value))
+}
+
+/// How many decimals a number has that is written in the reader's locale.
+pub fn decimals_of(text: &str) -> usize {
+    let decimal = with_style(|style| style.locale.decimal);
+    text.rsplit_once(decimal).map_or(0, |(_, digits)| digits.chars().take_while(char::is_ascii_digit).count())
 }
 
 /// As [`fixed_text`], with a sign before what is not zero: `+0.42`.
@@ -58,11 +64,7 @@ pub fn signed(text: String, positive: bool) -> String {
 
 /// A double as short as it reads back, grouped; what is no finite number by its sign or in words.
 pub fn float_text(value: f64) -> String {
-    match value {
-        value if value.is_finite() => text(Format::Plain, Number::Float(value)),
-        value if value.is_nan() => "not a number".to_owned(),
-        value => if value > 0.0 { "∞" } else { "−∞" }.to_owned(),
-    }
+    text(Format::Plain, Number::Float(value))
 }
 
 /// Bytes in the largest binary unit that leaves a whole part: `12.4 MiB`.

@@ -8,9 +8,6 @@ use super::{
     time::{self, DAY_MICROS, HOUR_MICROS, SECOND_MICROS},
 };
 
-/// What stands where there is no number.
-pub const DASH: &str = "–";
-
 /// A number as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
@@ -129,7 +126,7 @@ impl schemars::JsonSchema for Currency {
     }
 }
 
-/// A number as sign and plain digits: `1234.50`. Where it is not finite, the digits are a dash.
+/// A number as sign and plain digits: `1234.50`.
 struct Digits {
     negative: bool,
     plain: String,
@@ -158,10 +155,6 @@ impl Number {
             Number::Exact { unscaled, scale } => unscaled as f64 / 10_f64.powi(i32::from(scale)),
             Number::Float(value) => value,
         }
-    }
-
-    fn is_finite(self) -> bool {
-        !matches!(self, Number::Float(value) if !value.is_finite())
     }
 
     /// A hundred times as much, exactly where it is exact.
@@ -244,10 +237,13 @@ fn divide_rounding(value: u128, power: u32) -> u128 {
 }
 
 impl Format {
-    /// The number as text. What is not finite is a dash.
+    /// The number as text. What is not finite is written as what it is.
     pub fn text(self, number: Number, style: &Style) -> String {
-        if !number.is_finite() {
-            return DASH.to_owned();
+        match number {
+            Number::Float(value) if value.is_nan() => return "not a number".to_owned(),
+            Number::Float(f64::INFINITY) => return "∞".to_owned(),
+            Number::Float(f64::NEG_INFINITY) => return "−∞".to_owned(),
+            Number::Float(_) | Number::Exact { .. } => {}
         }
         match self {
             Format::Plain => number.digits().text(style),

@@ -3,7 +3,7 @@
 use super::{ink_of, spanning};
 use crate::charts::{
     Data, Layout, Scale, View,
-    layout::step,
+    layout::{meets, step},
     scene::{Anchor, CHARACTER_WIDTH, Ink, Layer, Target},
 };
 
@@ -42,7 +42,7 @@ pub(in crate::charts) fn side_by_side(data: &Data, view: &View, layout: &Layout)
     let each = all / shown.len().max(1) as f64;
     let mut boxes: Vec<Vec<[f64; 4]>> = shown.iter().map(|_| Vec::new()).collect();
     let mut targets = Vec::new();
-    data.visit(|spot| {
+    data.visit(&mut |spot| {
         let lane = shown.binary_search(&spot.series).ok();
         let Some(lane) = lane.filter(|_| spot.y.is_finite() && layout.shows_x(spot.x)) else { return };
         let left = layout.x_pixel(spot.x) - all / 2.0 + lane as f64 * each;
@@ -59,12 +59,12 @@ pub(in crate::charts) fn side_by_side(data: &Data, view: &View, layout: &Layout)
 pub(super) fn histogram(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let mut boxes: Vec<Vec<[f64; 4]>> = data.series.iter().map(|_| Vec::new()).collect();
     let mut targets = Vec::new();
-    data.visit(|spot| {
+    data.visit(&mut |spot| {
         let (from, to) = data.x_of(spot.row);
-        let to = to.unwrap_or(from);
-        if !spot.y.is_finite() || !view.shows(spot.series) || !(layout.shows_x(from) || layout.shows_x(to)) {
+        if !spot.y.is_finite() || !view.shows(spot.series) || !meets(&layout.x, from, to) {
             return;
         }
+        let to = to.unwrap_or(from);
         let (left, right) = (layout.x_pixel(from), layout.x_pixel(to));
         // A hair between neighbours, where there is room for one.
         let gap = if right - left > 4.0 { 1.0 } else { 0.0 };
@@ -90,7 +90,7 @@ pub(super) struct Step {
 pub(super) fn steps(data: &Data) -> Vec<Step> {
     let mut sum = 0.0;
     let mut steps = Vec::new();
-    data.visit(|spot| {
+    data.visit(&mut |spot| {
         if spot.series == 0 && spot.y.is_finite() {
             let totals = &data.spec.totals;
             let total = !totals.is_empty() && totals.contains(&data.x_text(spot.row));

@@ -16,7 +16,8 @@ pub(super) fn candles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>)
     for row in 0..data.table.rows() {
         let (x, _) = data.x_of(row);
         let [open, high, low, close] = [0, 1, 2, 3].map(|series| data.y_of(series, row).0);
-        if ![x, open, high, low, close].iter().all(|value| value.is_finite()) || !layout.shows_x(x) {
+        // Prices that are none, or that an axis of ratios has no place for, make no candle.
+        if ![open, high, low, close].iter().all(|price| layout.y.share(*price).is_finite()) || !layout.shows_x(x) {
             continue;
         }
         let center = layout.x_pixel(x);
@@ -33,7 +34,9 @@ pub(super) fn candles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>)
         let wick = &mut wicks[usize::from(rose)];
         wick.push(((center, layout.y_pixel(high)), (center, top)));
         wick.push(((center, bottom), (center, layout.y_pixel(low))));
-        let area = spanning((left, layout.y_pixel(high)), (right, layout.y_pixel(low)));
+        let [_, body_top, _, body_height] = body;
+        let (highest, lowest) = (layout.y_pixel(high.max(low)), layout.y_pixel(high.min(low)));
+        let area = spanning((left, highest.min(body_top)), (right, lowest.max(body_top + body_height)));
         targets.push(Target { area, row, series: 0 });
     }
     let [fell, rose] = wicks;

@@ -3,6 +3,7 @@
 use super::spanning;
 use crate::charts::{
     Data, Layout, Scale,
+    layout::{cell_width, meets},
     scene::{Anchor, CHARACTER_WIDTH, Ink, Layer, Target},
 };
 
@@ -34,9 +35,10 @@ pub(super) fn heat_map(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>
     let (Some((low, least)), Some((high, greatest))) = (least, greatest) else { return (Vec::new(), Vec::new()) };
     let mut cells: Vec<Vec<[f64; 4]>> = (0..STEPS).map(|_| Vec::new()).collect();
     let (mut labels, mut targets) = (Vec::new(), Vec::new());
+    let width = cell_width(data);
     for row in 0..data.table.rows() {
         let Some(value) = color.number(row).filter(|value| value.is_finite()) else { continue };
-        let Some(area) = cell(data, layout, row) else { continue };
+        let Some(area) = cell(data, layout, row, width) else { continue };
         let share = if high > low { (value - low) / (high - low) } else { 1.0 };
         let step = (share * f64::from(STEPS - 1)).round() as u8;
         cells[usize::from(step)].push(area);
@@ -82,11 +84,12 @@ fn key(data: &Data, layout: &Layout, least: usize, greatest: usize) -> Vec<Layer
     (0..KEY_STEPS).map(step).chain([label(low, start - 6.0), label(high, right)]).collect()
 }
 
-/// The cell of a row: a band has its own width, a bin reaches to its end.
-fn cell(data: &Data, layout: &Layout, row: usize) -> Option<[f64; 4]> {
+/// The cell of a row: a band has its own width, a bin reaches to its end or is so wide.
+fn cell(data: &Data, layout: &Layout, row: usize, width: f64) -> Option<[f64; 4]> {
     let (x, x_end) = data.x_of(row);
     let (y, y_end) = data.y_of(0, row);
-    if !x.is_finite() || !y.is_finite() {
+    let x_end = x_end.or((width > 0.0).then_some(x + width));
+    if !x.is_finite() || !y.is_finite() || !meets(&layout.x, x, x_end) {
         return None;
     }
     let frame = layout.frame;

@@ -14,15 +14,17 @@ use crate::{
 /// Line width of a series in CSS pixels.
 const LINE_WIDTH: f64 = 2.0;
 const DASHED_WIDTH: f64 = 1.25;
+/// How far rounding may put a row beyond the frame's edge that it lies on, in CSS pixels.
+const ROUNDING: f64 = 1e-3;
 
 /// A line for each series that is shown; with `ground` the area below it, of this strength.
 pub(in crate::charts) fn lines(data: &Data, view: &View, layout: &Layout, ground: Option<f64>) -> Vec<Layer> {
     let mut paths: Vec<Path> = data.series.iter().map(|_| Path::default()).collect();
     let place = Placer::new(layout);
     if data.series.iter().all(|series| series.sorted) {
-        let in_runs = data.visit_runs(|run| paths[run.series].take_run(&place, &run));
+        let in_runs = data.visit_runs(&mut |run| paths[run.series].take_run(&place, &run));
         if !in_runs {
-            data.visit(|spot| paths[spot.series].take(&place, spot.x, spot.y));
+            data.visit(&mut |spot| paths[spot.series].take(&place, spot.x, spot.y));
         }
     } else {
         in_order(data, &place, &mut paths);
@@ -64,7 +66,7 @@ fn pieces<'a>(places: &'a [Place], breaks: &'a [usize]) -> impl Iterator<Item = 
 /// Rows that do not come in order of x are sorted first.
 fn in_order(data: &Data, place: &Placer<'_>, paths: &mut [Path]) {
     let mut spots: Vec<Vec<(f64, f64)>> = paths.iter().map(|_| Vec::new()).collect();
-    data.visit(|spot| spots[spot.series].push((spot.x, spot.y)));
+    data.visit(&mut |spot| spots[spot.series].push((spot.x, spot.y)));
     for (path, spots) in paths.iter_mut().zip(spots) {
         let xs: Vec<f64> = spots.iter().map(|(x, _)| *x).collect();
         for index in order::by_number(&xs) {
@@ -175,15 +177,16 @@ impl Path {
             (self.broken, self.before) = (true, None);
             return;
         }
-        if pixel < frame.left {
+        if pixel < frame.left - ROUNDING {
             self.before = Some((pixel, y));
             return;
         }
-        if let Some(before) = self.before.take() {
+        let before = self.before.take();
+        if let Some(before) = before {
             self.push(place, at_edge(before, (pixel, y), frame.left));
         }
-        if pixel > frame.left + frame.width {
-            let from = self.kept.map(|kept| kept.last);
+        if pixel > frame.left + frame.width + ROUNDING {
+            let from = self.kept.map(|kept| kept.last).or(before);
             self.flush(place);
             if let Some(from) = from {
                 self.push(place, at_edge(from, (pixel, y), frame.left + frame.width));

@@ -20,7 +20,7 @@ pub(super) fn dots(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Ve
     let mut places: Vec<Vec<Place>> = data.series.iter().map(|_| Vec::new()).collect();
     let mut taken: HashSet<u64> = HashSet::new();
     let mut targets = Vec::new();
-    data.visit(|spot| {
+    data.visit(&mut |spot| {
         let drawn = view.shows(spot.series) && spot.y.is_finite() && layout.shows_x(spot.x);
         if !drawn || !layout.y.share(spot.y).is_finite() {
             return;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     arrow::Table,
-    charts::{Channel, Data, Mark, SeriesInfo},
-    format::style::with_style,
+    charts::{Channel, Data, Mark, SeriesInfo, ValueFormat},
+    format::{number, style::with_style},
     order,
     state::diff::Kind,
 };
@@ -33,6 +33,8 @@ pub struct GridData {
     source: Source,
     /// Where cells show a value before and after.
     changes: Option<Arc<Changes>>,
+    /// How many of the last rows add up the others: they stay below them, whatever the order.
+    totals: usize,
 }
 
 /// A column of rows that changed.
@@ -76,7 +78,12 @@ impl GridColumn {
 impl GridData {
     /// Rows that are written already.
     pub fn written(columns: Vec<GridColumn>, rows: Vec<Vec<String>>) -> GridData {
-        GridData { columns, source: Source::Written(rows), changes: None }
+        GridData { columns, source: Source::Written(rows), changes: None, totals: 0 }
+    }
+
+    /// The same, of which the last row adds up the others.
+    pub fn with_total(self) -> GridData {
+        GridData { totals: 1, ..self }
     }
 
     /// The rows of an answer: those columns of it that the channels name. Fails where it has no such column.
@@ -86,7 +93,7 @@ impl GridData {
             Ok(GridColumn { title: channel.header(), numeric })
         };
         let columns = channels.iter().map(column).collect::<Result<Vec<_>, String>>()?;
-        Ok(GridData { columns, source: Source::Answer { table, channels, rows: None }, changes: None })
+        Ok(GridData { columns, source: Source::Answer { table, channels, rows: None }, changes: None, totals: 0 })
     }
 
     /// Rows of an answer that changed: what happened to each by the word in a column, and their values before and after.
@@ -113,6 +120,7 @@ impl GridData {
             columns: channels.iter().map(column).collect(),
             source: Source::Answer { table, channels, rows: None },
             changes: None,
+            totals: 0,
         }
     }
 
@@ -140,8 +148,8 @@ impl GridData {
         channels.extend(data.spec.color.clone());
         let rows = data.x_is_time().then(|| (0..data.table.rows() as u32).rev().collect());
         match GridData::of_answer(data.table.clone(), channels) {
-            Ok(GridData { columns, source: Source::Answer { table, channels, .. }, changes }) => {
-                GridData { columns, source: Source::Answer { table, channels, rows }, changes }
+            Ok(GridData { source: Source::Answer { table, channels, .. }, columns, .. }) => {
+                GridData { columns, source: Source::Answer { table, channels, rows }, changes: None, totals: 0 }
             }
             Ok(other) => other,
             Err(reason) => GridData::written(vec![GridColumn::text(&reason)], Vec::new()),
@@ -158,19 +166,26 @@ impl GridData {
             let before = |series: &SeriesInfo| GridColumn::number(&header(&format!("{} before", series.name)));
             columns.extend(data.series.iter().map(before));
         }
-        let mut xs = Vec::new();
-        data.visit(|spot| xs.push(spot.x));
-        let xs = order::distinct(&xs);
+        let xs = data.distinct_xs();
         let mut rows: Vec<Vec<String>> = vec![vec![String::new(); columns.len()]; xs.len()];
-        data.visit(|spot| {
+        let mut sums: Vec<Vec<Option<f64>>> = vec![vec![None; data.series.len()]; xs.len()];
+        // As they are drawn: what stands on top of each other adds up.
+        let adds_up = matches!(data.spec.mark, Mark::StackedArea | Mark::StackedBar);
+        data.visit(&mut |spot| {
             let place = xs.partition_point(|x| *x < spot.x);
-            let Some(cells) = rows.get_mut(place) else { return };
+            let Some((cells, sums)) = rows.get_mut(place).zip(sums.get_mut(place)) else { return };
             if cells[0].is_empty() {
                 cells[0] = data.x_text(spot.row);
             }
-            if spot.y.is_finite() {
-                cells[spot.series + 1] = data.value_text(spot.series, spot.row);
+            if !spot.y.is_finite() && sums[spot.series].is_some() {
+                return;
             }
+            let sum = sums[spot.series].filter(|_| adds_up && spot.y.is_finite()).map(|sum| sum + spot.y);
+            cells[spot.series + 1] = match sum {
+                Some(sum) => sum_text(data.channel_of(spot.series), sum, &data.value_text(spot.series, spot.row)),
+                None => data.value_text(spot.series, spot.row),
+            };
+            sums[spot.series] = sum.or(Some(spot.y).filter(|y| y.is_finite())).or(sums[spot.series]);
         });
         if data.is_compared() {
             for (x, cells) in xs.iter().zip(&mut rows) {
@@ -238,26 +253,42 @@ impl GridData {
         }
     }
 
+    /// A cell as a number that an order goes by: of written cells what their digits say, of times when they are.
+    fn rank(&self, row: usize, column: usize) -> Option<f64> {
+        self.number(row, column).or_else(|| {
+            let Source::Answer { table, channels, .. } = &self.source else { return None };
+            let cells = table.column(&channels.get(column)?.column).ok()?;
+            cells.instant_micros(self.answer_row(row)).map(|micros| micros as f64)
+        })
+    }
+
     /// A cell as a number, where it is one: of written cells what their digits say.
     fn number(&self, row: usize, column: usize) -> Option<f64> {
         match &self.source {
             Source::Answer { table, channels, .. } => {
-                let cells = table.column(&channels.get(column)?.column).ok()?;
-                let row = self.answer_row(row);
-                cells.number(row).or_else(|| cells.instant_micros(row).map(|micros| micros as f64))
+                table.column(&channels.get(column)?.column).ok()?.number(self.answer_row(row))
             }
             Source::Written(rows) => written_number(rows.get(row)?.get(column)?),
         }
     }
 
-    /// The rows that pass a filter, in an order. Null comes last in either direction; equal rows keep their order.
+    /// The rows that pass a filter, in an order, totals below. Null comes last in either direction; equal rows keep their order.
     pub fn arranged(&self, order: Option<Order>, filter: &Filter) -> Vec<u32> {
-        let mut rows: Vec<u32> = (0..self.rows() as u32).filter(|row| filter.passes(self, *row as usize)).collect();
-        let Some(Order { column, descending }) = order else { return rows };
+        let totals = self.rows().saturating_sub(self.totals) as u32;
+        let passing = |rows: std::ops::Range<u32>| rows.filter(|row| filter.passes(self, *row as usize));
+        let rows: Vec<u32> = passing(0..totals).collect();
+        let rows = match order {
+            Some(order) => self.ordered(rows, order),
+            None => rows,
+        };
+        rows.into_iter().chain(passing(totals..self.rows() as u32)).collect()
+    }
+
+    fn ordered(&self, mut rows: Vec<u32>, Order { column, descending }: Order) -> Vec<u32> {
         if self.is_by_number(column) {
             let sign = if descending { -1.0 } else { 1.0 };
             let keys: Vec<f64> =
-                rows.iter().map(|row| self.number(*row as usize, column).map_or(f64::NAN, |key| key * sign)).collect();
+                rows.iter().map(|row| self.rank(*row as usize, column).map_or(f64::NAN, |key| key * sign)).collect();
             return order::by_number(&keys).into_iter().map(|place| rows[place as usize]).collect();
         }
         rows.sort_by_cached_key(|row| self.cell(*row as usize, column).to_lowercase());
@@ -278,6 +309,14 @@ impl GridData {
     }
 }
 
+/// A sum with as many decimals as one of its parts has, where nothing else is said of them.
+fn sum_text(channel: &Channel, sum: f64, part: &str) -> String {
+    match channel.format {
+        ValueFormat::Plain => number::fixed_text(sum, number::decimals_of(part)),
+        format => format.number_text(sum),
+    }
+}
+
 /// The number that a text says, written in the reader's locale.
 fn written_number(text: &str) -> Option<f64> {
     let (group, decimal) = with_style(|style| (style.locale.group, style.locale.decimal));
@@ -294,7 +333,7 @@ fn time_titled(data: &Data) -> Channel {
     let channel = data.spec.x.clone();
     let title = match (channel.title.is_empty(), data.x_is_time(), channel.format) {
         (false, ..) | (_, false, _) => return channel,
-        (true, true, crate::charts::ValueFormat::Day) => "Day, UTC",
+        (true, true, ValueFormat::Day) => "Day, UTC",
         (true, true, _) => "Time",
     };
     Channel { title: title.to_owned(), ..channel }

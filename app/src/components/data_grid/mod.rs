@@ -347,13 +347,8 @@ impl Parts {
         let Some(scroll) = self.scroll.get_untracked() else { return };
         let rows = self.rows.with_untracked(|rows| rows.len());
         let (height, top) = (f64::from(scroll.client_height()), f64::from(scroll.scroll_top()));
-        let row_px = self.row_px.get_untracked();
-        let place = Sight::top_of(row, rows, row_px, height);
-        // The header covers a row's height at the top.
-        if place < top {
-            scroll.set_scroll_top(place as i32);
-        } else if place + 2.0 * row_px > top + height {
-            scroll.set_scroll_top((place + 2.0 * row_px - height) as i32);
+        if let Some(to) = Sight::scroll_to(row, rows, self.row_px.get_untracked(), height, top) {
+            scroll.set_scroll_top(to as i32);
         }
     }
 }

@@ -4,6 +4,8 @@
 pub const ALL_ON_PAGE: usize = 300;
 /// Rows kept on the page beyond either edge of what is in sight.
 const MARGIN: usize = 12;
+/// Rows from the end within which a lower box has no room for what it stands for.
+const NEAR_END: usize = 12;
 /// Browsers keep places to the pixel up to about twice this.
 const HIGHEST_PX: f64 = 15_000_000.0;
 
@@ -37,22 +39,43 @@ impl Sight {
         } else {
             (top_px / row_px) as usize
         };
-        let first = top_row.saturating_sub(MARGIN);
-        let end = (top_row + in_sight + MARGIN).min(rows);
+        // Near its ends a lower box has no room for rows beyond them.
+        let margin =
+            |room_px: f64| if shown < real { MARGIN.min((room_px.max(0.0) / row_px) as usize) } else { MARGIN };
+        let first = top_row.saturating_sub(margin(top_px));
+        let end = (top_row + in_sight + margin(shown - top_px - in_sight as f64 * row_px)).min(rows);
         let on_page = (end - first) as f64 * row_px;
         let wanted = if shown < real { top_px - (top_row - first) as f64 * row_px } else { first as f64 * row_px };
         let before_px = wanted.clamp(0.0, (shown - on_page).max(0.0));
         Sight { first, end, before_px, after_px: (shown - before_px - on_page).max(0.0) }
     }
 
-    /// How far a box has to be scrolled for a row to stand at its top.
-    pub fn top_of(row: usize, rows: usize, row_px: f64, height_px: f64) -> f64 {
-        let real = rows as f64 * row_px;
-        if real <= HIGHEST_PX {
-            return row as f64 * row_px;
+    /// How far a box that is scrolled by `top_px` has to be scrolled for a row to be seen whole, below a header that is as high as
+    /// a row; `None` where it is seen.
+    pub fn scroll_to(row: usize, rows: usize, row_px: f64, height_px: f64, top_px: f64) -> Option<f64> {
+        if rows <= ALL_ON_PAGE || rows as f64 * row_px <= HIGHEST_PX {
+            let (place, below) = (row as f64 * row_px, (row + 2) as f64 * row_px);
+            let above = (place < top_px).then_some(place);
+            return above.or((below > top_px + height_px).then_some(below - height_px));
         }
-        let last_top = rows.saturating_sub((height_px / row_px) as usize).max(1);
-        (row as f64 / last_top as f64).min(1.0) * (HIGHEST_PX - height_px)
+        // As in `of`, where a step of scrolling passes more rows than are on the page.
+        let tops = rows.saturating_sub((height_px / row_px).ceil() as usize).max(1);
+        let reach = (HIGHEST_PX - height_px).max(1.0);
+        let seen = ((height_px / row_px) as usize).saturating_sub(1).max(1);
+        let last = row + seen >= rows;
+        let top_row = ((top_px / reach).clamp(0.0, 1.0) * tops as f64) as usize;
+        // Close to the end rows stand up to two higher than elsewhere.
+        let upper = if row + NEAR_END > tops { row.saturating_sub(2) } else { row };
+        let wanted = match top_px >= reach {
+            // All the way down the last rows stand at the lower edge.
+            true if last => return None,
+            false if last => return Some(HIGHEST_PX + 2.0 * row_px),
+            true => upper,
+            false if row < top_row => upper,
+            false if row >= top_row + seen => row + 1 - seen,
+            false => return None,
+        };
+        Some(((wanted as f64 + 0.5) / tops as f64).min(1.0) * reach)
     }
 }
 
@@ -79,6 +102,29 @@ mod tests {
                 prop_assert!(sight.before_px <= top + 1.0, "{sight:?} at {top}");
                 prop_assert!(sight.before_px + on_page >= (top + height).min(total) - 1.0, "{sight:?} at {top}");
             }
+        }
+
+        #[test]
+        fn a_row_that_is_scrolled_to_is_seen_whole(
+            rows in prop_oneof![2_usize..2_000, 350_000_usize..3_000_000],
+            row in 0.0_f64..=1.0,
+            height in 150.0_f64..1_200.0,
+            share in prop_oneof![Just(0.0), Just(1.0), 0.0_f64..1.0],
+        ) {
+            let row_px = 38.0;
+            let row = ((rows - 1) as f64 * row).round() as usize;
+            // The header stands above the rows, and scrolls with them as far as it can be seen to.
+            let total = (rows as f64 * row_px).min(HIGHEST_PX) + row_px;
+            let most = (total - height).max(0.0);
+            let top = (share * most).floor();
+            let to = Sight::scroll_to(row, rows, row_px, height, top).map_or(top, |to| to.clamp(0.0, most).floor());
+            let sight = Sight::of(rows, row_px, height, to);
+            prop_assert!((sight.first..sight.end).contains(&row), "{sight:?} at {to}");
+            let place = row_px + sight.before_px + (row - sight.first) as f64 * row_px;
+            prop_assert!(place >= to + row_px - 1.0, "{place} is above {to}: {sight:?}");
+            prop_assert!(place + row_px <= to + height + 1.0 || total <= height, "{place} is below {to}: {sight:?}");
+            let again = Sight::scroll_to(row, rows, row_px, height, to).map(|again| again.clamp(0.0, most));
+            prop_assert!(again.is_none_or(|again| (again - to).abs() <= 2.0), "{again:?} after {to}");
         }
 
         #[test]

@@ -53,7 +53,8 @@ fn rounding_is_exact_half_away_from_zero_and_a_rounded_zero_has_no_sign() {
         assert_eq!(text(Format::Fixed(decimals), exact(unscaled, scale)), expected, "{unscaled} {scale} {decimals}");
     }
     assert_eq!(text(Format::Fixed(2), Number::Float(-0.001)), "0.00");
-    assert_eq!(text(Format::Fixed(2), Number::Float(f64::NAN)), "–");
+    assert_eq!(text(Format::Fixed(2), Number::Float(f64::NAN)), "not a number");
+    assert_eq!(text(Format::Money(Currency::of_code("EUR").unwrap()), Number::Float(f64::NEG_INFINITY)), "−∞");
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn last_value(data: &Data) -> Option<(f64, usize)> {
 /// The last two rows that have a value, and the values, the last first.
 fn last_values(data: &Data) -> [Option<(f64, usize)>; 2] {
     let mut last = [None, None];
-    data.visit(|spot| {
+    data.visit(&mut |spot| {
         if spot.y.is_finite() {
             last = [Some((spot.y, spot.row)), last[0]];
         }
@@ -185,7 +185,7 @@ fn pivot(table: &Table, rows: &Channel, columns: &Channel, value: &Channel) -> R
     }
     // What is one row keeps every digit; sums are written with as many decimals as their parts.
     let cell_at = |(row, column): &(usize, usize)| cells.get(*row)?.get(*column).filter(|cell| cell.rows > 0);
-    let decimals = cells.iter().flatten().map(|cell| decimals_of(&cell.text)).max().unwrap_or(0);
+    let decimals = cells.iter().flatten().map(|cell| number::decimals_of(&cell.text)).max().unwrap_or(0);
     let sum_text = |sum: f64| match value.format {
         ValueFormat::Plain => number::fixed_text(sum, decimals),
         format => format.number_text(sum),
@@ -210,7 +210,7 @@ fn pivot(table: &Table, rows: &Channel, columns: &Channel, value: &Channel) -> R
     lines.push(line("All", &|column| (0..every_row).map(|row| (row, column)).collect()));
     let heads = std::iter::once(GridColumn::text(rows.name()));
     let heads = heads.chain(column_names.0.iter().map(|name| GridColumn::number(name)));
-    Ok(GridData::written(heads.chain([GridColumn::number("All")]).collect(), lines))
+    Ok(GridData::written(heads.chain([GridColumn::number("All")]).collect(), lines).with_total())
 }
 
 /// What stands in a cell of a pivot table.
@@ -232,12 +232,6 @@ impl Names {
             self.0.len() - 1
         })
     }
-}
-
-/// Digits behind the last mark that is no digit, where it stands for decimals.
-fn decimals_of(text: &str) -> usize {
-    let decimal = crate::format::style::with_style(|style| style.locale.decimal);
-    text.rsplit_once(decimal).map_or(0, |(_, digits)| digits.chars().take_while(char::is_ascii_digit).count())
 }
 
 #[cfg(test)]
