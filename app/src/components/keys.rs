@@ -23,6 +23,7 @@ const ON_CHARTS: Keys = &[
     ("Home End", "On a chart: to the first and to the last point"),
     ("M", "On a chart: begin to mark a stretch at the point, and end it; it is zoomed into, or shown alone"),
     ("+ − 0", "On a chart of times: zoom in and out around the point, show all again"),
+    ("Page Up Page Down", "On a chart that is zoomed into: show what comes before, what comes after"),
     ("Enter", "On a chart or a row that leads further: choose it"),
 ];
 const ON_THE_TIMES: Keys = &[

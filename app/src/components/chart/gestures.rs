@@ -1,5 +1,6 @@
-//! Pointer, fingers, wheel and keys. A tap chooses, two fingers zoom. A drag, or a way between two presses of M, marks a stretch to zoom into (or to filter by); with
-//! Shift a drag moves the window. The wheel zooms with Ctrl or Meta alone, so that pages still scroll over a chart.
+//! Pointer, fingers, wheel and keys. A tap chooses, two fingers zoom and move. A drag, or a way between two presses of M, marks
+//! a stretch to zoom into (or to filter by); with Shift a drag moves the window, as Page Up and Page Down do, and as the cursor
+//! does that is moved out of it by key. The wheel zooms with Ctrl or Meta alone, so that pages still scroll over a chart.
 
 use leptos::{
     ev::{KeyboardEvent, PointerEvent, WheelEvent},
@@ -14,6 +15,10 @@ const LONG_STEP: usize = 10;
 const CLICK: f64 = 4.0;
 /// How much of the window a step of zooming leaves.
 const ZOOM: f64 = 0.8;
+/// How much of the window a page key moves it by.
+const PAGE: f64 = 0.5;
+/// How far from the edge the cursor stands that has moved the window, as a share of it.
+const MARGIN: f64 = 0.05;
 /// A window is not narrower than this share of everything.
 const NARROWEST: f64 = 1e-7;
 
@@ -50,7 +55,7 @@ impl Parts {
             }
             let drag = Drag { to: place.0, ..drag };
             if drag.pans {
-                self.pan(&drag);
+                self.pan(Some(drag.window), drag.from - drag.to);
             }
             self.drag.set(Some(drag));
             return;
@@ -58,7 +63,7 @@ impl Parts {
         self.move_to(self.cursor_at(place));
     }
 
-    /// One finger moves the cursor, two zoom.
+    /// One finger moves the cursor, two zoom and move the window.
     fn touch(self, event: &PointerEvent, place: (f64, f64), drag: Drag) {
         let before = self.fingers.get_value();
         self.fingers.update_value(|fingers| {
@@ -69,9 +74,10 @@ impl Parts {
             _ => None,
         };
         match (spread(&before), self.fingers.with_value(|fingers| spread(fingers))) {
-            (Some((before, _)), Some((now, middle))) if before > CLICK && now > CLICK => {
+            (Some((before, was)), Some((now, middle))) if before > CLICK && now > CLICK => {
                 self.drag.set(Some(Drag { to: f64::INFINITY, ..drag }));
                 self.zoom(before / now, Some(middle));
+                self.pan(self.whole_window(), was - middle);
             }
             _ => {
                 self.drag.set(Some(Drag { to: place.0, ..drag }));
@@ -139,7 +145,7 @@ impl Parts {
     }
 
     /// What is shown of the x axis; `None` where it has no stretches, because it is of categories.
-    fn whole_window(self) -> Option<(f64, f64)> {
+    pub(super) fn whole_window(self) -> Option<(f64, f64)> {
         use crate::charts::Scale::{Band, Linear, Log, Time};
         match &self.scene.get_untracked()?.layout.x {
             Time { from, to } => Some((*from, *to)),
@@ -148,16 +154,35 @@ impl Parts {
         }
     }
 
-    fn pan(self, drag: &Drag) {
-        let Some(scene) = self.scene.get_untracked() else { return };
-        let (from, to) = drag.window;
-        let moved = (drag.from - drag.to) / scene.layout.frame.width * (to - from);
-        self.window.set(Some((from + moved, to + moved)));
+    /// Shows what lies so many CSS pixels to the right of a window.
+    fn pan(self, window: Option<(f64, f64)>, pixels: f64) {
+        let (Some((from, to)), Some(scene)) = (window, self.scene.get_untracked()) else { return };
+        self.show((from, to), pixels / scene.layout.frame.width * (to - from));
+    }
+
+    /// Shows what lies further right than a window by `by`, as far as there is anything.
+    fn show(self, (from, to): (f64, f64), by: f64) {
+        let (first, last) = self.whole.get_value().unwrap_or((from, to));
+        // Everything is shown as it is.
+        if self.window.get_untracked().is_some() && to - from < last - first {
+            let by = by.clamp((first - from).min(0.0), (last - to).max(0.0));
+            self.window.set(Some((from + by, to + by)));
+        }
+    }
+
+    /// Moves the window so far that an x lies in it.
+    fn reveal(self, x: f64) {
+        let Some((from, to)) = self.window.get_untracked() else { return };
+        let margin = (to - from) * MARGIN;
+        if x < from {
+            self.show((from, to), x - margin - from);
+        } else if x > to {
+            self.show((from, to), x + margin - to);
+        }
     }
 
     fn zoom_to(self, from: f64, to: f64) {
-        let all = self.picture.with_untracked(|it| it.as_ref().and_then(|it| it.data.x_bounds()));
-        let least = all.map_or(0.0, |(first, last)| (last - first) * NARROWEST).max(1e-9);
+        let least = self.whole.get_value().map_or(0.0, |(first, last)| (last - first) * NARROWEST).max(1e-9);
         if self.whole_window().is_some() && to - from > least {
             self.window.set(Some((from, to)));
         }
@@ -170,18 +195,36 @@ impl Parts {
         let share = around.map_or(0.5, |pixel| ((pixel - frame.left) / frame.width).clamp(0.0, 1.0));
         let center = from + (to - from) * share;
         let (from, to) = (center - (center - from) * factor, center + (to - center) * factor);
-        let all = self.picture.with_untracked(|it| it.as_ref().and_then(|it| it.data.x_bounds()));
-        if factor > 1.0 && all.is_some_and(|(first, last)| from <= first && to >= last) {
+        let (first, last) = self.whole.get_value().unwrap_or((from, to));
+        if factor > 1.0 && from <= first && to >= last {
             return self.show_all();
         }
-        self.zoom_to(from, to);
+        self.zoom_to(from.max(first), to.min(last));
     }
 
     /// Taking the focus shows and says what stands at the end.
     pub(super) fn speak(self) {
         self.spoken.set(true);
-        let count = self.cursors();
-        self.move_to(count.checked_sub(1).and_then(|last| self.nth(last)));
+        let Some(last) = self.cursors().checked_sub(1) else { return self.move_to(None) };
+        let last = match self.window.get_untracked() {
+            // Rows behind the window are there for the line that leads to them.
+            Some((_, to)) if self.has_steps() => self.place_of(to, last),
+            _ => last,
+        };
+        self.move_to(self.nth(last));
+    }
+
+    /// Whether the cursor goes from x to x, and not from mark to mark.
+    fn has_steps(self) -> bool {
+        self.scene.with_untracked(|scene| scene.as_ref().is_some_and(|scene| scene.targets.is_empty()))
+    }
+
+    /// The place of the last row that is not behind an x, or that of the first.
+    fn place_of(self, x: f64, last: usize) -> usize {
+        self.picture.with_untracked(|it| {
+            let steps = it.as_ref().map(|it| it.index.steps(&it.data)).unwrap_or_default();
+            steps.partition_point(|step| *step <= x).saturating_sub(1).min(last)
+        })
     }
 
     /// How many places the cursor can be at.
@@ -204,10 +247,7 @@ impl Parts {
     fn place_of_cursor(self, last: usize) -> usize {
         match self.cursor.get_untracked() {
             Some(Cursor::Target(index)) => index.min(last),
-            Some(Cursor::X(at)) => self.picture.with_untracked(|it| {
-                let steps = it.as_ref().map(|it| it.index.steps(&it.data)).unwrap_or_default();
-                steps.partition_point(|x| *x < at).min(last)
-            }),
+            Some(Cursor::X(at)) => self.place_of(at, last),
             None => last,
         }
     }
@@ -229,7 +269,11 @@ impl Parts {
         };
         event.prevent_default();
         self.spoken.set(true);
-        self.move_to(self.nth(to));
+        let cursor = self.nth(to);
+        if let Some(Cursor::X(x)) = cursor {
+            self.reveal(x);
+        }
+        self.move_to(cursor);
         if let (Some(drag), Some(to)) = (self.drag.get_untracked().filter(|drag| drag.by_key), self.pixel_of_cursor()) {
             self.drag.set(Some(Drag { to, ..drag }));
         }
@@ -260,6 +304,12 @@ impl Parts {
             "+" | "=" => self.zoom(ZOOM, self.pixel_of_cursor()),
             "-" => self.zoom(1.0 / ZOOM, self.pixel_of_cursor()),
             "0" => self.show_all(),
+            "PageUp" | "PageDown" => {
+                // Where all is shown the page scrolls by them as usual.
+                let Some((from, to)) = self.window.get_untracked() else { return };
+                let by = if key == "PageUp" { -PAGE } else { PAGE };
+                self.show((from, to), by * (to - from));
+            }
             _ => return,
         }
         event.prevent_default();

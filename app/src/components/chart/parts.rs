@@ -1,6 +1,7 @@
 //! The moving parts of a chart: what is drawn again when something changes, and where the cursor is.
 
 use std::{
+    cell::RefCell,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -18,6 +19,11 @@ use crate::{
     charts::{CanvasRenderer, Note, Palette, Readout, Renderer, Scene, Size, View, of_target},
     components::theme::Theme,
 };
+
+thread_local! {
+    /// The colours of a version of the theme: whoever reads them makes the browser work out its styles.
+    static PALETTE: RefCell<Option<(u32, Palette)>> = const { RefCell::new(None) };
+}
 
 /// Where the cursor is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,6 +60,8 @@ pub(super) struct Parts {
     /// Whether the readout is spoken: only what was moved to by key.
     pub(super) spoken: RwSignal<bool>,
     pub(super) window: RwSignal<Window>,
+    /// What the x axis spans without a window; what is read for a window says no more of it.
+    pub(super) whole: StoredValue<Option<(f64, f64)>>,
     notes: Signal<Arc<Vec<Note>>>,
     pub(super) hidden: RwSignal<Vec<usize>>,
     pub(super) drag: RwSignal<Option<Drag>>,
@@ -104,6 +112,7 @@ impl Parts {
             cursor: RwSignal::new(None),
             spoken: RwSignal::new(false),
             window,
+            whole: StoredValue::new(None),
             notes,
             hidden,
             drag,
@@ -120,6 +129,13 @@ impl Parts {
     pub(super) fn draw_when_anything_changes(self) {
         let theme = expect_context::<Theme>();
         Effect::new(move |_| self.observe_size());
+        Effect::new(move |_| {
+            self.picture.track();
+            self.size.track();
+            if self.window.get_untracked().is_none() {
+                self.whole.set_value(self.whole_window());
+            }
+        });
         // Series that another answer brings are other series.
         Effect::new(move |before: Option<Vec<String>>| {
             let names = self.picture.with(|it| {
@@ -132,18 +148,20 @@ impl Parts {
             names
         });
         Effect::new(move |_| {
-            theme.version.track();
+            let theme = theme.version.get();
             let (Some(size), Some(canvas)) = (self.size.get(), self.canvas.get()) else { return };
             let scene = self.scene.get();
             let draw = |renderer: &mut dyn Renderer, palette: &Palette| renderer.draw(scene.as_deref(), palette, size);
-            browser::timed("tidemark:draw", || self.render(canvas, draw));
+            browser::timed("tidemark:draw", || self.render(theme, canvas, draw));
         });
         Effect::new(move |_| {
-            theme.version.track();
+            let theme = theme.version.get();
             let (Some(size), Some(canvas)) = (self.size.get(), self.overlay.get()) else { return };
             let Some(scene) = self.scene.get() else { return };
             let readout = self.readout_at_cursor().or_else(|| self.readout_of_others());
-            self.render(canvas, |renderer, palette| renderer.draw_crosshair(&scene, readout.as_ref(), palette, size));
+            self.render(theme, canvas, |renderer, palette| {
+                renderer.draw_crosshair(&scene, readout.as_ref(), palette, size)
+            });
         });
         Effect::new(move |_| {
             let (Some(area), Some((from, to)), Some(scene)) =
@@ -161,32 +179,47 @@ impl Parts {
         });
     }
 
-    fn render(self, canvas: HtmlCanvasElement, draw: impl Fn(&mut dyn Renderer, &Palette) -> Result<(), String>) {
-        // Without the stylesheet there are no colours, and nothing that could be drawn honestly.
-        let Some(palette) = Palette::read(browser::token) else { return };
-        if let Err(error) = draw(&mut CanvasRenderer::new(canvas), &palette) {
-            leptos::logging::error!("{error}");
-        }
+    fn render(
+        self,
+        theme: u32,
+        canvas: HtmlCanvasElement,
+        draw: impl Fn(&mut dyn Renderer, &Palette) -> Result<(), String>,
+    ) {
+        PALETTE.with_borrow_mut(|read| {
+            if read.as_ref().is_none_or(|(of, _)| *of != theme) {
+                *read = Palette::read(browser::token).map(|palette| (theme, palette));
+            }
+            // Without the stylesheet there are no colours, and nothing that could be drawn honestly.
+            let Some((_, palette)) = read else { return };
+            if let Err(error) = draw(&mut CanvasRenderer::new(canvas), palette) {
+                leptos::logging::error!("{error}");
+            }
+        });
     }
 
     /// Follows the size of the box the chart stands in; while it is hidden, the last size stays.
     fn observe_size(self) {
         let Some(host) = self.host.get() else { return };
-        let measured = host.clone();
-        let resized = Closure::<dyn Fn()>::new(move || {
-            let (width, height) = (f64::from(measured.client_width()), f64::from(measured.client_height()));
-            let size = Size { width, height, scale: browser::pixel_ratio() };
-            let changed = self.size.try_with_untracked(|current| *current != Some(size)) == Some(true);
-            if width >= 1.0 && height >= 1.0 && changed {
-                self.size.try_set(Some(size));
-            }
-        });
+        let resized = Closure::<dyn Fn()>::new(move || self.measure());
         let Ok(observer) = ResizeObserver::new(resized.as_ref().unchecked_ref()) else { return };
+        // A window on another screen has other pixels, and a box of the same size.
+        let moved = window_event_listener_untyped("resize", move |_| self.measure());
         observer.observe(&host);
         let kept = StoredValue::new_local((observer, resized));
         on_cleanup(move || {
+            moved.remove();
             kept.try_with_value(|(observer, _)| observer.disconnect());
         });
+    }
+
+    fn measure(self) {
+        let Some(host) = self.host.try_get_untracked().flatten() else { return };
+        let (width, height) = (f64::from(host.client_width()), f64::from(host.client_height()));
+        let size = Size { width, height, scale: browser::pixel_ratio() };
+        let changed = self.size.try_with_untracked(|current| *current != Some(size)) == Some(true);
+        if width >= 1.0 && height >= 1.0 && changed {
+            self.size.try_set(Some(size));
+        }
     }
 
     pub(super) fn view(self) -> View {
