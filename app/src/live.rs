@@ -19,7 +19,7 @@ const SILENT_AFTER_MICROS: i64 = 8_000_000;
 /// How often that is looked at.
 const LOOK_EVERY_MS: u64 = 1_000;
 
-/// Whether news arrive.
+/// Whether news arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
     /// Not open yet.
@@ -37,11 +37,11 @@ pub struct Live {
     pub head: RwSignal<Option<CommitAnnouncement>>,
     /// The last pipeline sample.
     pub sample: RwSignal<Option<PipelineSample>>,
-    /// Whether news arrive.
+    /// Whether news arrives.
     pub connection: RwSignal<Connection>,
     /// The moment the page is seen from, in microseconds: the server's while it renders, the browser's from the first news on.
     pub now: RwSignal<i64>,
-    /// Whether the reader has asked for pages to stand still. News that arrive meanwhile are shown when they go on.
+    /// Whether the reader has asked for pages to stand still. News that arrives meanwhile is shown when they go on.
     pub paused: RwSignal<bool>,
     /// The last commit that arrived while they stood still.
     held: StoredValue<Option<CommitAnnouncement>>,
@@ -64,18 +64,28 @@ impl Live {
             now: browser::now_micros(),
         })
         .into_inner();
-        let live = Live {
-            head: RwSignal::new(start.head),
-            sample: RwSignal::new(None),
-            connection: RwSignal::new(Connection::Connecting),
-            now: RwSignal::new(start.now),
-            paused: RwSignal::new(false),
-            held: StoredValue::new(None),
-            heard: StoredValue::new(start.now),
-        };
+        let live = Live::at(start.now, start.head);
         provide_context(live);
         Effect::new(move |_| live.listen());
         live
+    }
+
+    /// Of a page that hears of nothing and stands at a moment, in microseconds.
+    #[cfg(feature = "ssr")]
+    pub fn still(now: i64) -> Live {
+        Live::at(now, None)
+    }
+
+    fn at(now: i64, head: Option<CommitAnnouncement>) -> Live {
+        Live {
+            head: RwSignal::new(head),
+            sample: RwSignal::new(None),
+            connection: RwSignal::new(Connection::Connecting),
+            now: RwSignal::new(now),
+            paused: RwSignal::new(false),
+            held: StoredValue::new(None),
+            heard: StoredValue::new(now),
+        }
     }
 
     /// The system time of the last commit.

@@ -53,7 +53,7 @@ pub enum LazyPart {
     Semantics,
     /// Links to a dashboard, over it.
     Share,
-    /// The versions of a key, over a page.
+    /// The versions of a key, over a page, and two rectangles of a plane side by side.
     Versions,
 }
 
@@ -142,7 +142,7 @@ mod code {
             LazyPart::Scaling => scaling::Scaling().whole(),
             LazyPart::Semantics => semantics::SemanticsPage().whole(),
             LazyPart::Share => dashboard::share::links(),
-            LazyPart::Versions => versions::of_key(),
+            LazyPart::Versions => versions::view(),
         }
     }
 }
@@ -267,7 +267,7 @@ mod code {
 
     #[wasm_split(versions_of_key, wasm_split_path = ::leptos::wasm_split, fallible)]
     fn versions_of_key() -> Loaded {
-        Ok(versions::of_key)
+        Ok(versions::view)
     }
 
     async fn load(page: LazyPart) -> Result<(), SplitLoaderError> {

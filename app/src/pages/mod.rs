@@ -1,6 +1,7 @@
 //! One module per page: what it asks for, what it makes of the answers, how it is put together.
 
 mod author;
+mod compared;
 pub mod dashboard;
 mod dashboard_list;
 mod dashboard_versions;

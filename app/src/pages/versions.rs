@@ -6,13 +6,16 @@ use std::{fmt::Write, sync::Arc};
 use leptos::{prelude::*, task::spawn_local};
 use model::{DatasetDefinition, DatasetSummary};
 
-use super::lazy::LazyPart;
+use super::{
+    compared::{Chosen, OfPlane, choose, comparison, hint, side_by_side},
+    lazy::LazyPart,
+};
 use crate::{
     arrow::Table,
     charts::{Channel, ChartSpec, Data, Mark, ValueFormat},
     components::{
         chart::{ChartView, Pick, Picture},
-        data_grid::{DataGrid, GridColumn, GridData},
+        data_grid::{DataGrid, GridData},
         dialog::Dialog,
         tile::TileFrame,
         whole::{Whole, WholeView, changing},
@@ -29,6 +32,7 @@ use crate::{
         datasets::DatasetList,
         tile::{PageRead, use_tile},
     },
+    words::ended,
 };
 
 /// Versions that are shown at most.
@@ -76,7 +80,7 @@ pub fn VersionsDialog(versions: Versions, list: DatasetList) -> impl IntoView {
         let (Some(key), Some(dataset)) = (key.get(), dataset.get()) else {
             return view! { <p class="quiet">"There is no such dataset."</p> }.whole();
         };
-        provide_context(Chosen { page: versions.page, key, dataset });
+        provide_context(Key { page: versions.page, key, dataset });
         LazyPart::Versions.view()
     };
     view! {
@@ -92,15 +96,20 @@ pub fn VersionsDialog(versions: Versions, list: DatasetList) -> impl IntoView {
 
 /// Whose versions are shown.
 #[derive(Clone)]
-struct Chosen {
+struct Key {
     page: PageRead,
     key: Filter,
     dataset: DatasetSummary,
 }
 
+/// What is asked for by what is provided: a plane of which rectangles are compared, or a key, by the dialog.
+pub fn view() -> WholeView {
+    if use_context::<OfPlane>().is_some() { side_by_side() } else { of_key() }
+}
+
 /// The versions of the key that the dialog provides.
-pub fn of_key() -> WholeView {
-    let Chosen { page, key, dataset } = expect_context();
+fn of_key() -> WholeView {
+    let Key { page, key, dataset } = expect_context();
     let definition = Arc::new(dataset.definition.clone());
     let columns: Vec<String> = definition.value_columns().map(|column| column.name.clone()).collect();
     let shown = RwSignal::new(columns.first().cloned().unwrap_or_default());
@@ -125,32 +134,28 @@ pub fn of_key() -> WholeView {
         let columns = columns.clone();
         Signal::derive(move || list_of(table()?, &columns).map(Arc::new))
     };
-    let pair = RwSignal::new(Vec::<usize>::new());
+    let chosen = RwSignal::new(Chosen::new());
     let pick = Callback::new(move |pick: Pick| {
-        pair.update(|pair| {
-            if pair.len() == 2 {
-                pair.clear();
-            }
-            pair.push(pick.row);
-        });
+        if let Some(table) = untrack(table) {
+            choose(chosen, table, pick.row);
+        }
     });
     let source = source_of_last(&key, move || {
-        let row = pair.with(|pair| pair.last().copied())?;
-        table()?.column("system_from").ok()?.instant_micros(row)
+        let (table, row) = chosen.with(|chosen| chosen.last().cloned())?;
+        table.column("system_from").ok()?.instant_micros(row)
     });
     let compared = {
         let columns = columns.clone();
-        Signal::derive(move || comparison(&table()?, &columns, &pair.get()).map(Arc::new))
+        Signal::derive(move || chosen.with(|chosen| comparison(channels(&columns), chosen)).map(Arc::new))
     };
     let choice = |column: String| {
         let value = column.clone();
         view! { <option value=value>{column}</option> }.whole()
     };
     let choices = columns.iter().cloned().map(choice).collect_view();
-    let hint = move || match pair.with(Vec::len) {
-        0 => "Choose a rectangle for its source, and another to compare both.",
-        1 => "A is chosen. Choose B to compare them.",
-        _ => "A and B are compared below. Choose another to begin again.",
+    let hint = move || match chosen.with(Vec::is_empty) {
+        true => "Choose a rectangle for its source, and another to compare both.",
+        false => chosen.with(hint),
     };
     view! {
         <TileFrame title=format!("{name} in {}", key.column) testid="tile-versions" status=read.status>
@@ -200,7 +205,7 @@ fn source_of_last(key: &Filter, known: impl Fn() -> Option<i64> + Send + Sync + 
 fn chosen_source(source: Source) -> Option<WholeView> {
     let told = match source? {
         None => "Looking for its source …".to_owned(),
-        Some(Err(reason)) => format!("Its source is not told: {reason}."),
+        Some(Err(reason)) => ended(format!("Its source is not told: {reason}")),
         Some(Ok(VersionSource { epoch, after, up_to, records, kept, events })) => {
             return Some(source_view(epoch, (after, up_to), records, kept, events));
         }
@@ -282,26 +287,11 @@ fn time_channels() -> [Channel; 4] {
     ]
 }
 
+/// The times of a version, and its values.
+fn channels(columns: &[String]) -> impl Iterator<Item = Channel> {
+    time_channels().into_iter().chain(columns.iter().map(|name| Channel::of(name)))
+}
+
 fn list_of(table: Arc<Table>, columns: &[String]) -> Option<GridData> {
-    let channels = time_channels().into_iter().chain(columns.iter().map(|name| Channel::of(name)));
-    GridData::of_answer(table, channels.collect()).ok()
+    GridData::of_answer(table, channels(columns).collect()).ok()
 }
-
-/// Two versions side by side: a row for each of their times and values.
-fn comparison(table: &Arc<Table>, columns: &[String], pair: &[usize]) -> Option<GridData> {
-    let [a, b] = pair else { return None };
-    let channels = time_channels().into_iter().chain(columns.iter().map(|name| Channel::of(name)));
-    let line = |channel: Channel| {
-        let cells = table.column(&channel.column).ok()?;
-        let difference = match (cells.is_number(), cells.number(*a), cells.number(*b)) {
-            (true, Some(a), Some(b)) => number::change_text(b - a, DIFFERENCE_DECIMALS),
-            _ => String::new(),
-        };
-        Some(vec![channel.name().to_owned(), channel.cell_text(cells, *a), channel.cell_text(cells, *b), difference])
-    };
-    let heads = ["", "A", "B", "B − A"].map(GridColumn::number).to_vec();
-    Some(GridData::written(heads, channels.filter_map(line).collect()))
-}
-
-/// Decimals of a difference.
-const DIFFERENCE_DECIMALS: usize = 4;

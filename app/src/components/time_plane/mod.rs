@@ -94,7 +94,7 @@ pub fn TimePlane(
     marks: Vec<KnownMark>,
     /// The first moment anything was known, in microseconds; `None` while nothing is.
     known_first: Memo<Option<i64>>,
-    #[prop(optional)] compare: Option<CompareChoice>,
+    #[prop(optional_no_strip)] compare: Option<CompareChoice>,
     #[prop(optional)] busy: Option<Signal<bool>>,
 ) -> impl IntoView {
     let today = Memo::new(move |_| live.today());
@@ -134,36 +134,6 @@ pub fn TimePlane(
                     {compare.map(|compare| view! { <CompareSelect compare /> })}
                 </div>
                 {rows}
-            </div>
-        </div>
-    }
-    .whole()
-}
-
-/// The fields of the control without its strip, for what is smaller than a page.
-#[component]
-pub fn TimeFields(
-    live: Live,
-    effective: EffectiveAxis,
-    mark: KnownMark,
-    /// The first moment anything was known, in microseconds; `None` while nothing is.
-    known_first: Memo<Option<i64>>,
-    compare: Option<CompareChoice>,
-) -> impl IntoView {
-    let today = Memo::new(move |_| live.today());
-    let now = Memo::new(move |_| live.now.get());
-    let plane = Memo::new(move |_| {
-        let top = live.head_micros().unwrap_or_else(|| live.now.get());
-        Plane::over(effective.facts.get(), known_first.get(), effective.choice.get().days(today.get()), top)
-    });
-    view! {
-        <div class="time-fields">
-            <div class="time-row effective">
-                <EffectiveField effective today plane />
-                {compare.map(|compare| view! { <CompareSelect compare /> })}
-            </div>
-            <div class="time-row known">
-                <KnownField mark now />
             </div>
         </div>
     }

@@ -230,7 +230,7 @@ fn Tiles(shown: ShownDashboard, datasets: Vec<DatasetSummary>, problem: Option<S
                 effective=EffectiveAxis { choice: effective, facts, set: set_effective, testid: "effective" }
                 marks=vec![KnownMark { name: "Known", sign: "", testid: "known", choice: known_choice, known, set: set_known }]
                 known_first=first
-                compare=CompareChoice { choice: compare, compared, set: set_compare, testid: "compare" }
+                compare=Some(CompareChoice { choice: compare, compared, set: set_compare, testid: "compare" })
                 busy
             />
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     components::{
         dialog::Dialog,
-        time_plane::{CompareChoice, EffectiveAxis, Gesture, KnownMark, TimeFields},
+        time_plane::{CompareChoice, EffectiveAxis, Gesture, KnownMark, TimePlane},
         whole::{Whole, WholeView, changing},
     },
     dashboards::{OWN_TIMES, PerTile, TileDefinition},
@@ -62,7 +62,7 @@ struct Chosen {
     open: RwSignal<bool>,
 }
 
-/// The fields for the tile that the dialog provides.
+/// The control for the tile that the dialog provides.
 pub fn of_tile() -> WholeView {
     let Chosen { context, first, tile, times, open } = expect_context();
     let id = tile.id.clone();
@@ -96,10 +96,10 @@ pub fn of_tile() -> WholeView {
     view! {
         <h2>{title}</h2>
         <p class="quiet">"What is chosen here holds for this tile alone."</p>
-        <TimeFields
+        <TimePlane
             live=context.live
             effective=EffectiveAxis { choice: effective, facts, set: set_effective, testid: "own-effective" }
-            mark
+            marks=vec![mark]
             known_first=first
             compare
         />

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     arrow::Table,
-    charts::Mark,
+    browser,
+    charts::{ChartSpec, Mark},
     components::{
         chart::{ChartView, Pick, Picture, Window},
         data_grid::DataGrid,
@@ -22,7 +23,11 @@ use crate::{
     },
     dashboards::{Filter, Filters, OnBrush, OnPick, PictureDefinition, TileDefinition, question, values_for},
     format::time,
-    pages::filters::show_only,
+    pages::{
+        compared::{Chosen, OfPlane, choose, hint},
+        filters::show_only,
+        lazy::LazyPart,
+    },
     queries::client::Request,
     state::{
         address::Step,
@@ -37,6 +42,8 @@ type Shown = Signal<Option<Arc<TilePicture>>>;
 
 /// A window that stood still for so long is asked for; until then the rows that are there are drawn in it.
 const SETTLED_AFTER: Duration = Duration::from_millis(120);
+/// Of a shorter stretch of time the days alone say too little.
+const SHORT_MICROS: i64 = time::DAY_MICROS;
 
 /// A tile from its definition: what it shows on the level that was drilled down to.
 pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeView {
@@ -177,7 +184,9 @@ fn versions_address(context: Context) -> (String, &'static str) {
 /// What can be done with the tile itself.
 fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::Div>) -> WholeView {
     let enlarge = move |_| {
-        if let Some(section) = section.get_untracked() {
+        if browser::is_full_screen() {
+            browser::set_full_screen(false);
+        } else if let Some(section) = section.get_untracked() {
             // Refused where nobody asked for it by hand; then the tile stays as it is.
             let _ = section.request_fullscreen();
         }
@@ -296,7 +305,9 @@ fn picture_beside(
         },
     );
     let picture = Signal::derive(move || beside.get().map(|beside| beside.picture));
-    (picture, Signal::derive(move || beside.get().map(|beside| beside.asked)))
+    // What is empty answers too.
+    let asked = move || beside.get().map(|beside| beside.asked).or_else(|| read.status.answered.get());
+    (picture, Signal::derive(asked))
 }
 
 /// A picture with what it is compared with, and what it answers.
@@ -354,10 +365,14 @@ fn settled(window: RwSignal<Window>) -> RwSignal<Window> {
 }
 
 fn own_window(window: Window) -> String {
-    let day = |micros: f64| time::day_of(micros as i64);
     let text = |(from, to): (f64, f64)| {
+        let (from, to) = (from as i64, to as i64);
+        let stretch = || match to - from < SHORT_MICROS {
+            true => format!("{} – {}", time::moment_seconds_text(from), time::moment_seconds_text(to)),
+            false => time::day_range_text(time::day_of(from), time::day_of(to)),
+        };
         // What is no time is a plain stretch of numbers, which the axis shows.
-        (from.abs() > 1e12).then(|| format!("↔ {}", time::day_range_text(day(from), day(to))))
+        (from.abs() > 1_000_000_000_000).then(|| format!("↔ {}", stretch()))
     };
     window.and_then(text).unwrap_or_default()
 }
@@ -382,12 +397,14 @@ fn picture_view(
 ) -> WholeView {
     let (chart_id, table_id) = (format!("chart-{}", definition.id), format!("table-{}", definition.id));
     match &definition.picture {
-        PictureDefinition::Chart(_) => {
+        PictureDefinition::Chart(chart) => {
             let picture = Signal::derive(move || match shown.get().as_deref() {
                 Some(TilePicture::Chart(picture)) => Some(picture.clone()),
                 _ => None,
             });
             let brush = brush_of(definition, context, picture);
+            let compares = chart.mark == Mark::Plane && definition.on_pick.is_none();
+            let (compare, compared) = compares.then(|| comparison(chart, picture, &definition.id)).unzip();
             let definition = definition.clone();
             let pick = definition.on_pick.clone().map(|_| {
                 Callback::new(move |pick: Pick| {
@@ -400,8 +417,12 @@ fn picture_view(
                     }
                 })
             });
-            let notes = context.notes;
-            view! { <ChartView testid=chart_id table_testid=table_id picture window pick brush notes /> }.whole()
+            let (notes, pick) = (context.notes, pick.or(compare));
+            view! {
+                <ChartView testid=chart_id table_testid=table_id picture window pick brush notes />
+                {compared}
+            }
+            .whole()
         }
         PictureDefinition::Grid { .. } | PictureDefinition::Pivot { .. } => {
             let data = Signal::derive(move || match shown.get().as_deref() {
@@ -427,6 +448,29 @@ fn picture_view(
         // Shown without asking.
         PictureDefinition::Markdown { .. } => ().whole(),
     }
+}
+
+/// Rectangles of a plane are compared where choosing them does nothing else: what takes a choice, and what it leads to.
+fn comparison(chart: &ChartSpec, picture: Signal<Option<Arc<Picture>>>, id: &str) -> (Callback<Pick>, WholeView) {
+    let chosen = RwSignal::new(Chosen::new());
+    let compare = Callback::new(move |pick: Pick| {
+        if let Some(picture) = picture.get_untracked() {
+            choose(chosen, picture.data.table.clone(), pick.row);
+        }
+    });
+    let of_plane = OfPlane { spec: Arc::new(chart.clone()), chosen, testid: format!("compared-{id}") };
+    let any = Memo::new(move |_| chosen.with(|chosen| !chosen.is_empty()));
+    let compared = move || {
+        any.get().then(|| {
+            provide_context(of_plane.clone());
+            LazyPart::Versions.view()
+        })
+    };
+    let view = view! {
+        <p class="quiet" role="status">{changing(move || chosen.with(hint))}</p>
+        {changing(compared)}
+    };
+    (compare, view.whole())
 }
 
 /// A figure, and the line of all before it.

@@ -1,0 +1,117 @@
+//! Two rectangles of a plane side by side: which were chosen, and what is written of both.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use crate::{
+    arrow::Table,
+    charts::{Channel, ChartSpec},
+    components::{
+        data_grid::{DataGrid, GridColumn, GridData},
+        whole::{Whole, WholeView},
+    },
+    format::number,
+};
+
+/// Decimals of a difference.
+const DIFFERENCE_DECIMALS: usize = 4;
+
+/// Rows that were chosen, at most two, each with the answer in which it stands: in a later one it may be another.
+pub type Chosen = Vec<(Arc<Table>, usize)>;
+
+/// Takes one more; after two it begins again.
+pub fn choose(chosen: RwSignal<Chosen>, table: Arc<Table>, row: usize) {
+    chosen.update(|chosen| {
+        if chosen.len() == 2 {
+            chosen.clear();
+        }
+        chosen.push((table, row));
+    });
+}
+
+/// What to do next, once something was chosen.
+pub fn hint(chosen: &Chosen) -> &'static str {
+    match chosen.len() {
+        0 => "",
+        2 => "A and B are compared below. Choose another to begin again.",
+        _ => "A is chosen. Choose B to compare them.",
+    }
+}
+
+/// A line for each of these columns, with the difference where it is a number; `None` before two were chosen.
+pub fn comparison(channels: impl IntoIterator<Item = Channel>, chosen: &Chosen) -> Option<GridData> {
+    let [(table_a, a), (table_b, b)] = &chosen[..] else { return None };
+    let line = |channel: Channel| {
+        let (cells_a, cells_b) = (table_a.column(&channel.column).ok()?, table_b.column(&channel.column).ok()?);
+        let difference = match (cells_a.is_number(), cells_a.number(*a), cells_b.number(*b)) {
+            (true, Some(a), Some(b)) => number::change_text(b - a, DIFFERENCE_DECIMALS),
+            _ => String::new(),
+        };
+        let [a, b] = [channel.cell_text(cells_a, *a), channel.cell_text(cells_b, *b)];
+        Some(vec![channel.name().to_owned(), a, b, difference])
+    };
+    let heads = ["A", "B", "B − A"].map(GridColumn::number);
+    let heads = std::iter::once(GridColumn::text("Column")).chain(heads).collect();
+    Some(GridData::written(heads, channels.into_iter().filter_map(line).collect()))
+}
+
+/// Of which plane rectangles are compared, and which were chosen: what a page provides for [`side_by_side`].
+#[derive(Clone)]
+pub struct OfPlane {
+    /// The plane.
+    pub spec: Arc<ChartSpec>,
+    /// What was chosen on it.
+    pub chosen: RwSignal<Chosen>,
+    /// Names the table for tests.
+    pub testid: String,
+}
+
+/// What was chosen on the plane that is provided, side by side.
+pub fn side_by_side() -> WholeView {
+    let OfPlane { spec, chosen, testid } = expect_context();
+    let label = format!("{}: A and B", spec.title);
+    let compared = Signal::derive(move || {
+        chosen.with(|chosen| comparison(channels_of(&spec, chosen.first()?.0.names()), chosen)).map(Arc::new)
+    });
+    let label = Signal::stored(label);
+    view! {
+        <Show when=move || compared.with(Option::is_some)>
+            <DataGrid label testid=testid.clone() data=compared />
+        </Show>
+    }
+    .whole()
+}
+
+/// What a plane draws, its times from and until, then what else stands in the answer.
+fn channels_of(spec: &ChartSpec, names: &[String]) -> Vec<Channel> {
+    let mut channels = Vec::new();
+    for axis in std::iter::once(&spec.x).chain(&spec.y) {
+        let from = if axis.end.is_some() { format!("{} from", axis.name()) } else { axis.name().to_owned() };
+        channels.push(Channel { title: from, end: None, ..axis.clone() });
+        channels.extend(axis.end.as_deref().map(|end| Channel::of(end).called("until", "").written(axis.format)));
+    }
+    channels.extend(spec.color.clone());
+    let further = |name: &&String| !channels.iter().any(|channel| channel.column == **name);
+    let further: Vec<Channel> = names.iter().filter(further).map(|name| Channel::of(name)).collect();
+    channels.into_iter().chain(further).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charts::Mark;
+
+    #[test]
+    fn all_that_an_answer_says_of_a_rectangle_is_compared_once() {
+        let known = Channel::of("system_from").until("system_to").called("Known", "");
+        let effective = Channel::of("valid_from").until("valid_to").called("Effective", "");
+        let spec = ChartSpec {
+            color: Some(Channel::of("coupon")),
+            ..ChartSpec::new("Coupon", Mark::Plane, effective, vec![known])
+        };
+        let names = ["valid_from", "valid_to", "system_from", "system_to", "coupon", "isin"].map(str::to_owned);
+        let named: Vec<String> = channels_of(&spec, &names).iter().map(|channel| channel.name().to_owned()).collect();
+        assert_eq!(named, ["Effective from", "until", "Known from", "until", "coupon", "isin"]);
+    }
+}
