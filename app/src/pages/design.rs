@@ -2,6 +2,7 @@
 //! lake, and no page uses anything from here. The server writes it like the documentation: no other page carries its weight.
 
 mod colours;
+mod dashboards;
 mod formats;
 mod samples;
 mod tables;
@@ -21,13 +22,16 @@ use crate::{
 use samples::{LONG_NAME, LONG_REASON, RIGHT_TO_LEFT};
 
 /// Parts of the page: id, title.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 11] = [
     ("type", "Type"),
     ("colours", "Colours"),
     ("controls", "Controls"),
     ("figures", "Figures"),
     ("formats", "Numbers, dates and moments"),
+    ("times", "Effective and known time"),
+    ("places", "Filters, variables, tabs and sections"),
     ("tiles", "Tiles"),
+    ("charts", "Charts"),
     ("tables", "Tables"),
     ("messages", "Banners, notices and dialogs"),
 ];
@@ -39,7 +43,19 @@ pub fn html() -> String {
 
 fn sheet() -> WholeView {
     let links = PARTS.map(|(id, title)| view! { <li><a href=format!("#{id}") rel="external">{title}</a></li> }.whole());
-    let contents = [type_scale, colours::view, controls, figures, formats::view, tiles, tables::view, messages];
+    let contents = [
+        type_scale,
+        colours::view,
+        controls,
+        figures,
+        formats::view,
+        dashboards::times,
+        dashboards::places,
+        tiles,
+        dashboards::charts,
+        tables::view,
+        messages,
+    ];
     let parts = PARTS.iter().zip(contents).map(|((id, title), content)| {
         let heading = format!("{id}-title");
         let labelled_by = heading.clone();
@@ -204,6 +220,13 @@ fn tiles() -> WholeView {
             >
                 <div></div>
             </TileFrame>
+            <section class="tile" data-testid="design-stale" data-state="ready" data-stale="true" aria-labelledby="design-stale-title">
+                <header class="tile-header">
+                    <h2 id="design-stale-title">"Not live"</h2>
+                    <p class="tile-fresh">"18:00:05 UTC, not live"</p>
+                </header>
+                <div class="tile-body">{picture()}</div>
+            </section>
             <TileFrame title="Error" testid="design-error" status=status(Phase::Error(LONG_REASON.to_owned()))>
                 {picture()}
             </TileFrame>
