@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { chromium } from "@playwright/test";
 import { chromiumOptions, namesOfFunctions } from "../chromium";
 import { startDemo } from "../server";
+import { report } from "./report";
 
 const COMMITS = Number(process.env.COMMITS ?? 3_600);
 const PAGE = process.env.PAGE ?? "/dashboards/market";
@@ -89,8 +90,8 @@ try {
   const before = await memory();
   await reached(WARM_UP + COMMITS);
   const after = await memory();
-  console.log(
-    JSON.stringify({
+  report(
+    {
       benchmark: "memory",
       page: PAGE,
       commits: COMMITS,
@@ -98,7 +99,8 @@ try {
       before,
       after,
       growth: (after.heap + after.wasm) / (before.heap + before.wasm) - 1,
-    }),
+    },
+    { growth: { atMost: 0.1 } },
   );
 } finally {
   enough = true;

@@ -6,6 +6,7 @@ import { chromium } from "@playwright/test";
 import type { Page } from "@playwright/test";
 import { chromiumOptions, namesOfFunctions } from "../chromium";
 import { startDemo } from "../server";
+import { report } from "./report";
 
 const RUNS = Number(process.env.RUNS ?? 5);
 const data = process.env.DATA;
@@ -62,8 +63,8 @@ try {
     }
   }
   const middle = (of: Times[], name: keyof Times): number => Math.round(median(of.map((times) => times[name])));
-  console.log(
-    JSON.stringify({
+  report(
+    {
       benchmark: "tiles",
       runs: RUNS,
       tiles: middle(cold, "tiles"),
@@ -72,7 +73,14 @@ try {
       tiles_cold_millis: middle(cold, "tiles_millis"),
       first_paint_again_millis: middle(again, "first_paint_millis"),
       tiles_again_millis: middle(again, "tiles_millis"),
-    }),
+    },
+    {
+      tiles: { atLeast: 12 },
+      snapshots: { atMost: 1 },
+      first_paint_cold_millis: { atMost: 500 },
+      tiles_cold_millis: { atMost: 2_000 },
+      tiles_again_millis: { atMost: 300 },
+    },
   );
 } finally {
   await browser.close();

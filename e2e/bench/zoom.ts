@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "@playwright/test";
 import { chromiumOptions, keepSpans, namesOfFunctions } from "../chromium";
 import { startDemo } from "../server";
+import { report } from "./report";
 
 const SECONDS = Number(process.env.SECONDS ?? 10);
 const dashboards = join(fileURLToPath(import.meta.url), "../dashboards");
@@ -60,8 +61,8 @@ try {
   gaps.sort((a, b) => a - b);
   const spans = await page.evaluate(() => (window as unknown as { spans: Record<string, number[]> }).spans);
   const drawn = spans["tidemark:draw"] ?? [];
-  console.log(
-    JSON.stringify({
+  report(
+    {
       benchmark: "zoom",
       seconds: SECONDS,
       frames_per_second: Math.round((gaps.length / gaps.reduce((sum, gap) => sum + gap, 0)) * 10_000) / 10,
@@ -70,7 +71,8 @@ try {
       drawings: drawn.length,
       drawing_max_millis: Math.max(...drawn),
       answers_while_moving: answers - first,
-    }),
+    },
+    { frames_per_second: { atLeast: 50 }, answers_while_moving: { atLeast: 1 } },
   );
 } finally {
   await browser.close();
