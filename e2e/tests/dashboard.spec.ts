@@ -1,6 +1,6 @@
 import type { Request } from "@playwright/test";
 import {
-  chooseFirst, daysAgo, expect, FURTHER_DASHBOARDS, number, open, PAGES, pixels, settled, shows, sql, table, test, textOf, twin,
+  chooseFirst, daysAgo, expect, FURTHER_DASHBOARDS, number, open, PAGES, pixels, settled, shows, sql, table, test, textOf,
 } from "./support";
 
 /** A settled past: two months, seen from noon of the day after its end. */
@@ -86,19 +86,24 @@ test("a row opens its versions, two of which are compared; Escape closes them", 
   await expect(dialog).toBeVisible();
   await expect(page).toHaveURL(new RegExp(`versions=prices:${instrument}`));
   await settled(page);
-  const [count] = await sql(
+  const [first] = await sql(
     request,
-    `SELECT count(*) AS versions FROM prices FOR SYSTEM_TIME ALL WHERE instrument_id = '${instrument}' AND ${range}`,
+    `SELECT close FROM history(prices) WHERE instrument_id = '${instrument}' ORDER BY valid_from, system_from LIMIT 1`,
   );
-  expect(Number(count!.versions)).toBeGreaterThan(0);
-  const shown = await page.getByTestId("table-versions").locator("tbody tr:not(.spacer)").count();
-  expect(shown).toBeGreaterThan(0);
+  const shown = await table(page.getByTestId("table-versions"));
+  expect(number(shown.rows[0]![shown.header.indexOf("close")]!)).toBe(Number(first!.close));
   await page.getByTestId("chart-versions").focus();
   await page.keyboard.press("Home");
   await page.keyboard.press("Enter");
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("Enter");
-  await expect(page.getByTestId("table-compared")).toBeVisible();
+  const compared = await table(page.getByTestId("table-compared"));
+  const versions = await table(page.getByTestId("table-versions"));
+  expect(compared.rows.map(([name]) => name)).toEqual(versions.header);
+  expect(compared.rows.map(([, a]) => a)).toEqual(versions.rows[0]);
+  expect(compared.rows.map(([, , b]) => b)).toEqual(versions.rows[1]);
+  const [, a, b, difference] = compared.rows.find(([name]) => name === "close")!;
+  expect(number(difference!)).toBeCloseTo(number(b!) - number(a!), 4);
   await page.keyboard.press("Escape");
   await expect(dialog).toBeHidden();
   await expect(page).not.toHaveURL(/versions=/);
@@ -131,19 +136,32 @@ test("every type of tile shows its rows, and what cannot be shown says why", asy
   await expect(page.getByTestId("tile-failing")).toHaveAttribute("data-state", "error");
   await expect(page.getByTestId("tile-failing")).toContainText("there_is_no_such_dataset");
   await expect(page.getByTestId("tile-empty")).toHaveAttribute("data-state", "empty");
-  const kinds = ["line", "area", "stacked-area", "bar", "stacked-bar", "histogram", "scatter", "fan", "names", "odd", "million"];
-  for (const kind of kinds) {
-    const { coloured } = await pixels(page.getByTestId(`chart-${kind}`).locator("canvas").first(), "--series-1");
-    expect(coloured, kind).toBeGreaterThan(3);
-  }
-  expect(await twin(page, "waterfall")).toEqual([
-    ["Published", "104.8"],
-    ["Late", "12.0"],
-    ["Corrected", "−9.1"],
-    ["Withdrawn", "−5.4"],
-    ["Known now", "102.3"],
-  ]);
-  const { header, rows } = await table(page.getByTestId("table-pivot"));
-  expect(header).toEqual(["Sector", "EUR", "USD", "JPY", "All"]);
-  expect(rows.at(-1)).toEqual(["All", "7", "14", "2", "23"]);
+});
+
+test("two rectangles of a plane that are chosen on a tile are compared below it", async ({ page }) => {
+  await open(page, "/dashboards/gallery");
+  const chart = page.getByTestId("chart-plane");
+  await chart.focus();
+  for (const key of ["Home", "Enter", "ArrowRight", "Enter"]) await page.keyboard.press(key);
+  const compared = page.getByTestId("compared-plane");
+  await expect(compared).toBeVisible();
+  await expect(page.getByTestId("tile-plane").getByText("A and B are compared below")).toBeVisible();
+  expect(await table(compared)).toEqual({
+    header: ["Column", "A", "B", "B − A"],
+    rows: [
+      ["Effective from", "1 Mar 2026", "1 Mar 2026", ""],
+      ["until", "15 Mar 2026", "15 Mar 2026", ""],
+      ["Known from", "2 Mar 2026", "3 Apr 2026", ""],
+      ["until", "3 Apr 2026", "–", ""],
+      ["Coupon", "4.125 %", "4.250 %", ""],
+    ],
+  });
+  // By the pointer: one in the lower left, known no longer, and one in the upper right, which is.
+  const box = (await chart.boundingBox())!;
+  await chart.click({ position: { x: box.width * 0.75, y: box.height * 0.15 } });
+  await expect(page.getByTestId("tile-plane").getByText("A is chosen")).toBeVisible();
+  await expect(compared).toBeHidden();
+  await chart.click({ position: { x: box.width * 0.25, y: box.height * 0.6 } });
+  const coupons = async () => (await table(compared)).rows.at(-1);
+  await expect.poll(coupons).toEqual(["Coupon", "4.310 %", "4.125 %", ""]);
 });

@@ -1,7 +1,6 @@
 // Dashboards as definitions: variables, tabs, sections and words on a page; the list of all; versions, compared and restored.
-import AxeBuilder from "@axe-core/playwright";
-import type { APIRequestContext, Page } from "@playwright/test";
-import { expect, expectNoSidewaysScroll, open, settled, sql, test, THEMES, VIEWPORTS } from "./support";
+import type { APIRequestContext } from "@playwright/test";
+import { expect, expectNoSidewaysScroll, findings, open, settled, sql, test, THEMES, VIEWPORTS } from "./support";
 
 const CHOICES = "/dashboards/choices";
 const counted = (sectors: string[]): string =>
@@ -220,11 +219,6 @@ test("the list finds by words, keeps favourites and duplicates", async ({ page, 
   await remove(request, name);
   await remove(request, `${name}-2`);
 });
-
-async function findings(page: Page): Promise<string> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((n) => n.html).join("\n  ")}`).join("\n");
-}
 
 test.describe("accessible", () => {
   // axe sets style attributes while it measures, which our policy forbids to pages.

@@ -17,6 +17,24 @@ test("every state of a tile is there", async ({ page }) => {
   for (const state of ["ready", "loading", "empty", "error"]) {
     await expect(page.getByTestId(`design-${state}`), state).toHaveAttribute("data-state", state);
   }
+  await expect(page.getByTestId("design-stale")).toHaveAttribute("data-stale", "true");
+  await expect(page.getByTestId("design-stale")).toContainText("not live");
+});
+
+test("every part that its contents name is there, and none is empty", async ({ page }) => {
+  await open(page, PAGES.design);
+  const links = await page.locator(".design-contents a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+  expect(links.length).toBeGreaterThan(10);
+  for (const link of links) {
+    const part = page.locator(`section${link}`);
+    await expect(part.getByRole("heading").first()).toBeVisible();
+    expect(await part.locator("> :not(h2)").count(), `what ${link} shows`).toBeGreaterThan(0);
+  }
+  // The control of both times and the legend are those of pages.
+  await expect(page.locator("#times .strip-svg")).toBeVisible();
+  await expect(page.locator("#times .strip-known").first()).toBeAttached();
+  await expect(page.locator('#charts .legend-item[aria-pressed="false"]')).toHaveText("Switched off");
+  await expect(page.locator("#places .filter-chip")).toHaveCount(3);
 });
 
 /** WCAG 2.2, relative luminance and contrast ratio, of colours of 0 to 255. */

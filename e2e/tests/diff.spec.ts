@@ -112,6 +112,77 @@ test("a changed cell shows the value before and the value after, digit for digit
   }
 });
 
+/** What happened to each row that is in sight. */
+const kindsShown = (page: Page): Promise<string[]> =>
+  rows(page).evaluateAll((rows) => [...new Set(rows.map((row) => row.getAttribute("data-kind") ?? ""))]);
+const noted = async (page: Page): Promise<number> => number(await textOf(page.getByTestId("tile-changes").locator(".tile-note")));
+
+test("a kind that is clicked is the only one shown, and back shows all again", async ({ page, request }) => {
+  const found = await differences(request, REPORTS);
+  const added = found.filter(({ kind }) => kind === "added");
+  expect(added.length, "the demo adds reports").toBeGreaterThan(0);
+  expect(added.length, "and restates others").toBeLessThan(found.length);
+  await open(page, address(REPORTS));
+  await expectCounts(page, found);
+  const pressed = page.locator(".kind[aria-pressed=true]");
+  const expectAll = async (): Promise<void> => {
+    await expect(pressed).toHaveAttribute("data-kind", "all");
+    await expect.poll(() => noted(page)).toBe(found.length);
+    // What was added comes last, and is not in sight among all.
+    await expect(rows(page).first()).not.toHaveAttribute("data-kind", "added");
+  };
+  await expectAll();
+
+  await page.locator(".kind[data-kind=added]").click();
+  await expect(page).toHaveURL(/[?&]kind=added(&|$)/);
+  await expect(pressed).toHaveCount(1);
+  await expect(pressed).toHaveAttribute("data-kind", "added");
+  await expect.poll(() => kindsShown(page)).toEqual(["added"]);
+  await expect.poll(() => noted(page)).toBe(added.length);
+  // What could be chosen instead is still counted.
+  await expectCounts(page, found);
+
+  await page.goBack();
+  await expect(page).not.toHaveURL(/[?&]kind=/);
+  await expectAll();
+  await page.goForward();
+  await expect.poll(() => kindsShown(page)).toEqual(["added"]);
+  await page.locator(".kind[data-kind=all]").click();
+  await expect(page).not.toHaveURL(/[?&]kind=/);
+  await expectAll();
+});
+
+test("what is typed into find narrows down rows and counts to keys that have it, and back restores them", async ({ page, request }) => {
+  const found = await differences(request, REPORTS);
+  const issuer = found[0]!.key.split("|")[0]!;
+  const has = (text: string) => ({ key }: Stretch): boolean => key.split("|").some((part) => part.toLowerCase().includes(text));
+  const kept = found.filter(has(issuer.toLowerCase()));
+  expect(kept.length, `rows of other keys than ${issuer}`).toBeLessThan(found.length);
+  await open(page, address(REPORTS));
+  await expectCounts(page, found);
+
+  // However it is written.
+  const find = page.getByTestId("find");
+  await find.pressSequentially(issuer.toLowerCase());
+  await find.press("Enter");
+  await expect.poll(() => new URL(page.url()).searchParams.get("find")).toBe(issuer.toLowerCase());
+  await expectCounts(page, kept);
+  await expect.poll(() => noted(page)).toBe(kept.length);
+  const issuers = async (): Promise<string[]> => [...new Set(await rows(page).locator("td:nth-child(2)").allInnerTexts())];
+  await expect.poll(issuers).toEqual([issuer]);
+
+  await page.goBack();
+  await expect.poll(() => new URL(page.url()).searchParams.has("find")).toBe(false);
+  await expect(find).toHaveValue("");
+  await expectCounts(page, found);
+  await expect.poll(() => noted(page)).toBe(found.length);
+
+  await find.fill("no key has this");
+  await find.press("Enter");
+  await expect(page.getByTestId("tile-changes")).toHaveAttribute("data-state", "empty");
+  await expectCounts(page, []);
+});
+
 test("swapping A and B turns added into removed, and back returns", async ({ page, request }) => {
   const found = await differences(request, MEMBERS);
   await open(page, address(MEMBERS));

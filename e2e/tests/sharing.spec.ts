@@ -1,7 +1,8 @@
 // Sharing: links to the moving and to the pinned dashboard, pages to read only, kiosks, thumbnails, and duplicates to edit.
-import AxeBuilder from "@axe-core/playwright";
 import type { APIRequestContext, Page } from "@playwright/test";
-import { committed, daysAgo, expect, expectNoSidewaysScroll, open, PAGES, settled, test, THEMES, twin, VIEWPORTS } from "./support";
+import {
+  committed, daysAgo, expect, expectNoSidewaysScroll, findings, open, PAGES, settled, test, THEMES, twin, VIEWPORTS,
+} from "./support";
 
 const api = (path = ""): string => `${process.env.TIDEMARK_URL}/api/v1/dashboards${path}`;
 const parameters = (url: string): URLSearchParams => new URL(url).searchParams;
@@ -244,11 +245,6 @@ test("the list shows each dashboard in small, without moving anything", async ({
     expect(coloured, theme).toBeGreaterThan(100);
   }
 });
-
-async function findings(page: Page): Promise<string> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((n) => n.html).join("\n  ")}`).join("\n");
-}
 
 test.describe("accessible", () => {
   // axe sets style attributes while it measures, which our policy forbids to pages.

@@ -1,7 +1,10 @@
-// What all tests share: a page that must stay within its origin and its own errors, SQL asked beside it, and reading
-// numbers, tables and pixels off the screen.
+// What all tests share: a page that must stay within its origin and its own errors, SQL asked beside it, answers that are
+// held back or spoilt, a wire that can be cut, and reading numbers, tables and pixels off the screen.
+import { connect, createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import AxeBuilder from "@axe-core/playwright";
 import { test as base, expect } from "@playwright/test";
-import type { APIRequestContext, Locator, Page } from "@playwright/test";
+import type { APIRequestContext, Locator, Page, Request, Route } from "@playwright/test";
 import { settled } from "../pages";
 
 export { expect };
@@ -166,6 +169,101 @@ export async function commit(request: APIRequestContext, dataset: string, events
   expect(rejected, "rejected events").toEqual([]);
   expect(accepted).toBe(events.length);
   return system_time;
+}
+
+/** The statement that a request asks the lake; nothing where it asks something else. */
+function statement(request: Request): string {
+  const url = new URL(request.url());
+  if (url.pathname !== "/api/v1/sql") return "";
+  if (request.method() === "GET") return url.searchParams.get("sql") ?? "";
+  return (JSON.parse(request.postData() ?? "{}") as { sql?: string }).sql ?? "";
+}
+
+/** Gives the answers to statements with these words; all else goes its way. */
+export async function whenAsked(page: Page, words: string, give: (route: Route) => Promise<void>): Promise<void> {
+  await page.route(
+    (url) => url.pathname === "/api/v1/sql",
+    (route) => (statement(route.request()).includes(words) ? give(route) : route.fallback()),
+  );
+}
+
+/** What went wrong where an answer is spoilt. */
+export const FAILURE = "a file of the lake could not be read; the log says why";
+
+/** Answers as the server does when something goes wrong inside of it. */
+export async function spoil(route: Route): Promise<void> {
+  const problem = { type: "about:blank", title: "Something went wrong inside Tidemark", status: 500, detail: FAILURE };
+  await route.fulfill({ status: 500, contentType: "application/problem+json", body: JSON.stringify(problem) });
+}
+
+export interface Wire {
+  url: string;
+  /** Closes what is open, and takes nothing any more. */
+  cut: () => Promise<void>;
+  /** Nothing passes any more, and nothing is closed: a network that is gone. */
+  silence: () => void;
+  mend: () => Promise<void>;
+}
+
+/** What stands between the browser and the server, and can be cut. */
+async function wire(): Promise<Wire> {
+  const target = new URL(base_url());
+  const open = new Set<Socket>();
+  let silent = false;
+  const server = createServer((near) => {
+    if (silent) return void open.add(near.on("error", () => near.destroy()));
+    const far = connect(Number(target.port), target.hostname);
+    for (const [one, other] of [[near, far], [far, near]] as const) {
+      open.add(one);
+      one.on("error", () => one.destroy()).on("close", () => {
+        open.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+    }
+  });
+  const listen = (port: number) => new Promise<void>((done) => server.listen(port, "127.0.0.1", done));
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  const cut = () =>
+    new Promise<void>((done) => {
+      server.close(() => done());
+      open.forEach((socket) => socket.destroy());
+    });
+  const silence = (): void => {
+    silent = true;
+    open.forEach((socket) => socket.unpipe().pause());
+  };
+  const mend = async (): Promise<void> => {
+    // What was silent stays so; only a new connection is heard.
+    if (silent) silent = false;
+    else await listen(port);
+  };
+  return { url: `http://127.0.0.1:${port}`, cut, silence, mend };
+}
+
+/** Does something with a page that reaches the server over a wire of its own, by the wire's address. */
+export async function overWire(page: Page, act: (wire: Wire) => Promise<void>): Promise<void> {
+  const own = await wire();
+  const direct = base_url();
+  process.env.TIDEMARK_URL = own.url;
+  try {
+    await act(own);
+    await page.goto("about:blank");
+  } finally {
+    await own.cut();
+    process.env.TIDEMARK_URL = direct;
+  }
+}
+
+/**
+ * What axe finds wrong with the page as it is. It leaves the size of targets out unless it is asked. Tests that ask have to
+ * bypass the page's policy: axe sets style attributes while it measures, which the policy rightly forbids to pages.
+ */
+export async function findings(page: Page): Promise<string> {
+  const axe = new AxeBuilder({ page }).options({ rules: { "target-size": { enabled: true } } });
+  const { violations } = await axe.analyze();
+  return violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((n) => n.html).join("\n  ")}`).join("\n");
 }
 
 /** No part of the page is wider than the window. */
