@@ -97,14 +97,9 @@ pub fn extremes_before_gap(values: &[f64]) -> Extremes {
 /// Sets those to NaN whose bit is not set: bits from the lowest of the first byte on, as Arrow has them.
 #[inline(never)]
 pub fn mark_nulls(bits: &[u8], values: &mut [f64]) {
-    for (byte, values) in bits.iter().zip(values.chunks_mut(8)) {
-        if *byte == u8::MAX {
-            continue;
-        }
-        for (bit, value) in values.iter_mut().enumerate() {
-            if (byte >> bit) & 1 == 0 {
-                *value = f64::NAN;
-            }
+    for (row, value) in values.iter_mut().enumerate() {
+        if bits.get(row / 8).is_some_and(|byte| (byte >> (row % 8)) & 1 == 0) {
+            *value = f64::NAN;
         }
     }
 }

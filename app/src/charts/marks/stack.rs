@@ -53,51 +53,26 @@ pub(in crate::charts) fn bounds(data: &Data, view: &View) -> Option<(f64, f64)> 
         return ends.map(|end| (end, end)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     }
     let stack = Stack::of(data, view);
-    // With those beside the stretch that is shown, from which areas come.
-    let (first, last) = view.x.map_or((0, stack.xs.len()), |(from, to)| {
-        let last = stack.xs.partition_point(|x| *x <= to);
-        (stack.xs.partition_point(|x| *x < from).saturating_sub(1), (last + 1).min(stack.xs.len()))
-    });
+    let shown = |x: &f64| view.x.is_none_or(|(from, to)| (from..=to).contains(x));
     let ends = stack.ends();
-    let ends = ends.iter().flat_map(|series| &series[first..last]).flatten();
-    let ends = ends.map(|&(a, b)| (a.min(b), a.max(b)));
+    let ends = ends.iter().flat_map(|series| series.iter().zip(&stack.xs)).filter(|(_, x)| shown(x));
+    let ends = ends.filter_map(|(ends, _)| *ends).map(|(a, b)| (a.min(b), a.max(b)));
     ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
-}
-
-/// A place along x where areas have a corner: between two of the stack's, so far from the first as a share of the way.
-struct Corner {
-    x: f64,
-    between: (usize, usize),
-    share: f64,
-}
-
-/// The corners in the stretch that is shown, with those at its edges, where areas come from beyond.
-fn corners(xs: &[f64], layout: &Layout) -> Vec<Corner> {
-    let (from, to) = (layout.x.value(0.0), layout.x.value(1.0));
-    let at_edge = |edge: f64| {
-        let next = xs.partition_point(|x| *x <= edge);
-        let last = next.checked_sub(1).filter(|last| next < xs.len() && xs[*last] < edge)?;
-        Some(Corner { x: edge, between: (last, next), share: (edge - xs[last]) / (xs[next] - xs[last]) })
-    };
-    let shown = (0..xs.len()).filter(|at| layout.shows_x(xs[*at]));
-    let shown = shown.map(|at| Corner { x: xs[at], between: (at, at), share: 0.0 });
-    at_edge(from).into_iter().chain(shown).chain(at_edge(to)).collect()
 }
 
 /// Areas on top of each other. Where a series has no value its area has no height; of a single x each is a dot.
 pub(super) fn areas(data: &Data, view: &View, layout: &Layout) -> Vec<Layer> {
     let stack = Stack::of(data, view);
-    let corners = corners(&stack.xs, layout);
+    let shown: Vec<usize> = (0..stack.xs.len()).filter(|at| layout.shows_x(stack.xs[*at])).collect();
     let mut base: Vec<(f64, f64)> = vec![(0.0, 0.0); stack.xs.len()];
     let mut layers = Vec::new();
     for ((series, _), ends) in stack.series.iter().zip(stack.ends()) {
-        let ends_at = |at: usize| ends[at].unwrap_or((base[at].1, base[at].1));
-        let (mut upper, mut lower): (Vec<Place>, Vec<Place>) = (Vec::new(), Vec::new());
-        for Corner { x, between, share } in &corners {
-            let (a, b) = (ends_at(between.0), ends_at(between.1));
-            let pixel = layout.x_pixel(*x);
-            lower.push((pixel, layout.y_pixel(a.0 + (b.0 - a.0) * share)));
-            upper.push((pixel, layout.y_pixel(a.1 + (b.1 - a.1) * share)));
+        let place = |at: usize, value: f64| -> Place { (layout.x_pixel(stack.xs[at]), layout.y_pixel(value)) };
+        let (mut upper, mut lower) = (Vec::new(), Vec::new());
+        for &at in &shown {
+            let (from, to) = ends[at].unwrap_or((base[at].1, base[at].1));
+            lower.push(place(at, from));
+            upper.push(place(at, to));
         }
         for (base, ends) in base.iter_mut().zip(&ends) {
             *base = ends.unwrap_or(*base);

@@ -202,12 +202,9 @@ impl Parts {
         let Some(host) = self.host.get() else { return };
         let resized = Closure::<dyn Fn()>::new(move || self.measure());
         let Ok(observer) = ResizeObserver::new(resized.as_ref().unchecked_ref()) else { return };
-        // A window on another screen has other pixels, and a box of the same size.
-        let moved = window_event_listener_untyped("resize", move |_| self.measure());
         observer.observe(&host);
         let kept = StoredValue::new_local((observer, resized));
         on_cleanup(move || {
-            moved.remove();
             kept.try_with_value(|(observer, _)| observer.disconnect());
         });
     }
