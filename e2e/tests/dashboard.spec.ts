@@ -158,7 +158,7 @@ test("two rectangles of a plane that are chosen on a tile are compared below it"
   });
   // By the pointer: one in the lower left, known no longer, and one in the upper right, which is.
   const box = (await chart.boundingBox())!;
-  await chart.click({ position: { x: box.width * 0.75, y: box.height * 0.15 } });
+  await chart.click({ position: { x: box.width * 0.93, y: box.height * 0.15 } });
   await expect(page.getByTestId("tile-plane").getByText("A is chosen")).toBeVisible();
   await expect(compared).toBeHidden();
   await chart.click({ position: { x: box.width * 0.25, y: box.height * 0.6 } });
