@@ -56,7 +56,7 @@ pub enum Mark {
     StackedBar,
     /// Bars from `x` to its end, without gaps.
     Histogram,
-    /// A dot for each row.
+    /// A dot for each row; of many that share a pixel, for the first.
     Scatter,
     /// Open, high, low and close.
     Candlestick,

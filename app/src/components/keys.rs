@@ -4,7 +4,7 @@ use leptos::{ev, prelude::*};
 use leptos_router::hooks::use_location;
 
 use super::{
-    chrome::{DIFF, DOCS, PIPELINE, SCALING},
+    chrome::{DIFF, DOCS, EXPLORE, PIPELINE, SCALING},
     dialog::Dialog,
     whole::{Whole, WholeView, changing},
 };
@@ -22,13 +22,16 @@ const ON_CHARTS: Keys = &[
     ("← →", "On a chart: from point to point, ten with Shift"),
     ("Home End", "On a chart: to the first and to the last point"),
     ("M", "On a chart: begin to mark a stretch at the point, and end it; it is zoomed into, or shown alone"),
-    ("+ − 0", "On a chart of times: zoom in and out around the point, show all again"),
-    ("Page Up Page Down", "On a chart that is zoomed into: show what comes before, what comes after"),
+    ("+ − 0", "On a chart of times or numbers: zoom in and out around the point, show all again"),
+    ("PgUp PgDn", "On a chart that is zoomed into: show what comes before, what comes after"),
+    ("Escape", "On a chart: drop what is marked, then the point"),
     ("Enter", "On a chart or a row that leads further: choose it"),
 ];
 const ON_THE_TIMES: Keys = &[
-    ("← →", "On the effective range or one of its ends: by a day, ten with Shift"),
-    ("↑ ↓", "On the known time: by an hour, ten with Shift"),
+    ("← →", "On the effective range or one of its ends: by a day, ten with Shift or a page key"),
+    ("↑ ↓", "On the known time: by an hour, ten with Shift or a page key"),
+    ("Home End", "On the times: to the first and to the last place"),
+    ("Space", "On the times: play known through from the past, and stop"),
     ("Escape", "Return known to now"),
 ];
 const ON_SLOTS: Keys = &[("↑ ↓", "On the wanted slots: one more, one less"), ("Enter", "In the fields: apply")];
@@ -41,6 +44,7 @@ fn keys_of(path: &str) -> Vec<(&'static str, &'static str)> {
         PIPELINE => &[ON_CHARTS, IN_TABLES],
         SCALING => &[ON_SLOTS, ON_CHARTS, IN_TABLES],
         DIFF => &[ON_THE_TIMES, ON_CHARTS, IN_TABLES],
+        EXPLORE => &[ON_CHARTS, IN_TABLES],
         path if path.starts_with("/dashboards/") => &[ON_THE_TIMES, ON_CHARTS, IN_TABLES],
         path if path.starts_with(DOCS) => &[IN_THE_DOCUMENTATION],
         _ => &[],
@@ -99,7 +103,8 @@ mod tests {
     fn each_page_tells_its_own_keys_before_those_of_all() {
         assert_eq!(keys_of("/")[0].0, "Ctrl K");
         assert_eq!(keys_of("/docs/grammar")[0].0, "/");
-        assert_eq!(keys_of("/dashboards/benchmark-index/")[2], ("Escape", "Return known to now"));
+        let place = |what: &str| keys_of("/dashboards/benchmark-index/").iter().position(|key| key.1 == what).unwrap();
+        assert!(place("Return known to now") < place("Show these keys"));
         assert!(keys_of("/admin/pipeline").iter().all(|key| key.1 != "Return known to now"));
     }
 }

@@ -145,7 +145,7 @@ pub struct TileDefinition {
     /// What the server makes of the rows before it sends them, beyond what the picture asks for by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reduce: Vec<Reduction>,
-    /// Whether all rows come, however many more there are than the picture can show.
+    /// Whether what `reduce` leaves comes whole, however many more rows there are than the picture can show.
     #[serde(default)]
     pub raw: bool,
     /// How the answer is drawn.

@@ -1,8 +1,8 @@
 //! A chart on the page: drawn on a canvas, read out under pointer and keys, zoomed and panned, and told again as a table.
 //!
 //! Keys: left and right step through the rows (with Shift by ten), Home and End go to the ends, Enter chooses what is read
-//! out, M begins and ends a marked stretch, plus and minus zoom around it, 0 shows all again, Escape takes the mark or the
-//! cursor away.
+//! out, M begins and ends a marked stretch, plus and minus zoom around it, 0 shows all again, Page Up and Page Down move what
+//! is zoomed into, as stepping out of it does, Escape takes the mark or the cursor away.
 
 mod gestures;
 mod legend;

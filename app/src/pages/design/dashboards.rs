@@ -144,20 +144,23 @@ pub(super) fn places() -> WholeView {
                         " "
                         <span>"2 of 11"</span>
                     </summary>
-                    <ul>
-                        <li>
-                            <label>
-                                <input type="checkbox" checked />
-                                "Energy"
-                            </label>
-                        </li>
-                        <li>
-                            <label>
-                                <input type="checkbox" />
-                                {LONG_NAME}
-                            </label>
-                        </li>
-                    </ul>
+                    <fieldset>
+                        <legend class="visually-hidden">"Sectors"</legend>
+                        <ul>
+                            <li>
+                                <label>
+                                    <input type="checkbox" checked />
+                                    "Energy"
+                                </label>
+                            </li>
+                            <li>
+                                <label>
+                                    <input type="checkbox" />
+                                    {LONG_NAME}
+                                </label>
+                            </li>
+                        </ul>
+                    </fieldset>
                 </details>
             </div>
         </div>

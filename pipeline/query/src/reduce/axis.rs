@@ -102,7 +102,7 @@ impl Categories {
         let positions = self.groups.number(std::slice::from_ref(column), |row| first.push(row))?;
         if self.groups.len() > self.most as usize {
             let message = format!(
-                "{}: '{}' has more than {} different values; ask for more, or reduce with top first",
+                "{}: '{}' has more than {} different values; narrow them down in the statement, or reduce with top first",
                 self.reduction, self.name, self.most
             );
             return Err(external(Error::new(ErrorKind::Execution, message)));

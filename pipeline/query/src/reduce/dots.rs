@@ -4,14 +4,12 @@
 //! A cell is taken by the first row to arrive in it. Where cells become wider the first of those put together stays, so what
 //! comes out depends on the rows and their order alone.
 
-use std::collections::{HashMap, hash_map::Entry};
-
 use datafusion::{
     arrow::{
         array::RecordBatch,
         datatypes::{DataType, SchemaRef},
     },
-    common::{Result, utils::memory::get_record_batch_memory_size},
+    common::{HashMap, Result, hash_map::Entry, utils::memory::get_record_batch_memory_size},
     execution::memory_pool::MemoryReservation,
 };
 

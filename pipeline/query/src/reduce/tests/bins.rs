@@ -162,6 +162,6 @@ fn more_texts_than_bins_are_refused() {
     assert_eq!(error.kind(), ErrorKind::Execution);
     assert_eq!(
         error.message(),
-        "bins: 'word' has more than 8 different values; ask for more, or reduce with top first"
+        "bins: 'word' has more than 8 different values; narrow them down in the statement, or reduce with top first"
     );
 }
