@@ -17,14 +17,6 @@ test("figures, charts and tables say what SQL says at the same coordinates", asy
     then,
   );
   expect(shows(await textOf(page.getByTestId("kpi-traded")), Number(sums!.traded))).toBe(true);
-  // Of corrections, which are read from all of system time, none that became known later.
-  const corrections = `FROM prices FOR SYSTEM_TIME ALL WHERE source = 'correction' AND ${range}`;
-  const [corrected] = await sql(
-    request,
-    `SELECT count(*) AS n ${corrections} AND system_from <= TIMESTAMP '${past.known}'
-     GROUP BY date_trunc('day', system_from) ORDER BY date_trunc('day', system_from) DESC LIMIT 1`,
-  );
-  expect(number(await textOf(page.getByTestId("kpi-corrected")))).toBe(Number(corrected!.n));
   const [latest] = await sql(
     request,
     `SELECT instrument_id, close FROM prices WHERE ${range} ORDER BY valid_from DESC, instrument_id LIMIT 1`,
@@ -35,6 +27,28 @@ test("figures, charts and tables say what SQL says at the same coordinates", asy
   expect(number(first![1]!)).toBe(Number(latest!.close));
   const { coloured } = await pixels(page.getByTestId("chart-prices").locator("canvas").first(), "--series-1");
   expect(coloured, "pixels of the first series").toBeGreaterThan(50);
+});
+
+test("corrections are counted day by day up to the known time, and none is none", async ({ page, request }) => {
+  const corrections = `FROM prices FOR SYSTEM_TIME ALL WHERE source = 'correction' AND ${range}`;
+  const [last] = await sql(
+    request,
+    `SELECT to_char(max(system_from), '%Y-%m-%dT%H:%M:%SZ') AS at ${corrections} AND system_from < TIMESTAMP '${past.to}'`,
+  );
+  const day = String(last!.at).slice(0, 10);
+  const next = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
+  const [corrected] = await sql(
+    request,
+    `SELECT count(*) AS n ${corrections} AND system_from >= TIMESTAMP '${day}' AND system_from < TIMESTAMP '${next}'`,
+  );
+  expect(Number(corrected!.n)).toBeGreaterThan(0);
+  const counted = async (known: string) => {
+    await open(page, `${PAGES.market}?from=${past.from}&to=${past.to}&known=${known}`);
+    return number(await textOf(page.getByTestId("kpi-corrected")));
+  };
+  // What became known later counts neither, although it is read from all of system time.
+  expect(await counted(`${day}T23:59:59Z`)).toBe(Number(corrected!.n));
+  expect(await counted(`${next}T00:00:01Z`)).toBe(0);
 });
 
 test("all tiles of a page read under one snapshot", async ({ page }) => {
@@ -69,9 +83,14 @@ test("a choice on one tile narrows down all others, and back returns", async ({ 
   await expect
     .poll(async () => (await table(page.getByTestId("table-latest"))).rows.every(([instrument]) => members.has(instrument)))
     .toBe(true);
+  // What reads nothing that has a sector says that it is of all of them.
+  const note = (id: string) => page.getByTestId(`tile-${id}`).locator(".tile-note");
+  await expect(note("members")).toHaveText("not narrowed by sector");
+  await expect(note("traded-by")).not.toContainText("not narrowed");
   await page.goBack();
   await expect(page).not.toHaveURL(/only=/);
   await settled(page);
+  await expect(note("members")).toHaveText("");
   await expect(page.getByTestId("kpi-traded")).toHaveText(before);
 });
 
@@ -158,7 +177,7 @@ test("two rectangles of a plane that are chosen on a tile are compared below it"
       ["until", "15 Mar 2026", "15 Mar 2026", ""],
       ["Known from", "2 Mar 2026", "3 Apr 2026", ""],
       ["until", "3 Apr 2026", "–", ""],
-      ["Coupon", "4.125 %", "4.250 %", ""],
+      ["Coupon", "4.125\u00a0%", "4.250\u00a0%", "+0.125 points"],
     ],
   });
   // By the pointer: one in the lower left, known no longer, and one in the upper right, which is.
@@ -168,5 +187,5 @@ test("two rectangles of a plane that are chosen on a tile are compared below it"
   await expect(compared).toBeHidden();
   await chart.click({ position: { x: box.width * 0.25, y: box.height * 0.6 } });
   const coupons = async () => (await table(compared)).rows.at(-1);
-  await expect.poll(coupons).toEqual(["Coupon", "4.310 %", "4.125 %", ""]);
+  await expect.poll(coupons).toEqual(["Coupon", "4.310\u00a0%", "4.125\u00a0%", "−0.185 points"]);
 });

@@ -252,10 +252,10 @@ test("a bitemporal plane tells what is known from what is known no longer", asyn
   await openGallery(page, MARCH);
   await expectColours(page, "plane", { "--series-1": GROUND, "--chart-text": GROUND });
   expect(await twin(page, "plane")).toEqual([
-    ["15 Mar 2026", "–", "25 Mar 2026", "–", "4.310 %"],
-    ["15 Mar 2026", "–", "10 Mar 2026", "25 Mar 2026", "4.300 %"],
-    ["1 Mar 2026", "15 Mar 2026", "3 Apr 2026", "–", "4.250 %"],
-    ["1 Mar 2026", "15 Mar 2026", "2 Mar 2026", "3 Apr 2026", "4.125 %"],
+    ["15 Mar 2026", "–", "25 Mar 2026", "–", "4.310\u00a0%"],
+    ["15 Mar 2026", "–", "10 Mar 2026", "25 Mar 2026", "4.300\u00a0%"],
+    ["1 Mar 2026", "15 Mar 2026", "3 Apr 2026", "–", "4.250\u00a0%"],
+    ["1 Mar 2026", "15 Mar 2026", "2 Mar 2026", "3 Apr 2026", "4.125\u00a0%"],
   ]);
   expect(await header(page, "plane")).toEqual(["Effective", "Effective until", "Known", "Known until", "Coupon"]);
 });

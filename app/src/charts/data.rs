@@ -275,12 +275,7 @@ impl Data {
 
     /// What stands on the x axis for a row, as it is written.
     pub fn x_text(&self, row: usize) -> String {
-        let channel = &self.spec.x;
-        let first = channel.text_of(&self.table, row);
-        match channel.end.as_ref().and_then(|end| self.table.column(end).ok()) {
-            Some(end) => format!("{first} – {}", channel.cell_text(end, row)),
-            None => first,
-        }
+        self.spec.x.range_text(&self.table, row)
     }
 
     /// The value of the colour channel for a row, as it is written.
@@ -307,6 +302,16 @@ impl Channel {
         match table.others(row).filter(|_| column.plain_text(row).is_none()) {
             Some(others) => format!("{} others", crate::format::number::count_text(others)),
             None => self.cell_text(column, row),
+        }
+    }
+
+    /// What a row says of it where it has an end: from when until when, or since when.
+    pub fn range_text(&self, table: &Table, row: usize) -> String {
+        let first = self.text_of(table, row);
+        match self.end.as_ref().and_then(|end| table.column(end).ok()) {
+            Some(end) if end.plain_text(row).is_none() => format!("since {first}"),
+            Some(end) => format!("{first} – {}", self.cell_text(end, row)),
+            None => first,
         }
     }
 

@@ -85,10 +85,10 @@ impl Earlier {
         }
     }
 
-    /// The view of the later rows as these see it; series that are not among those are not shown beside bars.
+    /// The view of the later rows as these see it; series that are not among those have no name in the legend, and are not shown.
     fn view(&self, view: &View, series: usize) -> View {
         let x = view.x.map(|(from, to)| (from - self.shift, to - self.shift));
-        let without = if self.data.spec.mark == Mark::Bar { series..self.data.series.len() } else { 0..0 };
+        let without = series..self.data.series.len();
         View { x, hidden: view.hidden.iter().copied().chain(without).collect(), ..view.clone() }
     }
 

@@ -25,7 +25,7 @@ const UPRIGHT_LABEL_WIDTH: f64 = 16.0;
 const UPRIGHT_SHARE: f64 = 0.52;
 /// What a character of a name that stands upright takes at most: codes are all capitals and digits, words are not.
 const CAPITAL_WIDTH: f64 = 7.8;
-const LOWER_WIDTH: f64 = 6.6;
+const LOWER_WIDTH: f64 = 7.4;
 const UPRIGHT_LEAST_CHARACTERS: usize = 5;
 /// Room for what is open, as a share of what is not.
 const OPEN_SHARE: f64 = 0.12;
@@ -105,8 +105,9 @@ impl Layout {
         let lower = labels.iter().all(|label| label.contains(char::is_lowercase));
         let width = if lower { LOWER_WIDTH } else { CAPITAL_WIDTH };
         let room = (view.height * UPRIGHT_SHARE / width) as usize;
-        let characters = widest(labels.iter()).min(CATEGORY_CHARACTERS).min(room);
-        if lying.x_ticks.len() == labels.len() || characters < UPRIGHT_LEAST_CHARACTERS {
+        let wanted = widest(labels.iter()).min(CATEGORY_CHARACTERS);
+        let characters = wanted.min(room);
+        if lying.x_ticks.len() == labels.len() || characters < wanted.min(UPRIGHT_LEAST_CHARACTERS) {
             return Some(lying);
         }
         Layout::with_labels(data, view, &x, Some((characters, width)))
@@ -133,7 +134,7 @@ impl Layout {
     fn upright_x_ticks(&self, data: &Data, characters: usize) -> Vec<Tick> {
         let most = (self.frame.width / UPRIGHT_LABEL_WIDTH).max(1.0) as usize;
         let ticks = self.x.ticks(most, data.spec.x.format);
-        ticks.into_iter().map(|tick| shortened(tick, characters)).collect()
+        ticks.into_iter().map(|tick| tick.short(characters)).collect()
     }
 
     fn fitting_x_ticks(&self, data: &Data, width: f64) -> Vec<Tick> {
@@ -150,7 +151,7 @@ impl Layout {
             let (center, half) = (self.x_pixel(tick.at), tick.label.chars().count() as f64 * CHARACTER_WIDTH / 2.0);
             center - half >= 0.0 && center + half <= width
         };
-        ticks.into_iter().map(|tick| shortened(tick, CATEGORY_CHARACTERS)).filter(stays).collect()
+        ticks.into_iter().map(|tick| tick.short(CATEGORY_CHARACTERS)).filter(stays).collect()
     }
 
     /// Where an x lies, inside the frame.
@@ -194,12 +195,16 @@ fn inside(share: f64) -> f64 {
     if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
 }
 
-/// A label of so many characters at most.
-fn shortened(mut tick: Tick, most: usize) -> Tick {
-    if tick.label.chars().count() > most {
-        tick.label = tick.label.chars().take(most - 1).chain(['…']).collect();
+impl Tick {
+    fn short(mut self, most: usize) -> Tick {
+        self.label = shortened(self.label, most);
+        self
     }
-    tick
+}
+
+/// A name of so many characters at most.
+pub(super) fn shortened(name: String, most: usize) -> String {
+    if name.chars().count() > most { name.chars().take(most - 1).chain(['…']).collect() } else { name }
 }
 
 /// Characters of the longest label.
@@ -268,7 +273,7 @@ fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Ve
         PlaceKind::Category => {
             let scale = Scale::Band { labels: first.labels.to_vec() };
             let ticks = scale.ticks((height / CATEGORY_LABEL_HEIGHT).max(1.0) as usize, channel.format);
-            Some((scale, ticks.into_iter().map(|tick| shortened(tick, CATEGORY_CHARACTERS)).collect()))
+            Some((scale, ticks.into_iter().map(|tick| tick.short(CATEGORY_CHARACTERS)).collect()))
         }
         PlaceKind::Time => {
             let (from, to) = first.bounds?;

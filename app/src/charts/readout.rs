@@ -2,13 +2,17 @@
 
 use std::sync::OnceLock;
 
-use super::{Data, Layout, Mark, Note, Scene, View, notes};
+use super::{Data, Layout, Mark, Note, Scene, View, layout::shortened, notes};
 use crate::{format::number, order};
 
 /// Values more than that many pixels from the cursor are not read out.
 pub(super) const REACH: f64 = 24.0;
 /// Series that are read out at most; the rest is counted.
 const LISTED: usize = 12;
+/// Characters of a name that are read out.
+const NAMED: usize = 24;
+/// Hebrew, Arabic and their neighbours, as Unicode's blocks have them.
+const RIGHT_TO_LEFT: std::ops::RangeInclusive<char> = '\u{590}'..='\u{8ff}';
 
 /// What is read out at one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,8 +139,9 @@ impl Index {
         let mut head = None;
         let mut entries = Vec::new();
         let stacked = matches!(data.spec.mark, Mark::StackedArea | Mark::StackedBar);
-        for place in 0..data.series.len() {
-            let series = if stacked { data.series.len() - 1 - place } else { place };
+        // How far stacks reach up, and down.
+        let mut reached = [0.0; 2];
+        for series in 0..data.series.len() {
             let Some((at, row)) = near(series).filter(|_| view.shows(series)) else { continue };
             if (layout.x_pixel(at) - pixel).abs() > REACH {
                 continue;
@@ -148,8 +153,17 @@ impl Index {
             let text = data.value_text(series, row);
             let text = if at == x { text } else { format!("{text} ({})", data.x_text(row)) };
             let name = if several { data.series[series].name.clone() } else { String::new() };
-            let y = layout.y_pixel(data.y_of(series, row).0);
+            let mut y = data.y_of(series, row).0;
+            if stacked && y.is_finite() {
+                let reached = &mut reached[usize::from(y < 0.0)];
+                *reached += y;
+                y = *reached;
+            }
+            let y = layout.y_pixel(y);
             entries.push(Entry { name, color: data.series[series].color, text, row, y, series });
+        }
+        if stacked {
+            entries.reverse();
         }
         let more = entries.len().saturating_sub(LISTED);
         entries.truncate(LISTED);
@@ -186,12 +200,8 @@ pub fn of_target(data: &Data, view: &View, scene: &Scene, index: usize) -> Optio
             ["open", "high", "low", "close"].iter().enumerate().map(|(series, name)| entry(name, series)).collect()
         }
         Mark::HeatMap | Mark::Plane => {
-            let mut entry = entry(data.spec.y.first().map_or("", |channel| channel.name()), 0);
-            if let Some(end) = data.spec.y.first().and_then(|channel| channel.end.as_deref()) {
-                let end = data.table.column(end).ok().zip(data.spec.y.first());
-                let end = end.map(|(column, channel)| channel.cell_text(column, row)).unwrap_or_default();
-                entry.text = format!("{} – {end}", entry.text);
-            }
+            let y = data.channel_of(0);
+            let entry = Entry { text: y.range_text(&data.table, row), ..entry(y.name(), 0) };
             let name = data.spec.color.as_ref().map_or("", |channel| channel.name()).to_owned();
             let value = Entry { name, text: data.color_text(row).unwrap_or_default(), ..entry.clone() };
             vec![value, entry]
@@ -222,7 +232,7 @@ impl Readout {
     pub fn text(&self) -> String {
         let value = |entry: &Entry| match entry.name.as_str() {
             "" => entry.text.clone(),
-            name => format!("{name} {}", entry.text),
+            name => format!("{} {}", isolated(name), entry.text),
         };
         let more = (self.more > 0).then(|| format!("and {} more", number::count_text(self.more as u64)));
         let before = |beside: &Beside| {
@@ -234,6 +244,12 @@ impl Readout {
         let parts = std::iter::once(self.at.clone()).chain(entries).chain(more).chain(notes);
         parts.collect::<Vec<_>>().join(" · ")
     }
+}
+
+/// A name in a line of others: as short as in the legend, and in its own direction, so that its value stays beside it.
+fn isolated(name: &str) -> String {
+    let short = shortened(name.to_owned(), NAMED);
+    if short.chars().any(|c| RIGHT_TO_LEFT.contains(&c)) { format!("\u{2068}{short}\u{2069}") } else { short }
 }
 
 /// The chart in a few sentences, for those who do not see it.

@@ -251,7 +251,8 @@ impl ChartSpec {
         let log = self.y.iter().any(|channel| channel.scale == ScaleKind::Log);
         match (self.mark, self.unit()) {
             // These two signs are those of the two times.
-            (Mark::HeatMap | Mark::Plane, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y}"),
+            (Mark::HeatMap, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y}"),
+            (Mark::Plane, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y} · grey: known no longer"),
             (Mark::HeatMap | Mark::Plane, _) => format!("{y} ↑ · {x} →"),
             (_, unit) if log => format!("{unit} · log scale"),
             (Mark::Histogram | Mark::Scatter, "") => format!("{y} ↑ · {x} →"),

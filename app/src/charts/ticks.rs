@@ -192,7 +192,8 @@ fn every(from: i64, to: i64, step: i64) -> Vec<Tick> {
     let origin = if step == 7 * DAY_MICROS { FIRST_MONDAY } else { 0 };
     let first = (from - origin).div_euclid(step) * step + origin;
     let label = |at: i64| {
-        if step >= DAY_MICROS {
+        // Between clock times midnight says which day begins.
+        if at % DAY_MICROS == 0 {
             return time::day_of_year_text(time::day_of(at));
         }
         time::clock_text(at)

@@ -28,7 +28,7 @@ pub fn KnownBanner(
         Known::Now => None,
         Known::At(micros) => Some((format!("As known on {}.", time::moment_text(micros)), hidden.get())),
         Known::First => {
-            let rest = "Every fact is shown as it was when it became known first; later corrections are left out.";
+            let rest = "Every fact is shown as it was when it became known first; what was corrected, ended or withdrawn later is left out.";
             Some(("As first published.".to_owned(), rest.to_owned()))
         }
     };

@@ -71,7 +71,7 @@ pub fn TileFrame(
         Phase::Loading | Phase::Ready => None,
     };
     view! {
-        <section class="tile" tabindex="-1" node_ref=frame data-testid=testid data-state=word data-stale=move || stale.get().then_some("true") aria-labelledby=labelled_by>
+        <section class="tile" tabindex="-1" node_ref=frame data-testid=testid data-state=word data-shown=move || shown.with(Option::is_some).then_some("true") data-stale=move || stale.get().then_some("true") aria-labelledby=labelled_by>
             <header class="tile-header">
                 <h2 id=heading>{title}</h2>
                 {note.map(|note| view! { <p class="tile-note">{note}</p> })}
@@ -95,7 +95,7 @@ fn trouble_view(why: String, retry: impl Fn() + 'static, elsewhere: Option<(Stri
             <p>
                 <strong>"This could not be read: "</strong>
                 {ended(why)}
-                " What is shown below, if anything, is older."
+                <span class="tile-older">" What is shown below is older."</span>
             </p>
             <button type="button" on:click=move |_| retry()>
                 "Retry"

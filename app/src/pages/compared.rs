@@ -6,16 +6,13 @@ use leptos::prelude::*;
 
 use crate::{
     arrow::Table,
-    charts::{Channel, ChartSpec},
+    charts::{Channel, ChartSpec, ValueFormat},
     components::{
         data_grid::{DataGrid, GridColumn, GridData},
         whole::{Whole, WholeView},
     },
     format::number,
 };
-
-/// Decimals of a difference.
-const DIFFERENCE_DECIMALS: usize = 4;
 
 /// Rows that were chosen, at most two, each with the answer in which it stands: in a later one it may be another.
 pub type Chosen = Vec<(Arc<Table>, usize)>;
@@ -44,16 +41,27 @@ pub fn comparison(channels: impl IntoIterator<Item = Channel>, chosen: &Chosen) 
     let [(table_a, a), (table_b, b)] = &chosen[..] else { return None };
     let line = |channel: Channel| {
         let (cells_a, cells_b) = (table_a.column(&channel.column).ok()?, table_b.column(&channel.column).ok()?);
+        let written = [channel.cell_text(cells_a, *a), channel.cell_text(cells_b, *b)];
         let difference = match (cells_a.is_number(), cells_a.number(*a), cells_b.number(*b)) {
-            (true, Some(a), Some(b)) => number::change_text(b - a, DIFFERENCE_DECIMALS),
+            (true, Some(a), Some(b)) => difference(b - a, channel.format, &written),
             _ => String::new(),
         };
-        let [a, b] = [channel.cell_text(cells_a, *a), channel.cell_text(cells_b, *b)];
+        let [a, b] = written;
         Some(vec![channel.name().to_owned(), a, b, difference])
     };
     let heads = ["A", "B", "B − A"].map(GridColumn::number);
     let heads = std::iter::once(GridColumn::text("Column")).chain(heads).collect();
     Some(GridData::written(heads, channels.into_iter().filter_map(line).collect()))
+}
+
+/// With as many decimals as what it lies between; of shares in points.
+fn difference(value: f64, format: ValueFormat, written: &[String; 2]) -> String {
+    let decimals = written.iter().map(|text| number::decimals_of(text)).max().unwrap_or(0);
+    match format {
+        ValueFormat::Percent(_) => format!("{} points", number::change_text(value * 100.0, decimals)),
+        ValueFormat::PercentValue(_) => format!("{} points", number::change_text(value, decimals)),
+        _ => number::change_text(value, decimals),
+    }
 }
 
 /// Of which plane rectangles are compared, and which were chosen: what a page provides for [`side_by_side`].
@@ -77,7 +85,9 @@ pub fn side_by_side() -> WholeView {
     let label = Signal::stored(label);
     view! {
         <Show when=move || compared.with(Option::is_some)>
-            <DataGrid label testid=testid.clone() data=compared />
+            <div class="side-by-side">
+                <DataGrid label testid=testid.clone() data=compared />
+            </div>
         </Show>
     }
     .whole()
@@ -113,5 +123,14 @@ mod tests {
         let names = ["valid_from", "valid_to", "system_from", "system_to", "coupon", "isin"].map(str::to_owned);
         let named: Vec<String> = channels_of(&spec, &names).iter().map(|channel| channel.name().to_owned()).collect();
         assert_eq!(named, ["Effective from", "until", "Known from", "until", "coupon", "isin"]);
+    }
+
+    #[test]
+    fn a_difference_is_as_exact_as_what_it_lies_between() {
+        let of = |value, format, written: [&str; 2]| difference(value, format, &written.map(str::to_owned));
+        assert_eq!(of(-139_255.0, ValueFormat::Plain, ["300,497", "161,242"]), "−139,255");
+        assert_eq!(of(0.22, ValueFormat::Plain, ["191.2800", "191.5"]), "+0.2200");
+        assert_eq!(of(0.00125, ValueFormat::Percent(3), ["4.125 %", "4.250 %"]), "+0.125 points");
+        assert_eq!(of(0.125, ValueFormat::PercentValue(3), ["4.125 %", "4.250 %"]), "+0.125 points");
     }
 }

@@ -197,26 +197,21 @@ fn figures() -> WholeView {
     .whole()
 }
 
-/// A tile that stays as it is.
-fn status(phase: Phase) -> TileStatus {
-    TileStatus { phase: RwSignal::new(phase), retries: RwSignal::new(0), answered: RwSignal::new(None) }
-}
-
 fn tiles() -> WholeView {
     let picture = || view! { <p>"The picture, which stays while a newer one is read."</p> };
     let note = Signal::derive(|| LONG_NAME.to_owned());
     view! {
         <div class="tile-grid" data-sample="true">
-            <TileFrame title="Ready" testid="design-ready" status=status(Phase::Ready)>
+            <TileFrame title="Ready" testid="design-ready" status=TileStatus::new(Phase::Ready)>
                 {picture()}
             </TileFrame>
-            <TileFrame title="Loading" testid="design-loading" status=status(Phase::Loading)>
+            <TileFrame title="Loading" testid="design-loading" status=TileStatus::new(Phase::Loading)>
                 {picture()}
             </TileFrame>
             <TileFrame
                 title="Empty"
                 testid="design-empty"
-                status=status(Phase::Empty("No prices are effective in this range. Choose a longer one.".to_owned()))
+                status=TileStatus::new(Phase::Empty("No prices are effective in this range. Choose a longer one.".to_owned()))
             >
                 <div></div>
             </TileFrame>
@@ -227,16 +222,16 @@ fn tiles() -> WholeView {
                 </header>
                 <div class="tile-body">{picture()}</div>
             </section>
-            <TileFrame title="Error" testid="design-error" status=status(Phase::Error(LONG_REASON.to_owned()))>
+            <TileFrame title="Error" testid="design-error" status=TileStatus::new(Phase::Error(LONG_REASON.to_owned()))>
                 {picture()}
             </TileFrame>
-            <TileFrame title=LONG_NAME testid="design-long-title" status=status(Phase::Ready) note>
+            <TileFrame title=LONG_NAME testid="design-long-title" status=TileStatus::new(Phase::Ready) note>
                 {picture()}
             </TileFrame>
             <TileFrame
                 title=RIGHT_TO_LEFT
                 testid="design-rtl-title"
-                status=status(Phase::Empty(RIGHT_TO_LEFT.to_owned()))
+                status=TileStatus::new(Phase::Empty(RIGHT_TO_LEFT.to_owned()))
             >
                 <div></div>
             </TileFrame>

@@ -234,6 +234,8 @@ pub struct Answer {
     pub table: Arc<Table>,
     /// The snapshot token; `None` where the answer carries none.
     pub snapshot: Option<String>,
+    /// Places of the filters that could narrow it down; `None` where none was asked.
+    pub filters: Option<String>,
 }
 
 /// A problem document, as far as it is shown.
@@ -287,10 +289,11 @@ async fn answer_of(response: Response) -> Result<Result<Answer, String>, String>
     if !response.ok() {
         return Ok(Err(refusal(&response).await));
     }
-    let snapshot = response.headers().get("tidemark-snapshot");
+    let header = |name: &str| response.headers().get(name);
+    let (snapshot, filters) = (header("tidemark-snapshot"), header("tidemark-filters"));
     let buffer = arrived(response).await?;
     let table = browser::timed("tidemark:decode", || table_of(js_sys::Uint8Array::new(&buffer)));
-    Ok(table.map(|table| Answer { table: Arc::new(table), snapshot }))
+    Ok(table.map(|table| Answer { table: Arc::new(table), snapshot, filters }))
 }
 
 fn table_of(bytes: Uint8Array) -> Result<Table, String> {

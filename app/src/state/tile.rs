@@ -131,6 +131,37 @@ pub struct TileStatus {
     pub retries: RwSignal<u32>,
     /// What is shown answers this, under this snapshot.
     pub answered: RwSignal<Option<Request>>,
+    /// Columns by which the page is narrowed down, and the tile is not: nothing that it reads has them.
+    pub unfiltered: RwSignal<String>,
+}
+
+impl TileStatus {
+    /// Of a tile that has read nothing.
+    pub fn new(phase: Phase) -> TileStatus {
+        TileStatus {
+            phase: RwSignal::new(phase),
+            retries: RwSignal::new(0),
+            answered: RwSignal::new(None),
+            unfiltered: RwSignal::new(String::new()),
+        }
+    }
+}
+
+/// Columns of the filters that were asked and are not among those, by their places, that could narrow the answer down; with a
+/// comma between them.
+fn unfiltered(request: &Request, applied: Option<&str>) -> String {
+    let mut columns = String::new();
+    for (place, filter) in request.filters.iter().enumerate() {
+        let place = place.to_string();
+        if applied.is_some_and(|applied| applied.split(", ").any(|known| known == place)) {
+            continue;
+        }
+        if !columns.is_empty() {
+            columns.push_str(", ");
+        }
+        columns.push_str(&filter.column);
+    }
+    columns
 }
 
 type Apply = Box<dyn Fn(&Arc<Table>, &About) -> Result<Phase, String> + Send + Sync>;
@@ -171,8 +202,7 @@ pub fn use_tile<T: Send + Sync + 'static>(
 }
 
 fn read_into(page: Option<PageRead>, wanted: Memo<Option<Request>>, apply: Apply) -> TileStatus {
-    let status =
-        TileStatus { phase: RwSignal::new(Phase::Loading), retries: RwSignal::new(0), answered: RwSignal::new(None) };
+    let status = TileStatus::new(Phase::Loading);
     let reader = Reader {
         status,
         wanted,
@@ -242,6 +272,10 @@ impl Reader {
             let applied = self.apply.try_with_value(|apply| apply(&answer.table, &request.about));
             let phase = applied.unwrap_or(Ok(Phase::Ready))?;
             self.status.answered.try_set(Some(Request { snapshot, ..request.clone() }));
+            let unfiltered = unfiltered(request, answer.filters.as_deref());
+            if self.status.unfiltered.try_with_untracked(|before| *before != unfiltered) == Some(true) {
+                self.status.unfiltered.try_set(unfiltered);
+            }
             Ok(phase)
         });
         // An answer to a question that is no longer asked is shown, because it is nearer than the last, but it is not yet what

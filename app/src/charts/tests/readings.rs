@@ -77,3 +77,61 @@ fn an_earlier_period_outlines_the_bars_of_the_same_categories() {
     let readout = of_target(&data, &View::whole(240.0, 120.0), &scene, 1).unwrap();
     assert_eq!(readout.text(), "b · 2 · before 2");
 }
+
+#[test]
+fn what_is_read_out_of_a_stack_lies_on_the_edges_that_are_drawn() {
+    let rows = table(vec![
+        ("s", words(&["a", "a", "a", "b", "b", "b"])),
+        ("t", times([0, 1, 2, 0, 1, 2].map(|day| Some((20_000 + day) * DAY)))),
+        ("v", numbers([2.0, 4.0, 3.0, 4.0, 1.0, 7.0].map(Some))),
+    ]);
+    let data = data(ChartSpec { by: Some("s".into()), ..line_spec(Mark::StackedArea) }, rows);
+    let (layout, view) = (scene(&data).layout, View::whole(300.0, 136.0));
+    let readout = Index::default().at(&data, &view, &layout, (20_002 * DAY) as f64).unwrap();
+    let read: Vec<_> = readout.entries.iter().map(|entry| (entry.text.as_str(), entry.y)).collect();
+    assert_eq!(read, [("7", layout.y_pixel(10.0)), ("3", layout.y_pixel(3.0))]);
+    // Without the lower one the upper stands on the ground.
+    let hidden = View { hidden: vec![0], ..view };
+    let readout = Index::default().at(&data, &hidden, &layout, (20_002 * DAY) as f64).unwrap();
+    assert_eq!(readout.entries[0].y, layout.y_pixel(7.0));
+}
+
+#[test]
+fn names_are_read_out_short_and_each_in_its_own_direction() {
+    let long = "N".repeat(400);
+    let rows = table(vec![
+        ("s", words(&[&long, "سعر", "b"])),
+        ("t", times([Some(20_000 * DAY); 3])),
+        ("v", numbers([1.0, 2.0, 3.0].map(Some))),
+    ]);
+    let data = data(ChartSpec { by: Some("s".into()), ..line_spec(Mark::Line) }, rows);
+    let (layout, view) = (scene(&data).layout, View::whole(300.0, 136.0));
+    let readout = Index::default().at(&data, &view, &layout, (20_000 * DAY) as f64).unwrap();
+    assert_eq!(readout.text(), format!("4 Oct 2024 · {}… 1 · \u{2068}سعر\u{2069} 2 · b 3", "N".repeat(23)));
+}
+
+#[test]
+fn what_has_no_end_holds_since_its_beginning() {
+    let rows = table(vec![
+        ("t", times([Some(20_000 * DAY), Some(20_001 * DAY)])),
+        ("until", times([Some(20_001 * DAY), None])),
+    ]);
+    let channel = Channel::of("t").until("until");
+    assert_eq!(channel.range_text(&rows, 0), "4 Oct 2024 – 5 Oct 2024");
+    assert_eq!(channel.range_text(&rows, 1), "since 5 Oct 2024");
+}
+
+#[test]
+fn a_series_that_only_an_earlier_period_has_is_not_drawn_without_a_name() {
+    let of = |days: [i64; 2], names: &[&str]| {
+        table(vec![
+            ("s", words(names)),
+            ("t", times(days.map(|day| Some(day * DAY)))),
+            ("v", numbers([1.0, 2.0].map(Some))),
+        ])
+    };
+    let spec = ChartSpec { by: Some("s".into()), ..line_spec(Mark::Line) };
+    let (later, earlier) = (of([20_000, 20_001], &["a", "a"]), of([19_990, 19_990], &["a", "gone"]));
+    let told = told(&scene(&beside_ten_days_before(spec, later, earlier)));
+    assert!(told.iter().all(|layer| !layer.contains("Series(0)")), "{told:?}");
+}

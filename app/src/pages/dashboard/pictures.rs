@@ -127,20 +127,26 @@ fn direction(change: f64) -> (&'static str, &'static str) {
     }
 }
 
+/// What is said of a change that cannot be seen in the digits that are shown.
+const UNCHANGED: &str = "unchanged";
+
 /// What a change comes to, and its direction. Shares change by points, and counts by so many where that is asked for; of what
-/// changed its sign or was nothing a share says nothing.
+/// is or was nothing or less a share says nothing.
 fn change_text(data: &Data, now: f64, before: f64, of_counts: bool) -> (String, &'static str) {
     let change = now - before;
-    let (sign, direction) = direction(change);
-    let points = |change: f64| format!("{sign}{} points", number::change_text(change, 2));
-    let text = match data.spec.y.first().map(|channel| channel.format) {
-        Some(ValueFormat::Percent(_)) => points(change * 100.0),
-        Some(ValueFormat::PercentValue(_)) => points(change),
-        Some(ValueFormat::Whole) if of_counts => format!("{sign}{}", number::change_text(change, 0)),
-        _ if before * now <= 0.0 => return (String::new(), ""),
-        _ => format!("{sign}{} %", number::change_text(change / before.abs() * 100.0, 2)),
+    let (value, decimals, unit) = match data.spec.y.first().map(|channel| channel.format) {
+        Some(ValueFormat::Percent(decimals)) => (change * 100.0, decimals, " points"),
+        Some(ValueFormat::PercentValue(decimals)) => (change, decimals, " points"),
+        Some(ValueFormat::Whole) if of_counts => (change, 0, ""),
+        _ if before <= 0.0 || now <= 0.0 => return (String::new(), ""),
+        _ => (change / before * 100.0, 2, " %"),
     };
-    (text, direction)
+    let text = number::change_text(value, decimals);
+    if !text.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) {
+        return (UNCHANGED.to_owned(), "");
+    }
+    let (sign, direction) = direction(change);
+    (format!("{sign}{text}{unit}"), direction)
 }
 
 /// The last value, with its change on the one before.
@@ -154,7 +160,7 @@ fn figure(data: &Data) -> Option<Figure> {
     }
     let Some((before, _)) = before else { return Some(figure) };
     let (change, direction) =
-        if value == before { ("unchanged".to_owned(), "") } else { change_text(data, value, before, true) };
+        if value == before { (UNCHANGED.to_owned(), "") } else { change_text(data, value, before, true) };
     figure.note = if change.is_empty() { at } else { format!("{change}, {at}") };
     figure.direction = direction;
     Some(figure)

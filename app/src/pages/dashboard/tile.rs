@@ -33,7 +33,7 @@ use crate::{
         address::Step,
         coordinates::{Effective, Known},
         mode::PageMode,
-        tile::{Phase, Tile, use_tile},
+        tile::{Phase, Tile, TileStatus, use_tile},
     },
 };
 
@@ -151,7 +151,7 @@ fn on_level(
     let earlier = earlier_of(&definition, &path, context, asked);
     let (picture, answered) = picture_beside(&definition, read, earlier);
     let title = definition.title.clone();
-    let note = Signal::derive(move || note(context, asked.get(), earlier));
+    let note = Signal::derive(move || note(context, asked.get(), read.status, earlier));
     let way_back = way_back(&definition, context, &path);
     let testid = format!("tile-{}", definition.id);
     view! {
@@ -237,8 +237,9 @@ fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeVi
     )
 }
 
-/// What stands beside the title: the tile's own coordinates, its window, and what it is compared with.
-fn note(context: Context, window: Window, earlier: Option<Tile<Arc<Table>>>) -> String {
+/// What stands beside the title: the tile's own coordinates, its window, what does not narrow it down although it does the page,
+/// and what it is compared with.
+fn note(context: Context, window: Window, status: TileStatus, earlier: Option<Tile<Arc<Table>>>) -> String {
     let (own, page) = (context.times.chosen.get(), context.of_page.chosen.get());
     let own = difference_text(own, page, context.times.known(), context.today.get());
     let compared =
@@ -247,7 +248,11 @@ fn note(context: Context, window: Window, earlier: Option<Tile<Arc<Table>>>) -> 
             Phase::Empty(_) => format!("nothing to compare in {}", compared.days.text()),
             Phase::Loading | Phase::Ready => format!("compared with {}", compared.days.text()),
         });
-    let parts = [own, own_window(window), compared.unwrap_or_default()];
+    let mut unfiltered = status.unfiltered.get();
+    if !unfiltered.is_empty() {
+        unfiltered.insert_str(0, "not narrowed by ");
+    }
+    let parts = [own, own_window(window), unfiltered, compared.unwrap_or_default()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
