@@ -155,7 +155,9 @@ test("what is hard to show is shown, and what cannot be shown says why", async (
   await expect(page.getByTestId("tile-failing")).toHaveAttribute("data-state", "error");
   await expect(page.getByTestId("tile-failing")).toContainText("there_is_no_such_dataset");
   // Nothing older is shown, and nothing says so.
-  for (const part of [".tile-older", ".tile-body"]) await expect(page.getByTestId("tile-failing").locator(part)).toBeHidden();
+  await expect(page.getByTestId("tile-failing").locator(".tile-older")).toBeHidden();
+  await expect(page.getByTestId("tile-failing").locator(".table-box")).toBeHidden();
+  await expect(page.getByTestId("times-failing")).toBeVisible();
   await expect(page.getByTestId("tile-empty")).toHaveAttribute("data-state", "empty");
   // What the gallery shows without trouble is looked at type by type (tile-types.spec.ts).
   for (const id of ["names", "odd"]) {
