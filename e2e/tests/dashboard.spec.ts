@@ -29,26 +29,32 @@ test("figures, charts and tables say what SQL says at the same coordinates", asy
   expect(coloured, "pixels of the first series").toBeGreaterThan(50);
 });
 
-test("corrections are counted day by day up to the known time, and none is none", async ({ page, request }) => {
-  const corrections = `FROM prices FOR SYSTEM_TIME ALL WHERE source = 'correction' AND ${range}`;
-  const [last] = await sql(
+const dayAfter = (day: string): string => new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
+
+test("corrections are counted day by day up to the known time, those after the range too, and none is none", async ({ page, request }) => {
+  const all = "FROM prices FOR SYSTEM_TIME ALL WHERE source = 'correction'";
+  // One that became known when the range of what it corrects had ended.
+  const iso = (column: string): string => `to_char(${column}, '%Y-%m-%d') AS ${column}`;
+  const [late] = await sql(
     request,
-    `SELECT to_char(max(system_from), '%Y-%m-%dT%H:%M:%SZ') AS at ${corrections} AND system_from < TIMESTAMP '${past.to}'`,
+    `SELECT ${iso("valid_from")}, ${iso("system_from")} FROM (SELECT valid_from, system_from ${all}
+     AND system_from > valid_from + INTERVAL '2 days' AND system_from < TIMESTAMP '${daysAgo(2)}' ORDER BY system_from DESC LIMIT 1)`,
   );
-  const day = String(last!.at).slice(0, 10);
-  const next = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
+  const [to, day] = [String(late!.valid_from), String(late!.system_from)];
+  const from = new Date(Date.parse(to) - 30 * 86_400_000).toISOString().slice(0, 10);
   const [corrected] = await sql(
     request,
-    `SELECT count(*) AS n ${corrections} AND system_from >= TIMESTAMP '${day}' AND system_from < TIMESTAMP '${next}'`,
+    `SELECT count(*) AS n ${all} AND valid_from >= TIMESTAMP '${from}' AND valid_from < TIMESTAMP '${dayAfter(to)}'
+     AND system_from >= TIMESTAMP '${day}' AND system_from < TIMESTAMP '${dayAfter(day)}'`,
   );
   expect(Number(corrected!.n)).toBeGreaterThan(0);
   const counted = async (known: string) => {
-    await open(page, `${PAGES.market}?from=${past.from}&to=${past.to}&known=${known}`);
+    await open(page, `${PAGES.market}?from=${from}&to=${to}&known=${known}`);
     return number(await textOf(page.getByTestId("kpi-corrected")));
   };
-  // What became known later counts neither, although it is read from all of system time.
   expect(await counted(`${day}T23:59:59Z`)).toBe(Number(corrected!.n));
-  expect(await counted(`${next}T00:00:01Z`)).toBe(0);
+  // On a day without any the figure is none, and not that of the last day that had some.
+  expect(await counted(`${dayAfter(day)}T00:00:01Z`)).toBe(0);
 });
 
 test("all tiles of a page read under one snapshot", async ({ page }) => {
