@@ -19,10 +19,7 @@ const JSON: &str = "application/json";
 
 #[test]
 fn every_example_does_what_it_says() {
-    // Without the live feed: what an example finds is then a matter of the day alone.
-    let data = Arc::new(TempDir::new().expect("a temporary folder can be made"));
-    let server = Server::start_on(data, &["--demo", "--demo-rate", "0"]);
-    await_history(&server);
+    let server = server_with_demo();
     // In their order: those that write build on each other.
     let wrong: Vec<String> = examples().filter_map(|example| wrong_with(&server, example)).collect();
     assert!(wrong.is_empty(), "{} of {} examples:\n\n{}", wrong.len(), examples().count(), wrong.join("\n\n"));
@@ -47,6 +44,14 @@ fn the_pages_are_served_with_their_text() {
         assert!(page.contains("role=\"search\"") && page.contains("<h1"), "{path}");
     }
     server.get("/docs/no-such-page").expect_status(404);
+}
+
+/// A server with the history of the demo and without its live feed: what is found is then a matter of the day alone.
+pub fn server_with_demo() -> Server {
+    let data = Arc::new(TempDir::new().expect("a temporary folder can be made"));
+    let server = Server::start_on(data, &["--demo", "--demo-rate", "0"]);
+    await_history(&server);
+    server
 }
 
 /// Returns once every dataset of the demo can be read.

@@ -7,6 +7,7 @@ mod bad_input;
 mod bench;
 mod bucket;
 mod buckets;
+mod built_in_dashboards;
 mod caching;
 mod chaos;
 mod dashboards;
