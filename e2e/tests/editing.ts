@@ -80,6 +80,9 @@ export async function begin(page: Page, request: APIRequestContext, lake: DemoSe
   await open(page, "/dashboards/new");
   await page.getByTestId("add-tile").click();
   await page.getByTestId("dataset").selectOption(dataset);
+  // It begins with a mean, which says something of prices too; orders may be added up.
+  await expect(page.getByTestId("tile-title")).toHaveValue("Mean of amount by day");
+  await page.getByTestId("measure-0-aggregate").selectOption("sum");
   await expect(page.getByTestId("tile-title")).toHaveValue("Sum of amount by day");
   await ready(page, "tile");
 }

@@ -136,7 +136,7 @@ class Hand {
   }
 }
 
-/** Four tiles over the figures: their sum, the largest by year, the largest now, and what was revised when. */
+/** Four tiles over the figures: their mean, the largest by year, the largest now, and what was revised when. */
 async function build(hand: Hand, name: string): Promise<void> {
   const { page } = hand;
   hand.actions += 1;
@@ -200,12 +200,12 @@ for (const keys of [false, true]) {
     expect(published.tiles[2]!.width).toBe(12);
     expect(published.tiles.every((tile) => tile.query)).toBe(true);
 
-    // The sums are those of plain SQL.
+    // The means are those of plain SQL.
     const before = await told(page, `/dashboards/${name}`);
-    const sql = "SELECT CAST(sum(value) AS BIGINT) AS sum FROM gdp WHERE valid_from = '2000-01-01'";
-    const [{ sum }] = (await (await request.post(`${lake.url}/api/v1/sql`, { data: { sql }, headers: { accept: "application/json" } })).json()) as [{ sum: number }];
+    const sql = "SELECT CAST(avg(CAST(value AS DOUBLE)) AS BIGINT) AS mean FROM gdp WHERE valid_from = '2000-01-01'";
+    const [{ mean }] = (await (await request.post(`${lake.url}/api/v1/sql`, { data: { sql }, headers: { accept: "application/json" } })).json()) as [{ mean: number }];
     const shown = before["tile"]!.find((row) => row[0]!.includes("2000"))![1]!;
-    expect(Math.abs(Number(shown.replace(/,/g, "")) / sum - 1)).toBeLessThan(1e-9);
+    expect(Math.abs(Number(shown.replace(/,/g, "")) / mean - 1)).toBeLessThan(1e-9);
 
     // Exported, wiped, imported: another lake shows the same.
     const folder = mkdtempSync(join(tmpdir(), "tidemark-export-"));
@@ -435,7 +435,7 @@ test("a dataset is explored, narrowed down by a click, and kept as a tile", asyn
   await page.getByTestId("keep-go").click();
   await settled(page);
   await expect(page).toHaveURL(/\/dashboards\/new$/);
-  await ready(page, "sum-of-amount-by-region-and-day");
+  await ready(page, "mean-of-amount-by-region-and-day");
   await page.getByTestId("dashboard-title").fill("Kept");
   await page.getByTestId("publish").click();
   await expect(page.getByTestId("publish-state")).toHaveText("Published.");

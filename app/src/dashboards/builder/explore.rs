@@ -62,7 +62,7 @@ impl Refinement {
             (None, Some(FACTS)) => Measure::count(),
             (None, Some(field)) => {
                 let is_number = fields.get(field).is_some_and(|field| field.value.is_number());
-                Measure::of(field, if is_number { Aggregate::Sum } else { Aggregate::CountDistinct })
+                Measure::of(field, if is_number { Aggregate::Avg } else { Aggregate::CountDistinct })
             }
         };
         let measure = match (self.aggregate, &measure.field) {
@@ -200,10 +200,10 @@ mod tests {
             let get = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
             Refinement::read(get).question("gdp", &fields(), &EXTENT, &Filters::default())
         };
-        assert_eq!(read(&[]).measures, [Measure::of("value", Aggregate::Sum)]);
+        assert_eq!(read(&[]).measures, [Measure::of("value", Aggregate::Avg)]);
         assert_eq!(read(&[]).over.unwrap().grain, Grain::Year);
-        let refined = read(&[("measure", "value"), ("as", "avg"), ("by", "country"), ("along", "none")]);
-        assert_eq!((refined.measures, refined.over), (vec![Measure::of("value", Aggregate::Avg)], None));
+        let refined = read(&[("measure", "value"), ("as", "max"), ("by", "country"), ("along", "none")]);
+        assert_eq!((refined.measures, refined.over), (vec![Measure::of("value", Aggregate::Max)], None));
         assert_eq!(refined.top, Some(Top { n: 8, others: false }));
         let counted =
             read(&[("measure", "facts"), ("as", "avg"), ("along", "known"), ("steps", "month"), ("by", "none")]);

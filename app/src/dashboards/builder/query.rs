@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::time::{Civil, civil};
+
 /// What a tile asks of a dataset, in the member `query` of a tile.
 ///
 /// Without measures the facts come as they are, with the columns that `by` names or all of them. With `distribution` they are
@@ -238,6 +240,20 @@ impl Grain {
             731..=3_650 => Grain::Month,
             3_651..=7_300 => Grain::Quarter,
             _ => Grain::Year,
+        }
+    }
+
+    /// The step in which a day lies, counted from 1970; weeks start on Mondays.
+    pub fn step_of(self, day: i64) -> i64 {
+        let Civil { year, month, .. } = civil(day);
+        let months = year * 12 + month - 1;
+        match self {
+            Grain::Day => day,
+            // 1970-01-01 was a Thursday.
+            Grain::Week => (day + 3).div_euclid(7),
+            Grain::Month => months,
+            Grain::Quarter => months.div_euclid(3),
+            Grain::Year => year,
         }
     }
 }

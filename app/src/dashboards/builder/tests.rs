@@ -319,10 +319,10 @@ fn a_dataset_begins_with_a_question_that_shows_something() {
     let day = |text: &str| i64::from(model::Instant::parse_date_days(text).unwrap());
     let extent = Extent { facts: 900, first: Some(day("1960-01-01")), last: Some(day("2023-01-01")) };
     let first = first_question("sales", &fields(), Some(&extent));
-    assert_eq!(first.measures, [Measure::of("amount", Aggregate::Sum)]);
+    assert_eq!(first.measures, [Measure::of("amount", Aggregate::Avg)]);
     assert_eq!(first.over, Some(Over { time: TimeAxis::EffectiveStart, grain: Grain::Year }));
     assert!(compile(&first, &fields()).is_ok());
-    assert_eq!(title_of(&first), "Sum of amount by year");
+    assert_eq!(title_of(&first), "Mean of amount by year");
     let page = (day("2026-01-01"), day("2026-04-01"));
     assert_eq!(extent.times_beside(page), Some((day("1960-01-01"), day("2023-01-01"))));
     let recent = Extent { last: Some(day("2026-02-01")), ..extent };
@@ -334,6 +334,18 @@ fn a_dataset_begins_with_a_question_that_shows_something() {
     .unwrap();
     let first = first_question("notes", &Fields::of(&texts), None);
     assert_eq!((first.measures, first.over), (vec![Measure::count()], None));
+}
+
+#[test]
+fn days_lie_in_steps_as_a_calendar_has_them() {
+    let day = |text: &str| i64::from(model::Instant::parse_date_days(text).unwrap());
+    let same = |grain: Grain, a: &str, b: &str| grain.step_of(day(a)) == grain.step_of(day(b));
+    // A Sunday and the Monday after it.
+    assert!(same(Grain::Week, "2026-11-23", "2026-11-29") && !same(Grain::Week, "2026-11-29", "2026-11-30"));
+    assert!(same(Grain::Month, "2024-02-01", "2024-02-29") && !same(Grain::Month, "2024-02-29", "2024-03-01"));
+    assert!(same(Grain::Quarter, "2026-10-01", "2026-12-31") && !same(Grain::Quarter, "2026-09-30", "2026-10-01"));
+    assert!(same(Grain::Year, "1969-01-01", "1969-12-31") && !same(Grain::Year, "1969-12-31", "1970-01-01"));
+    assert!(!same(Grain::Day, "1969-12-31", "1970-01-01"));
 }
 
 const MEANING: &str = r#"{"dataset": "sales",

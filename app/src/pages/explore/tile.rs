@@ -122,6 +122,10 @@ fn framed(
         let days = extent.and_then(|extent| extent.first.zip(extent.last));
         context.keeping.set(Some(Kept { query: asked.query, picture: asked.picture, days }));
     };
+    let note = Signal::derive(move || {
+        let unfinished = || asked.with(|asked| unfinished(context, &asked.as_ref()?.as_ref().ok()?.query, read));
+        Some(note.get()).filter(|note| !note.is_empty()).or_else(unfinished).unwrap_or_default()
+    });
     let class = format!("dashboard-tile width-{width}");
     let testid = format!("tile-{id}");
     let (id, keep_id) = (id.to_owned(), format!("keep-{id}"));
@@ -136,6 +140,17 @@ fn framed(
         .whole()
     };
     view! { <div class=class>{changing(content)}</div> }.whole()
+}
+
+/// That the last step of a time is not over: what is counted or added up in it looks like a fall.
+fn unfinished(context: Context, query: &TileQuery, read: Tile<TilePicture>) -> Option<String> {
+    let grain = query.over?.grain;
+    let picture = read.data.get()?;
+    let TilePicture::Chart(picture) = &*picture else { return None };
+    let last = picture.data.x_bounds().filter(|_| picture.data.x_is_time())?.1;
+    let moment = context.known.get().instant().or_else(|| context.page.moment())?;
+    let step = |micros: i64| grain.step_of(time::day_of(micros));
+    (step(last as i64) == step(moment)).then(|| format!("the last {} is not over", grain.word()))
 }
 
 fn request(context: Context, asked: &Asked) -> Option<Request> {
