@@ -431,7 +431,7 @@ test("an earlier period is a dashed line below the one of today", async ({ page 
   expect(alone.filter((places) => places !== 1).length, "columns that are not those of one whole line").toBe(0);
 
   await page.getByTestId("compare-select").selectOption("prev");
-  await expect(page.getByTestId("tile-steady").locator(".tile-note")).toHaveText("compared with 20 Dec – 31 Dec 2025");
+  await expect(page.getByTestId("tile-steady").locator(".tile-note")).toHaveText("compared with 20 Dec – 31 Dec 2025, dashed");
   await settled(page);
   await expect.poll(async () => Math.max(...(await strokes(canvas, "--series-1")))).toBe(2);
   // One line all over, and another that comes and goes.

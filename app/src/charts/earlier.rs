@@ -20,6 +20,9 @@ pub(super) struct Earlier {
     pub(super) data: Data,
     /// How far the periods lie apart along x, in microseconds; zero where x is no time.
     shift: f64,
+    /// How many series the later rows have. Others have no name in the legend and are not shown: neither drawn, nor read out, nor
+    /// counted for the axis.
+    series: usize,
     index: Arc<Index>,
 }
 
@@ -46,7 +49,8 @@ impl Data {
     pub fn compared_with(mut self, mut earlier: Data, shift_micros: f64) -> Data {
         let shift = if self.x_is_time() { shift_micros } else { 0.0 };
         earlier.x.name_as(&self.x.labels);
-        self.earlier = Some(Arc::new(Earlier { data: earlier, shift, index: Arc::default() }));
+        self.earlier =
+            Some(Arc::new(Earlier { data: earlier, shift, series: self.series.len(), index: Arc::default() }));
         self
     }
 
@@ -85,10 +89,10 @@ impl Earlier {
         }
     }
 
-    /// The view of the later rows as these see it; series that are not among those have no name in the legend, and are not shown.
-    fn view(&self, view: &View, series: usize) -> View {
+    /// The view of the later rows as these see it.
+    fn view(&self, view: &View) -> View {
         let x = view.x.map(|(from, to)| (from - self.shift, to - self.shift));
-        let without = series..self.data.series.len();
+        let without = self.series..self.data.series.len();
         View { x, hidden: view.hidden.iter().copied().chain(without).collect(), ..view.clone() }
     }
 
@@ -99,12 +103,12 @@ impl Earlier {
         x: &Scale,
         values: impl Fn(&Data, &View, &Scale) -> Option<(f64, f64)>,
     ) -> Option<(f64, f64)> {
-        values(&self.data, &self.view(view, usize::MAX), &self.scale(x))
+        values(&self.data, &self.view(view), &self.scale(x))
     }
 
     /// What is drawn of them: lines behind the later ones, outlines over bars.
-    pub(super) fn layers(&self, view: &View, layout: &Layout, series: usize) -> Vec<Layer> {
-        let (view, layout) = (self.view(view, series), self.layout(layout));
+    pub(super) fn layers(&self, view: &View, layout: &Layout) -> Vec<Layer> {
+        let (view, layout) = (self.view(view), self.layout(layout));
         if self.data.spec.mark != Mark::Bar {
             return lines::lines(&self.data, &view, &layout, None);
         }
@@ -117,7 +121,7 @@ impl Earlier {
 
     /// What stood at the place of an x of the later rows.
     pub(super) fn beside(&self, view: &View, layout: &Layout, x: f64) -> Vec<Beside> {
-        let (view, layout, at) = (self.view(view, usize::MAX), self.layout(layout), x - self.shift);
+        let (view, layout, at) = (self.view(view), self.layout(layout), x - self.shift);
         let beside = |entry: Entry| Beside { at: self.data.x_text(entry.row), entry };
         let reach = if self.data.spec.mark == Mark::Bar { 0.5 } else { REACH };
         let near = self.index.nearest(&self.data, &view, &layout, layout.x_pixel(at));

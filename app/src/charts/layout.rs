@@ -16,6 +16,8 @@ use crate::format::time::{DAY_MICROS, SECOND_MICROS};
 const TIME_LABEL_WIDTH: f64 = 76.0;
 const NUMBER_LABEL_WIDTH: f64 = 84.0;
 const VALUE_LABEL_HEIGHT: f64 = 44.0;
+/// The same of an axis of instants, whose labels are one or two lines.
+const INSTANT_LABEL_HEIGHT: f64 = 30.0;
 const CATEGORY_LABEL_HEIGHT: f64 = 18.0;
 /// Characters of a category beside its axis; the rest is in the readout.
 const CATEGORY_CHARACTERS: usize = 18;
@@ -279,7 +281,7 @@ fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Ve
             let (from, to) = first.bounds?;
             let to = if data.spec.mark == Mark::Plane { beyond(from, to) } else { to };
             let scale = Scale::time(from, to, DAY_MICROS as f64);
-            let ticks = scale.ticks(most, channel.format);
+            let ticks = scale.ticks((height / INSTANT_LABEL_HEIGHT).max(2.0) as usize, channel.format);
             Some((scale, ticks))
         }
         PlaceKind::Number => {

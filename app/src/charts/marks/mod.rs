@@ -18,7 +18,7 @@ use super::{
 pub(super) fn place(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let (mut layers, targets) = of_mark(data, view, layout);
     if let Some(earlier) = &data.earlier {
-        let earlier = earlier.layers(view, layout, data.series.len());
+        let earlier = earlier.layers(view, layout);
         let at = if data.spec.mark == Mark::Bar { layers.len() } else { 0 };
         layers.splice(at..at, earlier);
     }

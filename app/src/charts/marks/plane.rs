@@ -10,7 +10,7 @@ use crate::charts::{
 /// Rectangles smaller than that have no edges.
 const EDGED: f64 = 3.0;
 /// Rectangles lower than that hold no text.
-const TEXT_HEIGHT: f64 = 16.0;
+const TEXT_HEIGHT: f64 = 13.0;
 
 /// A rectangle for each version; what is known no longer is grey.
 pub(super) fn rectangles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
@@ -38,7 +38,7 @@ pub(super) fn rectangles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Targe
         }
         targets.push(Target { area, row, series: 0 });
         let text = data.color_text(row).unwrap_or_default();
-        if height >= TEXT_HEIGHT && text.chars().count() as f64 * CHARACTER_WIDTH + 6.0 <= width {
+        if height >= TEXT_HEIGHT && text.chars().count() as f64 * CHARACTER_WIDTH + 2.0 <= width {
             let place = (left + width / 2.0, top + height / 2.0);
             labels.push(Layer::Label { ink: Ink::Text, text, place, anchor: Anchor::Middle });
         }

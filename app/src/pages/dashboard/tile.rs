@@ -151,7 +151,8 @@ fn on_level(
     let earlier = earlier_of(&definition, &path, context, asked);
     let (picture, answered) = picture_beside(&definition, read, earlier);
     let title = definition.title.clone();
-    let note = Signal::derive(move || note(context, asked.get(), read.status, earlier));
+    let way = compared_way(&definition.picture);
+    let note = Signal::derive(move || note(context, asked.get(), read.status, earlier, way));
     let way_back = way_back(&definition, context, &path);
     let testid = format!("tile-{}", definition.id);
     view! {
@@ -237,17 +238,38 @@ fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeVi
     )
 }
 
+/// How a picture shows the period that it is compared with; none of pictures of which nobody expects it.
+fn compared_way(picture: &PictureDefinition) -> Option<&'static str> {
+    match picture {
+        PictureDefinition::Chart(chart) if chart.mark == Mark::Bar => Some("outlined"),
+        PictureDefinition::Chart(_) => Some("dashed"),
+        PictureDefinition::Kpi { .. } => Some(""),
+        _ => None,
+    }
+}
+
 /// What stands beside the title: the tile's own coordinates, its window, what does not narrow it down although it does the page,
 /// and what it is compared with.
-fn note(context: Context, window: Window, status: TileStatus, earlier: Option<Tile<Arc<Table>>>) -> String {
+fn note(
+    context: Context,
+    window: Window,
+    status: TileStatus,
+    earlier: Option<Tile<Arc<Table>>>,
+    way: Option<&str>,
+) -> String {
     let (own, page) = (context.times.chosen.get(), context.of_page.chosen.get());
     let own = difference_text(own, page, context.times.known(), context.today.get());
-    let compared =
-        earlier.zip(context.times.moment.get().compared).map(|(earlier, compared)| match earlier.status.phase.get() {
-            Phase::Error(_) => "the earlier period could not be read".to_owned(),
-            Phase::Empty(_) => format!("nothing to compare in {}", compared.days.text()),
-            Phase::Loading | Phase::Ready => format!("compared with {}", compared.days.text()),
-        });
+    let compared = context.times.moment.get().compared.zip(way).map(|(compared, way)| {
+        let days = compared.days.text();
+        match earlier.map(|earlier| earlier.status.phase.get()) {
+            None => "not compared".to_owned(),
+            Some(Phase::Error(_)) => "the earlier period could not be read".to_owned(),
+            Some(Phase::Empty(_)) => format!("nothing to compare in {days}"),
+            Some(Phase::Loading | Phase::Ready) => {
+                ["compared with ", &days, if way.is_empty() { "" } else { ", " }, way].concat()
+            }
+        }
+    });
     let mut unfiltered = status.unfiltered.get();
     if !unfiltered.is_empty() {
         unfiltered.insert_str(0, "not narrowed by ");
