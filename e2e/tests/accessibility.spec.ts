@@ -67,6 +67,8 @@ const STATES: Record<string, (page: Page, request: APIRequestContext) => Promise
   "a tile that failed over its older picture, among empty ones": async (page) => {
     await open(page, PAGES.market);
     await whenAsked(page, 'SELECT p.valid_from AS "day", p.instrument_id, p.close', spoil);
+    const fold = page.getByTestId("time-fold");
+    if (await fold.isVisible()) await fold.click();
     await page.getByTestId("effective-field").fill("1999-01-01 – 1999-01-31");
     await page.getByTestId("effective-field").press("Enter");
     await expect(page.getByTestId("tile-prices")).toHaveAttribute("data-state", "error");

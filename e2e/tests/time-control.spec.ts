@@ -345,4 +345,20 @@ test.describe("by touch at 390 px", () => {
     expect(await textOf(page.getByTestId("known-banner"))).toContain("As known on");
     await expectNoSidewaysScroll(page);
   });
+
+  test("the fields are folded, what they say is not, and a tap unfolds them", async ({ page }) => {
+    await open(page, range);
+    const [fold, field] = [page.getByTestId("time-fold"), page.getByTestId("effective-field")];
+    await expect(field).toBeHidden();
+    const said = await field.inputValue();
+    await expect(fold).toHaveText(`↔ ${said} ↕ ${await page.getByTestId("known-field").inputValue()}`);
+    await expect(fold).toHaveAttribute("aria-expanded", "false");
+    await fold.tap();
+    await expect(fold).toHaveAttribute("aria-expanded", "true");
+    await page.getByTestId("effective-preset").selectOption({ index: 1 });
+    await expect(fold).not.toContainText(said);
+    await fold.tap();
+    await expect(field).toBeHidden();
+    await expect(fold).toContainText(await field.inputValue());
+  });
 });

@@ -124,10 +124,34 @@ pub fn TimePlane(
         }
         .whole()
     };
+    // On narrow screens the fields are folded, and this stands for them.
+    let unfolded = RwSignal::new(false);
+    let said: Vec<_> = marks.iter().map(|mark| (mark.sign, mark.choice)).collect();
+    let summary = move || {
+        let mut text = ["↔ ", &effective.choice.get().field_text()].concat();
+        for (sign, choice) in &said {
+            text.extend([" ↕ ", sign, if sign.is_empty() { "" } else { " " }, &choice.get().field_text()]);
+        }
+        text
+    };
     let rows = marks.into_iter().enumerate().map(row).collect_view();
     view! {
-        <div class="time-plane" role="group" aria-label="Effective and known time">
+        <div
+            class="time-plane"
+            role="group"
+            aria-label="Effective and known time"
+            data-unfolded=move || unfolded.get().then_some("true")
+        >
             {strip.view()}
+            <button
+                type="button"
+                class="time-fold"
+                data-testid="time-fold"
+                aria-expanded=move || unfolded.get().to_string()
+                on:click=move |_| unfolded.update(|unfolded| *unfolded = !*unfolded)
+            >
+                {summary}
+            </button>
             <div class="time-fields">
                 <div class="time-row effective">
                     <EffectiveField effective today plane />
