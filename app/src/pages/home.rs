@@ -27,7 +27,7 @@ const DASHBOARDS: [(&str, &str, &str, &str); 8] = [
     (
         MARKET,
         "Market",
-        "Prices, turnover, weights and corrections on twelve tiles under one snapshot. Choose on one to narrow down all.",
+        "Prices, turnover, weights and corrections on one page, all of one moment. Choose on one tile to narrow down all.",
         icon::TILES,
     ),
     (
@@ -51,7 +51,7 @@ const DASHBOARDS: [(&str, &str, &str, &str); 8] = [
     (
         PIPELINE,
         "Pipeline",
-        "Records per second, lag, epochs and state as they happen, and the records that could not be accepted.",
+        "How fast records come in, how many still wait, and which could not be accepted, as it happens.",
         icon::PULSE,
     ),
     (

@@ -227,8 +227,10 @@ fn epochs_picture(table: &Table) -> Result<Result<GridData, String>, String> {
     let [rows, duration] = table.columns(["rows", "duration_ms"])?;
     let row = |row: usize| {
         let duration = duration.number(row).map_or_else(|| "–".to_owned(), |ms| number::fixed_text(ms, 1));
-        let [epoch, known, records, rows] = [epoch, known, records, rows].map(|column| column.display_or_dash(row));
-        vec![epoch, known, records, rows, duration]
+        // To the second: an instant to the microsecond is as wide as a phone, and can be had from `system.epochs`.
+        let known = known.instant_micros(row).map_or_else(|| "–".to_owned(), time::moment_seconds_text);
+        let [epoch, records, rows] = [epoch, records, rows].map(|column| column.display_or_dash(row));
+        vec![epoch, records, rows, duration, known]
     };
     let rows: Vec<_> = (0..table.rows()).map(row).collect();
     if rows.is_empty() {
@@ -236,10 +238,10 @@ fn epochs_picture(table: &Table) -> Result<Result<GridData, String>, String> {
     }
     let columns = vec![
         GridColumn::number("Epoch"),
-        GridColumn::number("Known at"),
         GridColumn::number("Records"),
         GridColumn::number("Rows"),
         GridColumn::number("Duration, ms"),
+        GridColumn::number("Known at"),
     ];
     Ok(Ok(GridData::written(columns, rows)))
 }
@@ -257,7 +259,7 @@ fn quarantine_picture(table: &Table) -> Result<Result<Quarantine, String>, Strin
         let at = at.instant_micros(row).map_or_else(|| "–".to_owned(), time::moment_seconds_text);
         let [dataset, reason, position, raw] =
             [dataset, reason, position, raw].map(|column| column.display_or_dash(row));
-        vec![at, dataset, reason, position, raw]
+        vec![dataset, reason, at, position, raw]
     };
     let rows: Vec<Vec<String>> = (0..table.rows()).map(row).collect();
     let Some(in_all) = total.integer(0) else {
@@ -266,7 +268,7 @@ fn quarantine_picture(table: &Table) -> Result<Result<Quarantine, String>, Strin
         ));
     };
     let note = format!("{} of {} records", rows.len(), number::integer_text(in_all));
-    let columns = ["Received", "Dataset", "Reason", "Position", "As received"].map(GridColumn::text).to_vec();
+    let columns = ["Dataset", "Reason", "Received", "Position", "As received"].map(GridColumn::text).to_vec();
     Ok(Ok(Quarantine { grid: Arc::new(GridData::written(columns, rows)), note }))
 }
 

@@ -254,7 +254,12 @@ impl Columns<'_> {
             return Ok(());
         }
         let field = self.input.field(column);
-        let message = format!("'{}' is of type {} and has to be {wanted}", field.name(), field.data_type());
+        let is = match field.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+            DataType::Boolean => "true or false".to_owned(),
+            other => format!("of type {other}"),
+        };
+        let message = format!("'{}' is {is} and has to be {wanted}", field.name());
         Err(self.refused(&message))
     }
 
