@@ -352,9 +352,7 @@ test.describe("by touch at 390 px", () => {
     await expect(field).toBeHidden();
     const said = await field.inputValue();
     await expect(fold).toHaveText(`↔ ${said} ↕ ${await page.getByTestId("known-field").inputValue()}`);
-    await expect(fold).toHaveAttribute("aria-expanded", "false");
     await fold.tap();
-    await expect(fold).toHaveAttribute("aria-expanded", "true");
     await page.getByTestId("effective-preset").selectOption({ index: 1 });
     await expect(fold).not.toContainText(said);
     await fold.tap();

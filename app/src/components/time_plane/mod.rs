@@ -124,34 +124,24 @@ pub fn TimePlane(
         }
         .whole()
     };
-    // On narrow screens the fields are folded, and this stands for them.
-    let unfolded = RwSignal::new(false);
-    let said: Vec<_> = marks.iter().map(|mark| (mark.sign, mark.choice)).collect();
+    // On narrow screens the style folds the fields with it, and this says what they hold.
+    let choices: Vec<_> = marks.iter().map(|mark| mark.choice).collect();
     let summary = move || {
-        let mut text = ["↔ ", &effective.choice.get().field_text()].concat();
-        for (sign, choice) in &said {
-            text.extend([" ↕ ", sign, if sign.is_empty() { "" } else { " " }, &choice.get().field_text()]);
+        let mut text = "↔ ".to_owned();
+        text.push_str(&effective.choice.get().field_text());
+        for choice in &choices {
+            text.push_str(" ↕ ");
+            text.push_str(&choice.get().field_text());
         }
         text
     };
     let rows = marks.into_iter().enumerate().map(row).collect_view();
     view! {
-        <div
-            class="time-plane"
-            role="group"
-            aria-label="Effective and known time"
-            data-unfolded=move || unfolded.get().then_some("true")
-        >
+        <div class="time-plane" role="group" aria-label="Effective and known time">
             {strip.view()}
-            <button
-                type="button"
-                class="time-fold"
-                data-testid="time-fold"
-                aria-expanded=move || unfolded.get().to_string()
-                on:click=move |_| unfolded.update(|unfolded| *unfolded = !*unfolded)
-            >
-                {summary}
-            </button>
+            <details class="time-fold">
+                <summary data-testid="time-fold">{summary}</summary>
+            </details>
             <div class="time-fields">
                 <div class="time-row effective">
                     <EffectiveField effective today plane />

@@ -83,7 +83,7 @@ impl TilePicture {
             }
             TilePicture::Kpi(figure, data) => match picture_of(definition, earlier)? {
                 Ok(TilePicture::Kpi(_, before)) => {
-                    let figure = figure_beside(data, &before).unwrap_or_else(|| figure.clone());
+                    let figure = figure_beside(data, &before, compared).unwrap_or_else(|| figure.clone());
                     Ok(TilePicture::Kpi(figure, data.clone()))
                 }
                 _ => Ok(self.clone()),
@@ -93,25 +93,23 @@ impl TilePicture {
     }
 }
 
-/// The last row that has a value, and the value.
-fn last_value(data: &Data) -> Option<(f64, usize)> {
-    last_values(data)[0]
-}
-
-/// The last two rows that have a value, and the values, the last first.
-fn last_values(data: &Data) -> [Option<(f64, usize)>; 2] {
+/// The last two rows that have a value and lie before an end, and the values, the last first.
+fn last_values(data: &Data, end: f64) -> [Option<(f64, usize)>; 2] {
     let mut last = [None, None];
     data.visit(&mut |spot| {
-        if spot.y.is_finite() {
+        if spot.y.is_finite() && spot.x < end {
             last = [Some((spot.y, spot.row)), last[0]];
         }
     });
     last
 }
 
-/// The last value, with its change on the last of an earlier period.
-fn figure_beside(data: &Data, earlier: &Data) -> Option<Figure> {
-    let ((now, row), (before, row_before)) = (last_value(data)?, last_value(earlier)?);
+/// The last value, with its change on the last of an earlier period. What a statement counts beyond the end of its range, such
+/// as late corrections, is not of that period.
+fn figure_beside(data: &Data, earlier: &Data, compared: Compared) -> Option<Figure> {
+    let end = compared.days.to.filter(|_| earlier.x_is_time());
+    let end = end.map_or(f64::INFINITY, |day| ((day + 1) * DAY_MICROS) as f64);
+    let ((now, row), (before, row_before)) = (last_values(data, f64::INFINITY)[0]?, last_values(earlier, end)[0]?);
     let mut figure = Figure::new(data.value_text(0, row), "");
     let on = format!("on {} of {}", earlier.value_text(0, row_before), earlier.x_text(row_before));
     let (change, direction) = change_text(data, now, before, false);
@@ -151,7 +149,7 @@ fn change_text(data: &Data, now: f64, before: f64, of_counts: bool) -> (String, 
 
 /// The last value, with its change on the one before.
 fn figure(data: &Data) -> Option<Figure> {
-    let [Some((value, row)), before] = last_values(data) else { return None };
+    let [Some((value, row)), before] = last_values(data, f64::INFINITY) else { return None };
     let at = data.x_text(row);
     let mut figure = Figure::new(data.value_text(0, row), at.clone());
     if let Some(ValueFormat::Change(_)) = data.spec.y.first().map(|channel| channel.format) {
@@ -245,7 +243,7 @@ mod tests {
     use arrow_array::{Date32Array, Float64Array, Int64Array, StringArray};
 
     use super::*;
-    use crate::arrow::tests::table;
+    use crate::{arrow::tests::table, state::coordinates::Days};
 
     #[test]
     fn a_figure_is_the_last_value_with_its_change() {
@@ -271,6 +269,27 @@ mod tests {
         assert_eq!(said([2, 1]), "▼ −1, 31 Mar 2026");
         assert_eq!(said([0, 3]), "▲ +3, 31 Mar 2026");
         assert_eq!(said([4, 4]), "unchanged, 31 Mar 2026");
+    }
+
+    #[test]
+    fn a_figure_is_compared_with_the_last_one_within_the_earlier_period() {
+        let rows = |days: [i32; 2], values: [i64; 2]| {
+            let columns: [(&str, arrow_array::ArrayRef); 2] = [
+                ("day", Arc::new(Date32Array::from(days.to_vec()))),
+                ("v", Arc::new(Int64Array::from(values.to_vec()))),
+            ];
+            Arc::new(table(columns.to_vec()))
+        };
+        let definition = PictureDefinition::Kpi {
+            value: Channel { format: ValueFormat::Whole, ..Channel::of("v") },
+            at: Channel::of("day"),
+        };
+        let now = picture_of(&definition, &rows([20_542, 20_543], [1, 4])).unwrap().unwrap();
+        let days = Days { from: Some(20_532), to: Some(20_533) };
+        // The second was counted after the earlier period had ended.
+        let beside = now.beside(&definition, &rows([20_533, 20_543], [2, 8]), Compared { days, shift_days: 10 });
+        let Ok(TilePicture::Kpi(figure, _)) = beside else { panic!("no figure") };
+        assert_eq!((figure.value.as_str(), figure.note.as_str()), ("4", "▲ +100.00 % on 2 of 20 Mar 2026"));
     }
 
     #[test]

@@ -200,6 +200,7 @@ fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::D
             {picture_link(definition, context)}
             <button
                 type="button"
+                title="Times"
                 aria-label=times_label
                 aria-haspopup="dialog"
                 data-testid=times_testid
@@ -207,7 +208,7 @@ fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::D
             >
                 <span class="plane-sign" aria-hidden="true">"◫"</span>
             </button>
-            <button type="button" class="tile-enlarge" aria-label=enlarge_label on:click=enlarge>
+            <button type="button" class="tile-enlarge" title="Full screen" aria-label=enlarge_label on:click=enlarge>
                 "⤢"
             </button>
         </div>
@@ -230,7 +231,7 @@ fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeVi
     };
     Some(
         view! {
-            <a class="tile-tool" href=href aria-label=label target="_blank" rel="external">
+            <a class="tile-tool" href=href title="Picture" aria-label=label target="_blank" rel="external">
                 "▧"
             </a>
         }
@@ -238,11 +239,12 @@ fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeVi
     )
 }
 
-/// How a picture shows the period that it is compared with; none of pictures of which nobody expects it.
+/// How a picture shows the period that it is compared with, as it follows the days of that; none of pictures of which nobody
+/// expects it.
 fn compared_way(picture: &PictureDefinition) -> Option<&'static str> {
     match picture {
-        PictureDefinition::Chart(chart) if chart.mark == Mark::Bar => Some("outlined"),
-        PictureDefinition::Chart(_) => Some("dashed"),
+        PictureDefinition::Chart(chart) if chart.mark == Mark::Bar => Some(", outlined"),
+        PictureDefinition::Chart(_) => Some(", dashed"),
         PictureDefinition::Kpi { .. } => Some(""),
         _ => None,
     }
@@ -264,10 +266,8 @@ fn note(
         match earlier.map(|earlier| earlier.status.phase.get()) {
             None => "not compared".to_owned(),
             Some(Phase::Error(_)) => "the earlier period could not be read".to_owned(),
-            Some(Phase::Empty(_)) => format!("nothing to compare in {days}"),
-            Some(Phase::Loading | Phase::Ready) => {
-                ["compared with ", &days, if way.is_empty() { "" } else { ", " }, way].concat()
-            }
+            Some(Phase::Empty(_)) => ["nothing to compare in ", &days].concat(),
+            Some(Phase::Loading | Phase::Ready) => ["compared with ", &days, way].concat(),
         }
     });
     let mut unfiltered = status.unfiltered.get();

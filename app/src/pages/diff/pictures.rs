@@ -82,9 +82,10 @@ pub(super) fn rows(table: &Arc<Table>, dataset: &DatasetSummary) -> Shown<GridDa
         let channel = Channel::of(&after).called(&column.name, "");
         PairColumn { before: Some(Channel { column: before, ..channel.clone() }), channel }
     });
-    // Where few values differ they come first, so that a narrow screen shows them beside the key; many would push the times
-    // out of sight.
-    let (differing, same): (Vec<_>, Vec<_>) = values.partition(|value| differs(table, value));
+    // Where few values were put right they come first, so that a narrow screen shows them beside the key; many would push the
+    // times out of sight. Of what is new or gone all values differ, which says nothing.
+    let changed: Vec<usize> = (0..table.rows().min(ROWS_LOOKED_AT)).filter(|row| is_changed(table, *row)).collect();
+    let (differing, same): (Vec<_>, Vec<_>) = values.partition(|value| differs(table, value, &changed));
     let (first, then) = match differing.len() <= FEW_VALUES {
         true => (differing, times.into_iter().chain(same).collect()),
         false => (times, differing.into_iter().chain(same).collect::<Vec<_>>()),
@@ -94,11 +95,15 @@ pub(super) fn rows(table: &Arc<Table>, dataset: &DatasetSummary) -> Shown<GridDa
     Ok(Ok(GridData::of_changes(table.clone(), "change", columns)?))
 }
 
-/// Whether a value is another after the change than before it, in any of the rows that are looked at.
-fn differs(table: &Table, value: &PairColumn) -> bool {
+fn is_changed(table: &Table, row: usize) -> bool {
+    table.column("change").is_ok_and(|change| change.text(row) == Some(Kind::Changed.word()))
+}
+
+/// Whether a value is another after the change than before it, in any of these rows.
+fn differs(table: &Table, value: &PairColumn, rows: &[usize]) -> bool {
     let cells = |channel: &Channel| table.column(&channel.column).ok();
     let Some((after, before)) = cells(&value.channel).zip(value.before.as_ref().and_then(cells)) else { return false };
-    (0..table.rows().min(ROWS_LOOKED_AT)).any(|row| after.plain_text(row) != before.plain_text(row))
+    rows.iter().any(|row| after.plain_text(*row) != before.plain_text(*row))
 }
 
 pub(super) fn by_day(table: &Arc<Table>) -> Shown<Picture> {

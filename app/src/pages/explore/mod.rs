@@ -224,10 +224,8 @@ fn figures(read: Memo<Option<(Extent, u64)>>, dataset: Memo<Option<DatasetSummar
         Signal::derive(move || read.with(|read| read.as_ref().map_or_else(Figure::none, of)))
     };
     let effective = |(extent, _): &(Extent, u64)| match (extent.first, extent.last) {
-        // Broken between its days where it has to be, and never within one.
         (Some(first), Some(last)) => {
-            let days = time::day_range_text(first, last).replace(' ', "\u{a0}").replace("\u{a0}–\u{a0}", " – ");
-            Figure::new(days, "when facts begin")
+            Figure::new(time::day_text(first), format!("to {}, when facts begin", time::day_text(last)))
         }
         _ => Figure::none(),
     };
