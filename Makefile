@@ -32,7 +32,8 @@ wasm_opt_flags := -Oz,$(subst $() ,$(comma),$(strip $(wasm_features)))
 # `Debug` there either, and its own code is the small one where it has two. Flags of this kind are not settled yet, hence the bootstrap.
 small_std := if [ "$${TIDEMARK_STD_SOURCES:-}" = yes ]; then export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none'; fi;
 # Once more over each file that the code was split into: there is more to leave out of a part than of the whole.
-wasm_opt_again := -Oz --coalesce-locals-learning --coalesce-locals-learning --reorder-locals $(wasm_features)
+# And without the sections that say who made it.
+wasm_opt_again := -Oz --coalesce-locals-learning --coalesce-locals-learning --reorder-locals --strip-producers --strip-target-features $(wasm_features)
 
 LISTEN ?= 127.0.0.1:3000
 DATA ?= .tidemark
@@ -66,6 +67,7 @@ $(wasm): $(front_sources)
 	@$(use_tools) $(small_std) LEPTOS_SITE_ROOT='$(site)' LEPTOS_WASM_OPT_FEATURES='$(wasm_opt_flags)' \
 	    cargo leptos build --release --split --frontend-only --cargo-locked
 	@$(use_tools) for part in '$(site)'/pkg/*.wasm; do wasm-opt $(wasm_opt_again) "$$part" -o "$$part"; done
+	@node .ci/short-imports.mjs '$(site)/pkg'
 	@touch '$@'
 
 fmt: ## Format the Rust sources

@@ -176,10 +176,15 @@ pub fn scroll_to(id: &str) {
 /// Brings the element with this id into sight, moving no more than that takes.
 pub fn reveal(id: &str) {
     if let Some(element) = element(id) {
-        let options = ScrollIntoViewOptions::new();
-        options.set_block(ScrollLogicalPosition::Nearest);
-        element.scroll_into_view_with_scroll_into_view_options(&options);
+        reveal_element(&element);
     }
+}
+
+/// Brings an element into sight, both ways, moving no more than that takes.
+pub fn reveal_element(element: &web_sys::Element) {
+    let options = ScrollIntoViewOptions::new();
+    options.set_block(ScrollLogicalPosition::Nearest);
+    element.scroll_into_view_with_scroll_into_view_options(&options);
 }
 
 /// The whole address of the page, with its coordinates.

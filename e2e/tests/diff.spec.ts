@@ -246,7 +246,7 @@ test("the differences of a value add up to what they come to", async ({ page, re
   const near = (step: string, stretches: Stretch[]): void => expect(steps.get(step), step).toBeCloseTo(sum(stretches), 2);
   near("Corrected", found.filter(({ kind }) => kind === "changed"));
   near("Late", found.filter(({ kind, from }) => kind === "added" && from < A));
-  near("Newly effective", found.filter(({ kind, from }) => kind === "added" && from >= A));
+  near("New", found.filter(({ kind, from }) => kind === "added" && from >= A));
 });
 
 test("a row opens its versions, and its link opens them again", async ({ page }) => {

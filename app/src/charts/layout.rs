@@ -279,9 +279,11 @@ fn y_axis(data: &Data, view: &View, x: &Scale, height: f64) -> Option<(Scale, Ve
         }
         PlaceKind::Time => {
             let (from, to) = first.bounds?;
-            let to = if data.spec.mark == Mark::Plane { beyond(from, to) } else { to };
-            let scale = Scale::time(from, to, DAY_MICROS as f64);
-            let ticks = scale.ticks((height / INSTANT_LABEL_HEIGHT).max(2.0) as usize, channel.format);
+            let end = if data.spec.mark == Mark::Plane { beyond(from, to) } else { to };
+            let scale = Scale::time(from, end, DAY_MICROS as f64);
+            let mut ticks = scale.ticks((height / INSTANT_LABEL_HEIGHT).max(2.0) as usize, channel.format);
+            // What is open is drawn beyond all that is known, where there are no instants to name yet.
+            ticks.retain(|tick| tick.at <= to);
             Some((scale, ticks))
         }
         PlaceKind::Number => {

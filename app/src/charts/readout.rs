@@ -165,6 +165,9 @@ impl Index {
         if stacked {
             entries.reverse();
         }
+        if entries.len() == 1 {
+            entries = all_of_row(data, entries.remove(0));
+        }
         let more = entries.len().saturating_sub(LISTED);
         entries.truncate(LISTED);
         let earlier = data.earlier.as_ref().map(|earlier| earlier.beside(view, layout, x)).unwrap_or_default();
@@ -189,26 +192,14 @@ pub fn of_target(data: &Data, view: &View, scene: &Scene, index: usize) -> Optio
     let row = target.row;
     let entry = |name: &str, series: usize| Entry {
         name: name.to_owned(),
-        color: data.series.get(target.series).map_or(0, |series| series.color),
+        color: data.series.get(series).map_or(0, |series| series.color),
         text: data.value_text(series, row),
         row,
         y: top,
-        series: target.series,
+        series,
     };
-    let entries = match data.spec.mark {
-        Mark::Candlestick => {
-            ["open", "high", "low", "close"].iter().enumerate().map(|(series, name)| entry(name, series)).collect()
-        }
-        Mark::HeatMap | Mark::Plane => {
-            let y = data.channel_of(0);
-            let entry = Entry { text: y.range_text(&data.table, row), ..entry(y.name(), 0) };
-            let name = data.spec.color.as_ref().map_or("", |channel| channel.name()).to_owned();
-            let value = Entry { name, text: data.color_text(row).unwrap_or_default(), ..entry.clone() };
-            vec![value, entry]
-        }
-        _ if data.series.len() > 1 => vec![entry(&data.series[target.series].name.clone(), target.series)],
-        _ => vec![entry("", target.series)],
-    };
+    let name = if data.series.len() > 1 { &data.series[target.series].name } else { "" };
+    let entries = all_of_row(data, entry(name, target.series));
     let earlier = data.earlier.as_ref().map(|earlier| {
         let beside = earlier.beside(view, &scene.layout, data.x_of(row).0);
         beside.into_iter().filter(|beside| beside.entry.series == target.series).collect()
@@ -217,6 +208,28 @@ pub fn of_target(data: &Data, view: &View, scene: &Scene, index: usize) -> Optio
     let x = left + width / 2.0;
     let notes = notes::near(view, &scene.layout, x);
     Some(Readout { at: data.x_text(row), entries, more: 0, earlier, notes, x })
+}
+
+/// What a row says beside one of its values: all four of a candle; of a cell what its colour says, and where it stands.
+fn all_of_row(data: &Data, one: Entry) -> Vec<Entry> {
+    match data.spec.mark {
+        Mark::Candlestick => {
+            let of = |(series, name): (usize, &str)| Entry {
+                name: name.to_owned(),
+                text: data.value_text(series, one.row),
+                ..one.clone()
+            };
+            ["open", "high", "low", "close"].into_iter().enumerate().map(of).collect()
+        }
+        Mark::HeatMap | Mark::Plane => {
+            let y = data.channel_of(0);
+            let place = Entry { name: y.name().to_owned(), text: y.range_text(&data.table, one.row), ..one };
+            let name = data.spec.color.as_ref().map_or("", |channel| channel.name()).to_owned();
+            let value = Entry { name, text: data.color_text(place.row).unwrap_or_default(), ..place.clone() };
+            vec![value, place]
+        }
+        _ => vec![one],
+    }
 }
 
 impl Readout {
@@ -275,7 +288,7 @@ pub fn summary(data: &Data, notes: &[Note]) -> String {
     }
     if let Some(earlier) = &data.earlier {
         text.push_str(" Compared with an earlier period.");
-        for (index, series) in earlier.data.series.iter().enumerate().take(LISTED) {
+        for (index, series) in earlier.data.series.iter().enumerate().take(data.series.len().min(LISTED)) {
             let Some((_, last)) = series.ends else { continue };
             let (at, value) = (earlier.data.x_text(last), earlier.data.value_text(index, last));
             text.push_str(&format!(" {}: {value} on {at}.", series.name));

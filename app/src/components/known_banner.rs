@@ -28,7 +28,7 @@ pub fn KnownBanner(
         Known::Now => None,
         Known::At(micros) => Some((format!("As known on {}.", time::moment_text(micros)), hidden.get())),
         Known::First => {
-            let rest = "Every fact is shown as it was when it became known first; what was corrected, ended or withdrawn later is left out.";
+            let rest = "Every fact is shown as it became known first: later corrections, ends and withdrawals are ignored, so what has ended still counts.";
             Some(("As first published.".to_owned(), rest.to_owned()))
         }
     };

@@ -91,9 +91,10 @@ fn Overview(datasets: Vec<DatasetSummary>, problem: Option<String>) -> impl Into
             Some(head) => Figure::new(
                 format!("epoch {}", number::count_text(head.epoch)),
                 format!(
-                    "{}, {} records",
+                    "{}, {} {}",
                     time::moment_seconds_text(head.system_time.micros()),
-                    number::count_text(head.records)
+                    number::count_text(head.records),
+                    if head.records == 1 { "record" } else { "records" }
                 ),
             ),
         })

@@ -240,7 +240,7 @@ fn epochs_picture(table: &Table) -> Result<Result<GridData, String>, String> {
         GridColumn::number("Epoch"),
         GridColumn::number("Records"),
         GridColumn::number("Rows"),
-        GridColumn::number("Duration, ms"),
+        GridColumn::number("Before commit, ms"),
         GridColumn::number("Known at"),
     ];
     Ok(Ok(GridData::written(columns, rows)))

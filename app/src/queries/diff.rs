@@ -141,7 +141,7 @@ impl Comparison<'_> {
             sum(1, "Late", &format!("change = 'added' AND {late}")),
             sum(2, "Corrected", "change = 'changed'"),
             sum(3, "Withdrawn", "change = 'removed'"),
-            sum(4, "Newly effective", &format!("change = 'added' AND NOT ({late})")),
+            sum(4, "New", &format!("change = 'added' AND NOT ({late})")),
         ];
         format!("SELECT place, step, COALESCE(amount, 0) AS amount FROM ({}) ORDER BY place", steps.join(" UNION ALL "))
     }

@@ -32,7 +32,7 @@ pub struct EpochRecord {
     pub records: u64,
     /// Assertion rows appended, over all datasets.
     pub rows: u64,
-    /// From the close of the epoch to its commit.
+    /// Decoding and applying. The commit that stores this is not in it; samples say how long all of it took.
     pub duration_micros: u64,
 }
 

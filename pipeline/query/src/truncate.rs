@@ -1,5 +1,6 @@
-//! `date_trunc` of instants in UTC. DataFusion works out each in the calendar of its time zone; in UTC every day has 86,400
-//! seconds, so that here it is arithmetic on days, in a tenth of the time. What else is truncated is truncated by DataFusion.
+//! `date_trunc` of instants in UTC. DataFusion works out each in the calendar of its time zone, in nanoseconds that wrap around
+//! before 1677 and after 2262; in UTC every day has 86,400 seconds, so that here it is arithmetic on days, right in every year
+//! and in a tenth of the time. What else is truncated is truncated by DataFusion.
 
 use std::{any::Any, sync::Arc};
 
@@ -8,7 +9,7 @@ use datafusion::{
         array::{Array, AsArray, TimestampMicrosecondArray},
         datatypes::{DataType, FieldRef, TimeUnit, TimestampMicrosecondType},
     },
-    common::Result,
+    common::{Result, ScalarValue},
     logical_expr::{
         ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
         sort_properties::{ExprProperties, SortProperties},
@@ -60,15 +61,22 @@ impl ScalarUDFImpl for Truncate {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        if let [ColumnarValue::Scalar(unit), ColumnarValue::Array(instants)] = &arguments.args[..]
-            && let Some(unit) = unit.try_as_str().flatten().and_then(Unit::of)
-            && is_utc(instants.data_type())
-        {
-            let instants = instants.as_primitive::<TimestampMicrosecondType>();
-            let begun: TimestampMicrosecondArray = instants.unary(|micros| unit.start(micros));
-            return Ok(ColumnarValue::Array(Arc::new(begun.with_data_type(instants.data_type().clone()))));
+        let [ColumnarValue::Scalar(unit), instants] = &arguments.args[..] else {
+            return self.general.invoke_with_args(arguments);
+        };
+        let unit = unit.try_as_str().flatten().and_then(Unit::of).filter(|_| is_utc(&instants.data_type()));
+        match (unit, instants) {
+            (Some(unit), ColumnarValue::Array(instants)) => {
+                let instants = instants.as_primitive::<TimestampMicrosecondType>();
+                let begun: TimestampMicrosecondArray = instants.unary(|micros| unit.start(micros));
+                Ok(ColumnarValue::Array(Arc::new(begun.with_data_type(instants.data_type().clone()))))
+            }
+            (Some(unit), ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(micros, zone))) => {
+                let begun = micros.map(|micros| unit.start(micros));
+                Ok(ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(begun, zone.clone())))
+            }
+            _ => self.general.invoke_with_args(arguments),
         }
-        self.general.invoke_with_args(arguments)
     }
 }
 
@@ -79,9 +87,11 @@ fn is_utc(data_type: &DataType) -> bool {
     }
 }
 
-/// A stretch of the calendar that begins with a day.
+/// A stretch of the clock, or of the calendar, which begins with a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
+    /// So many microseconds, of which a day has a whole number.
+    Clock(i64),
     Day,
     /// From Monday.
     Week,
@@ -93,6 +103,11 @@ enum Unit {
 impl Unit {
     fn of(word: &str) -> Option<Unit> {
         let all = [
+            ("microsecond", Unit::Clock(1)),
+            ("millisecond", Unit::Clock(1_000)),
+            ("second", Unit::Clock(1_000_000)),
+            ("minute", Unit::Clock(60_000_000)),
+            ("hour", Unit::Clock(3_600_000_000)),
             ("day", Unit::Day),
             ("week", Unit::Week),
             ("month", Unit::Month),
@@ -106,6 +121,7 @@ impl Unit {
     fn start(self, micros: i64) -> i64 {
         let day = micros.div_euclid(DAY_MICROS);
         let first = match self {
+            Unit::Clock(step) => return micros.div_euclid(step).saturating_mul(step),
             Unit::Day => day,
             // 1970-01-01 was a Thursday.
             Unit::Week => day - (day + 3).rem_euclid(7),
@@ -152,7 +168,7 @@ fn first_of_months(day: i64, months: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::{common::ScalarValue, execution::SessionStateDefaults};
+    use datafusion::execution::SessionStateDefaults;
     use proptest::prelude::*;
 
     use super::*;
@@ -164,17 +180,22 @@ mod tests {
         all.into_iter().find(|function| function.name() == NAME).unwrap()
     }
 
-    fn truncated(function: &ScalarUDF, unit: &str, instants: &TimestampMicrosecondArray) -> TimestampMicrosecondArray {
+    fn invoked(function: &ScalarUDF, unit: &str, instants: ColumnarValue, rows: usize) -> Arc<dyn Array> {
         let unit = ColumnarValue::Scalar(ScalarValue::from(unit));
         let field = |data_type: DataType| Arc::new(datafusion::arrow::datatypes::Field::new("f", data_type, true));
+        let data_type = instants.data_type();
         let arguments = ScalarFunctionArgs {
-            args: vec![unit, ColumnarValue::Array(Arc::new(instants.clone()))],
-            arg_fields: vec![field(DataType::Utf8), field(instants.data_type().clone())],
-            number_rows: instants.len(),
-            return_field: field(instants.data_type().clone()),
+            args: vec![unit, instants],
+            arg_fields: vec![field(DataType::Utf8), field(data_type.clone())],
+            number_rows: rows,
+            return_field: field(data_type),
             config_options: Arc::default(),
         };
-        let array = function.invoke_with_args(arguments).unwrap().into_array(instants.len()).unwrap();
+        function.invoke_with_args(arguments).unwrap().into_array(rows).unwrap()
+    }
+
+    fn truncated(function: &ScalarUDF, unit: &str, instants: &TimestampMicrosecondArray) -> TimestampMicrosecondArray {
+        let array = invoked(function, unit, ColumnarValue::Array(Arc::new(instants.clone())), instants.len());
         assert_eq!(array.data_type(), instants.data_type());
         array.as_primitive::<TimestampMicrosecondType>().clone()
     }
@@ -187,8 +208,26 @@ mod tests {
         ) {
             let (general, own) = (general(), function(general()));
             let instants = TimestampMicrosecondArray::from(micros).with_timezone_opt(zone);
-            for unit in UNITS.into_iter().chain(["hour", "second"]) {
+            for unit in UNITS.into_iter().chain(["hour", "minute", "second", "millisecond"]) {
                 prop_assert_eq!(truncated(&own, unit, &instants), truncated(&general, unit, &instants), "{}", unit);
+            }
+        }
+    }
+
+    #[test]
+    fn one_instant_is_truncated_as_a_column_of_it() {
+        // 1600-06-15 and 9999-12-31, which no nanoseconds reach.
+        for micros in [-11_661_753_600_000_000 + 15 * DAY_MICROS / 2, 253_402_300_799_999_999] {
+            let column = TimestampMicrosecondArray::from(vec![micros]).with_timezone("+00:00");
+            for unit in UNITS.into_iter().chain(["hour", "minute", "second"]) {
+                let of_column = truncated(&function(general()), unit, &column).value(0);
+                let instant = ScalarValue::TimestampMicrosecond(Some(micros), Some("+00:00".into()));
+                let of_one = invoked(&function(general()), unit, ColumnarValue::Scalar(instant), 1);
+                assert_eq!(of_one.as_primitive::<TimestampMicrosecondType>().value(0), of_column, "{unit}");
+                assert!(
+                    of_column <= micros && micros - of_column < 366 * DAY_MICROS,
+                    "{unit} of {micros}: {of_column}"
+                );
             }
         }
     }

@@ -185,6 +185,9 @@ fn a_candle_that_rose_is_hollow_and_one_that_fell_is_filled() {
     assert_eq!(met(&scene), [(0, 0), (1, 0)]);
     let readout = of_target(&data, &View::whole(240.0, 120.0), &scene, 0).unwrap();
     assert_eq!(readout.text(), "1 Jan 1970 · open 2 · high 10 · low 0 · close 8");
+    // Nor does a cursor that stands at its day say less.
+    let at = Index::default().at(&data, &View::whole(240.0, 120.0), &scene.layout, 0.0).unwrap();
+    assert_eq!(at.text(), readout.text());
 }
 
 #[test]

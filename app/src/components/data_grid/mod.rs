@@ -9,7 +9,11 @@ mod sight;
 
 use std::sync::Arc;
 
-use leptos::{ev::KeyboardEvent, html, prelude::*};
+use leptos::{
+    ev::{FocusEvent, KeyboardEvent},
+    html,
+    prelude::*,
+};
 
 pub use data::{Filter, GridColumn, GridData, Order, PairColumn};
 use sight::Sight;
@@ -219,9 +223,11 @@ fn head(parts: Parts) -> Vec<WholeView> {
             Some(Order { descending: true, .. }) => (Some("descending"), " ↓"),
             Some(_) => (Some("ascending"), " ↑"),
         };
+        // Browsers leave what has the focus where it is as soon as 32 pixels of it are in sight.
+        let reveal = |event: FocusEvent| browser::reveal_element(&event_target(&event));
         view! {
             <th scope="col" class=class(column.numeric) aria-sort=sorted>
-                <button type="button" class="sort" on:click=move |_| parts.sort_by(index)>
+                <button type="button" class="sort" on:focus=reveal on:click=move |_| parts.sort_by(index)>
                     {column.title}
                     <span aria-hidden="true">{mark}</span>
                 </button>

@@ -1,5 +1,5 @@
 //! The time control: the plane of both times in small. Effective runs from left to right, known from bottom to top, and the top
-//! edge is now. Beside the strip stand fields to type into.
+//! edge is now. Beside the strip stand fields to type into, which are folded on narrow screens.
 //!
 //! Nothing here knows a page: what is chosen comes in as signals and goes out through callbacks.
 
@@ -125,13 +125,19 @@ pub fn TimePlane(
         .whole()
     };
     // On narrow screens the style folds the fields with it, and this says what they hold.
-    let choices: Vec<_> = marks.iter().map(|mark| mark.choice).collect();
+    let said = marks.clone();
     let summary = move || {
         let mut text = "↔ ".to_owned();
         text.push_str(&effective.choice.get().field_text());
-        for choice in &choices {
+        if let Some(compared) = compare.and_then(|compare| compare.choice.get()) {
+            text.push_str(" vs ");
+            text.push_str(compared.parameter());
+        }
+        for mark in &said {
             text.push_str(" ↕ ");
-            text.push_str(&choice.get().field_text());
+            text.push_str(mark.sign);
+            text.push(' ');
+            text.push_str(&mark.choice.get().field_text());
         }
         text
     };

@@ -243,7 +243,7 @@ impl Grain {
         }
     }
 
-    /// The step in which a day lies, counted from 1970; weeks start on Mondays.
+    /// The step in which a day lies, as a number that rises by one from step to step; weeks start on Mondays.
     pub fn step_of(self, day: i64) -> i64 {
         let Civil { year, month, .. } = civil(day);
         let months = year * 12 + month - 1;

@@ -109,10 +109,13 @@ fn last_values(data: &Data, end: f64) -> [Option<(f64, usize)>; 2] {
 fn figure_beside(data: &Data, earlier: &Data, compared: Compared) -> Option<Figure> {
     let end = compared.days.to.filter(|_| earlier.x_is_time());
     let end = end.map_or(f64::INFINITY, |day| ((day + 1) * DAY_MICROS) as f64);
-    let ((now, row), (before, row_before)) = (last_values(data, f64::INFINITY)[0]?, last_values(earlier, end)[0]?);
+    let last = |data, end| last_values(data, end)[0];
+    let (now, row) = last(data, f64::INFINITY)?;
+    // What has nothing within it is compared with what comes after.
+    let (before, row_before) = last(earlier, end).or_else(|| last(earlier, f64::INFINITY))?;
     let mut figure = Figure::new(data.value_text(0, row), "");
-    let on = format!("on {} of {}", earlier.value_text(0, row_before), earlier.x_text(row_before));
-    let (change, direction) = change_text(data, now, before, false);
+    let on = format!("from {} on {}", earlier.value_text(0, row_before), earlier.x_text(row_before));
+    let (change, direction) = change_text(data, now, before, before <= 0.0 || now <= 0.0);
     (figure.note, figure.direction) = (format!("{change} {on}").trim_start().to_owned(), direction);
     Some(figure)
 }
@@ -289,7 +292,14 @@ mod tests {
         // The second was counted after the earlier period had ended.
         let beside = now.beside(&definition, &rows([20_533, 20_543], [2, 8]), Compared { days, shift_days: 10 });
         let Ok(TilePicture::Kpi(figure, _)) = beside else { panic!("no figure") };
-        assert_eq!((figure.value.as_str(), figure.note.as_str()), ("4", "▲ +100.00 % on 2 of 20 Mar 2026"));
+        assert_eq!((figure.value.as_str(), figure.note.as_str()), ("4", "▲ +100.00 % from 2 on 20 Mar 2026"));
+        // Of none there is no share, and what is only known of later days is better than nothing.
+        let said = |earlier: Arc<Table>| match now.beside(&definition, &earlier, Compared { days, shift_days: 10 }) {
+            Ok(TilePicture::Kpi(figure, _)) => figure.note,
+            _ => panic!("no figure"),
+        };
+        assert_eq!(said(rows([20_532, 20_533], [2, 0])), "▲ +4 from 0 on 20 Mar 2026");
+        assert_eq!(said(rows([20_540, 20_543], [2, 8])), "▼ −50.00 % from 8 on 30 Mar 2026");
     }
 
     #[test]

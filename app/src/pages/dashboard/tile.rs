@@ -239,8 +239,7 @@ fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeVi
     )
 }
 
-/// How a picture shows the period that it is compared with, as it follows the days of that; none of pictures of which nobody
-/// expects it.
+/// How a picture shows the period that it is compared with, as it follows the days of that; `None` for tables and words.
 fn compared_way(picture: &PictureDefinition) -> Option<&'static str> {
     match picture {
         PictureDefinition::Chart(chart) if chart.mark == Mark::Bar => Some(", outlined"),

@@ -132,7 +132,11 @@ pub(super) fn by_key(table: &Arc<Table>) -> Shown<Picture> {
 pub(super) fn steps(table: &Arc<Table>, value: &str) -> Shown<Picture> {
     let amounts = table.column("amount")?;
     if (0..table.rows()).all(|row| amounts.number(row).unwrap_or_default() == 0.0) {
-        return Ok(Err("The differences add up to nothing, whatever their reason.".to_owned()));
+        let nothing = match value {
+            ROWS => "As many rows are there as before. Choose a value to see what the changes come to.",
+            _ => "The differences of this value add up to nothing, whatever their reason.",
+        };
+        return Ok(Err(nothing.to_owned()));
     }
     let amount = match value {
         ROWS => Channel::of("amount").called("Rows", "rows").written(ValueFormat::Whole),

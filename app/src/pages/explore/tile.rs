@@ -150,7 +150,7 @@ fn unfinished(context: Context, query: &TileQuery, read: Tile<TilePicture>) -> O
     let last = picture.data.x_bounds().filter(|_| picture.data.x_is_time())?.1;
     let moment = context.known.get().instant().or_else(|| context.page.moment())?;
     let step = |micros: i64| grain.step_of(time::day_of(micros));
-    (step(last as i64) == step(moment)).then(|| format!("the last {} is not over", grain.word()))
+    (step(last as i64) >= step(moment)).then(|| format!("the last {} is not over", grain.word()))
 }
 
 fn request(context: Context, asked: &Asked) -> Option<Request> {

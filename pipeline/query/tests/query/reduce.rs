@@ -108,16 +108,8 @@ async fn each_mistake_is_named() {
             unknown,
             "m4: the answer has no column 'price'; there are country, value, note, valid_from, others",
         ),
-        (
-            m4("country", &[], &[], 10),
-            invalid,
-            "m4: 'country' is of type Utf8 and has to be a time, a date or a number",
-        ),
-        (
-            m4("valid_from", &["note"], &[], 10),
-            invalid,
-            "m4: 'note' is of type Utf8 and has to be a time, a date or a number",
-        ),
+        (m4("country", &[], &[], 10), invalid, "m4: 'country' is text and has to be a time, a date or a number"),
+        (m4("valid_from", &["note"], &[], 10), invalid, "m4: 'note' is text and has to be a time, a date or a number"),
         (m4("valid_from", &[], &[], 0), invalid, "m4: 'columns' is 0; it is a number from 1 to 4096"),
         (m4("valid_from", &[], &[], 4_097), invalid, "m4: 'columns' is 4097; it is a number from 1 to 4096"),
         (
@@ -139,7 +131,7 @@ async fn each_mistake_is_named() {
     }
     let on_others = "SELECT country, value, note, valid_from FROM gdp";
     for (sql, reduction, message) in [
-        (on_others, top("country", &["note"], 5), "top: 'note' is of type Utf8 and has to be a number"),
+        (on_others, top("country", &["note"], 5), "top: 'note' is text and has to be a number"),
         (on_others, top("value", &["value"], 5), "top: 'value' is both 'by' and 'of'; name another column"),
         (
             on_others,
