@@ -292,14 +292,14 @@ mod tests {
         // The second was counted after the earlier period had ended.
         let beside = now.beside(&definition, &rows([20_533, 20_543], [2, 8]), Compared { days, shift_days: 10 });
         let Ok(TilePicture::Kpi(figure, _)) = beside else { panic!("no figure") };
-        assert_eq!((figure.value.as_str(), figure.note.as_str()), ("4", "▲ +100.00 % from 2 on 20 Mar 2026"));
+        assert_eq!((figure.value.as_str(), figure.note.as_str()), ("4", "▲ +100.00 % from 2 on 21 Mar 2026"));
         // Of none there is no share, and what is only known of later days is better than nothing.
         let said = |earlier: Arc<Table>| match now.beside(&definition, &earlier, Compared { days, shift_days: 10 }) {
             Ok(TilePicture::Kpi(figure, _)) => figure.note,
             _ => panic!("no figure"),
         };
-        assert_eq!(said(rows([20_532, 20_533], [2, 0])), "▲ +4 from 0 on 20 Mar 2026");
-        assert_eq!(said(rows([20_540, 20_543], [2, 8])), "▼ −50.00 % from 8 on 30 Mar 2026");
+        assert_eq!(said(rows([20_532, 20_533], [2, 0])), "▲ +4 from 0 on 21 Mar 2026");
+        assert_eq!(said(rows([20_540, 20_543], [2, 8])), "▼ −50.00 % from 8 on 31 Mar 2026");
     }
 
     #[test]
