@@ -22,7 +22,7 @@ pub(super) struct Earlier {
     shift: f64,
     /// How many series the later rows have. Others have no name in the legend and are not shown: neither drawn, nor read out, nor
     /// counted for the axis.
-    series: usize,
+    pub(super) series: usize,
     index: Arc<Index>,
 }
 

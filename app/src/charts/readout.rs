@@ -288,7 +288,7 @@ pub fn summary(data: &Data, notes: &[Note]) -> String {
     }
     if let Some(earlier) = &data.earlier {
         text.push_str(" Compared with an earlier period.");
-        for (index, series) in earlier.data.series.iter().enumerate().take(data.series.len().min(LISTED)) {
+        for (index, series) in earlier.data.series.iter().enumerate().take(earlier.series.min(LISTED)) {
             let Some((_, last)) = series.ends else { continue };
             let (at, value) = (earlier.data.x_text(last), earlier.data.value_text(index, last));
             text.push_str(&format!(" {}: {value} on {at}.", series.name));

@@ -62,7 +62,7 @@ impl Refinement {
             (None, Some(FACTS)) => Measure::count(),
             (None, Some(field)) => {
                 let is_number = fields.get(field).is_some_and(|field| field.value.is_number());
-                Measure::of(field, if is_number { Aggregate::Avg } else { Aggregate::CountDistinct })
+                Measure::of(field, Aggregate::first_of(is_number))
             }
         };
         let measure = match (self.aggregate, &measure.field) {

@@ -165,6 +165,12 @@ impl Aggregate {
     pub fn needs_numbers(self) -> bool {
         matches!(self, Aggregate::Sum | Aggregate::Avg | Aggregate::Median)
     }
+
+    /// The one that a field begins with. Of numbers the mean, because nothing says yet that they may be added up: prices, rates
+    /// and currencies may not.
+    pub fn first_of(is_number: bool) -> Aggregate {
+        if is_number { Aggregate::Avg } else { Aggregate::CountDistinct }
+    }
 }
 
 /// Along which time it is measured.

@@ -27,11 +27,11 @@ impl Extent {
     }
 }
 
-/// A question to begin with: the mean of the first number that is no key, or facts counted, along the time over which they
-/// begin. The mean, because nothing says yet that its values may be added up: prices, rates and currencies may not.
+/// A question to begin with: the first number that is no key, as a number begins, or facts counted, along the time over
+/// which they begin.
 pub fn first_question(dataset: &str, fields: &Fields, extent: Option<&Extent>) -> TileQuery {
     let number = fields.own().find(|field| !field.key && field.value.is_number());
-    let measure = number.map_or_else(Measure::count, |field| Measure::of(&field.name, Aggregate::Avg));
+    let measure = number.map_or_else(Measure::count, |field| Measure::of(&field.name, Aggregate::first_of(true)));
     let grain = extent.and_then(Extent::grain);
     TileQuery {
         dataset: dataset.to_owned(),

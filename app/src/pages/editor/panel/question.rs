@@ -224,7 +224,7 @@ fn measure(panel: Panel, index: usize) -> WholeView {
                     Some(Aggregate::CountDistinct)
                 }
                 _ if measure.aggregate.is_none_or(|aggregate| aggregate == Aggregate::Count) => {
-                    Some(if is_number { Aggregate::Avg } else { Aggregate::CountDistinct })
+                    Some(Aggregate::first_of(is_number))
                 }
                 _ => measure.aggregate,
             };
