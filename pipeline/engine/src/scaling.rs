@@ -347,8 +347,9 @@ fn remember(values: &mut VecDeque<u64>, value: u64) {
     }
 }
 
+/// Rounded up: what was measured took time, and a pause of none would be taken for one that nobody measured.
 fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+    u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)
 }
 
 fn tell(record: &RescaleRecord) {

@@ -161,3 +161,10 @@ fn a_failed_epoch_says_nothing_of_how_long_epochs_take() {
     scaling.epoch_ended(true);
     assert_eq!(scaling.lock().epochs_micros.len(), 1);
 }
+
+#[test]
+fn what_was_measured_took_at_least_a_microsecond() {
+    assert_eq!(super::micros(Duration::ZERO), 0);
+    assert_eq!(super::micros(Duration::from_nanos(1)), 1);
+    assert_eq!(super::micros(Duration::from_nanos(2_000)), 2);
+}
