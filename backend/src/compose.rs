@@ -173,7 +173,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
         progress: parts.progress.clone(),
         rescales: parts.rescales.clone(),
         dashboards,
-        semantics,
+        semantics: semantics.clone(),
         upkeep: parts.upkeep.clone(),
         backups: parts.backups.clone(),
         savepoints: parts.savepoints.clone(),
@@ -194,7 +194,7 @@ async fn serve_until_stopped(settings: Settings) -> Result<()> {
     tokio::spawn(parts.savepoints.clone().run());
     tokio::spawn(savepoints::forget_old_state(settings.data.clone(), parts.progress.clone()));
     if let Some(options) = settings.demo.clone() {
-        tokio::spawn(demo_runner::run(options, settings.data.clone(), parts.lake.clone(), ingest));
+        tokio::spawn(demo_runner::run(options, settings.data.clone(), parts.lake.clone(), ingest, semantics));
     }
     let router = site::router(&settings, address, api_state.clone()).merge(api::routes(api_state));
     eprintln!("Tidemark is at http://{address}/  (data in {}; stop with Ctrl-C)", settings.data.display());

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::{
-    demo::{DemoEvent, DemoFeed, DemoOptions, definitions},
+    dashboards::{history::Reason, reading::Syntax, saving::Expected},
+    demo::{DemoEvent, DemoFeed, DemoOptions, MEANINGS, definitions},
     error::{Error, ErrorKind, Result},
     ingest::{Ingest, Wait},
+    semantics::SemanticLayer,
 };
 
 /// Lines sent in one request while history is loaded.
@@ -28,18 +30,27 @@ struct Origin {
 }
 
 /// Feeds the lake until the process ends. What goes wrong is logged; the server goes on without the feed.
-pub async fn run(options: DemoOptions, data: PathBuf, lake: Lake, ingest: Arc<Ingest>) {
-    if let Err(error) = feed(options, data, &lake, &ingest).await {
+pub async fn run(options: DemoOptions, data: PathBuf, lake: Lake, ingest: Arc<Ingest>, semantics: Arc<SemanticLayer>) {
+    if let Err(error) = feed(options, data, &lake, &ingest, &semantics).await {
         error!(%error, "the demo feed has stopped");
     }
 }
 
-async fn feed(options: DemoOptions, data: PathBuf, lake: &Lake, ingest: &Ingest) -> Result<()> {
+async fn feed(
+    options: DemoOptions,
+    data: PathBuf,
+    lake: &Lake,
+    ingest: &Ingest,
+    semantics: &Arc<SemanticLayer>,
+) -> Result<()> {
     let origin = origin(&options, &data)?;
     let options = DemoOptions { seed: origin.seed, history_days: origin.history_days, ..options };
     let rate = options.events_per_second;
     let market = DemoFeed::new(options, origin.started_at);
     let loaded_now = load_history(&market, lake, ingest).await?;
+    if loaded_now {
+        say_what_figures_mean(semantics).await;
+    }
     if rate == 0 {
         return Ok(());
     }
@@ -112,6 +123,20 @@ async fn load_history(market: &DemoFeed, lake: &Lake, ingest: &Ingest) -> Result
     }
     info!(events = total, "the demo's history is loaded");
     Ok(true)
+}
+
+/// Stores what the figures of the demo's datasets mean, unless somebody has said so before. Without it only units are missing.
+async fn say_what_figures_mean(semantics: &Arc<SemanticLayer>) {
+    for (dataset, text) in MEANINGS {
+        let reason = Reason { author: "demo".to_owned(), note: "Units of the demo's figures".to_owned() };
+        let saved = async {
+            let meaning = semantics.read(dataset, text, Syntax::Json).await?;
+            semantics.save(meaning, Expected::Nothing, reason).await
+        };
+        if let Err(error) = saved.await {
+            warn!(%error, dataset, "what the figures of a dataset mean was not stored");
+        }
+    }
 }
 
 /// The events of each dataset as NDJSON, in their order; datasets in the order they first appear.

@@ -23,6 +23,30 @@ pub fn definitions() -> Vec<(&'static str, DatasetDefinition)> {
     ]
 }
 
+/// What the figures of the datasets mean, as JSON: units and formats of their columns, and ways down.
+pub const MEANINGS: [(&str, &str); 4] = [
+    (
+        "instruments",
+        r#"{"dataset": "instruments", "description": "A share, and how it is classified.",
+            "hierarchies": [{"name": "place", "title": "By sector", "levels": ["sector", "instrument_id"]}]}"#,
+    ),
+    (
+        "prices",
+        r#"{"dataset": "prices", "description": "The closing price of a share on a day; of today the running one.",
+            "dimensions": [{"name": "close", "unit": "own currency"}, {"name": "volume", "unit": "shares"}]}"#,
+    ),
+    (
+        "bonds",
+        r#"{"dataset": "bonds", "description": "What a floating-rate note pays in a period.",
+            "dimensions": [{"name": "coupon_rate", "format": {"percent-value": 3}}, {"name": "spread_bp", "unit": "basis points"}]}"#,
+    ),
+    (
+        "reports",
+        r#"{"dataset": "reports", "description": "A figure of a quarterly report, as stated first and restated later.",
+            "dimensions": [{"name": "value", "unit": "own currency"}]}"#,
+    ),
+];
+
 fn instruments() -> DatasetDefinition {
     let values = [("name", Text), ("sector", Text), ("currency", Text), ("country", Text)];
     dataset(Mode::UntilChanged, &["instrument_id"], &values, false)

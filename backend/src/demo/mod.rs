@@ -37,7 +37,7 @@ use market::Market;
 use reports::Reports;
 use universe::Registry;
 
-pub use definitions::definitions;
+pub use definitions::{MEANINGS, definitions};
 pub use live::LiveFeed;
 
 /// Shortest and longest history, in days. Below the first no week is whole; above the second nobody wants to wait.
