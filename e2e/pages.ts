@@ -33,7 +33,7 @@ export const PAGES = {
 
 const FURTHER = ["bond-desk", "restatements", "operations"];
 const isDashboard = ([, path]: readonly [string, string]): boolean => (path.startsWith("/dashboards/") && !/\/(new|edit|versions)\b|[?&]mode=/.test(path)) || path === "/diff";
-/** Dashboards that stand in no navigation: home and the palette lead to them. */
+/** Dashboards beyond the two that home shows first. */
 export const FURTHER_DASHBOARDS = Object.entries(PAGES).filter(([name]) => FURTHER.includes(name));
 export const DASHBOARDS = Object.entries(PAGES).filter((page) => isDashboard(page) && !FURTHER.includes(page[0]));
 /** The written pages of the documentation. */

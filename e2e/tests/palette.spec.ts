@@ -32,6 +32,14 @@ test("by keys alone: open, find a page, go there, and back", async ({ page }) =>
   expect(await page.evaluate(() => "sameDocument" in window)).toBe(true);
 });
 
+test("every dashboard is found by its title", async ({ page }) => {
+  await open(page, PAGES.docs);
+  await find(page, "bond", "Bond desk");
+  await expect(options(page).first()).toContainText("Dashboard");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/dashboards\/bond-desk$/);
+});
+
 test("a section of the documentation is found by the start of a word and brought into sight", async ({ page }) => {
   await open(page, PAGES["benchmark-index"]);
   await find(page, "hist import", "History import");

@@ -1,14 +1,24 @@
-import { DASHBOARDS, expect, expectNoSidewaysScroll, open, PAGES, settled, test } from "./support";
+import { DASHBOARDS, FURTHER_DASHBOARDS, expect, expectNoSidewaysScroll, open, PAGES, settled, test } from "./support";
 
 test("the navigation reaches every page without loading anew", async ({ page }) => {
   await open(page, PAGES.home);
   await page.evaluate(() => Object.assign(window, { sameDocument: true }));
-  for (const [name, path] of DASHBOARDS) {
-    await page.getByRole("navigation").first().locator(`a[href^="${path}"]`).first().click();
-    await expect(page, name).toHaveURL(new RegExp(`${path}(\\?|$)`));
+  const navigation = page.getByRole("navigation", { name: "Pages" });
+  for (const path of [PAGES.dashboards, "/explore", PAGES.diff, PAGES.pipeline, PAGES.scaling, PAGES.docs, PAGES.home]) {
+    await navigation.locator(`a[href="${path}"]`).click();
+    await expect(page).toHaveURL(new RegExp(`${path}(\\?|$)`));
     await settled(page);
     await expect(page.locator("h1")).toHaveCount(1);
-    await expect(page.locator('[aria-current="page"]').first()).toBeVisible();
+    await expect(navigation.locator('[aria-current="page"]')).toHaveAttribute("href", path);
+  }
+  for (const [name, path] of [...DASHBOARDS, ...FURTHER_DASHBOARDS].filter(([, path]) => path.startsWith("/dashboards/"))) {
+    await navigation.getByRole("link", { name: "Dashboards" }).click();
+    await page.getByRole("main").locator(`a[href="${path.split("?")[0]}"]`).first().click();
+    await expect(page, name).toHaveURL(new RegExp(`${path.split("?")[0]}(\\?|$)`));
+    await settled(page);
+    // It is a page of that section, not the section itself.
+    await expect(navigation.locator("[aria-current]")).toHaveText("Dashboards");
+    await expect(navigation.locator("[aria-current]")).toHaveAttribute("aria-current", "true");
   }
   expect(await page.evaluate(() => "sameDocument" in window)).toBe(true);
 });

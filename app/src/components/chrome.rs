@@ -26,10 +26,9 @@ use crate::{
 };
 
 /// A page of the navigation: address, title, word, icon.
-pub const PAGES: [(&str, &str, &str, &str); 8] = [
+pub const PAGES: [(&str, &str, &str, &str); 7] = [
     ("/", "Home", "Home", icon::HOME),
-    (BENCHMARK_INDEX, "Benchmark index", "Index", icon::LINE),
-    (MARKET, "Market", "Market", icon::TILES),
+    (DASHBOARD_LIST, "Dashboards", "Dashboards", icon::TILES),
     (EXPLORE, "Explore", "Explore", icon::BARS),
     (DIFF, "Diff", "Diff", icon::SWAP),
     (PIPELINE, "Pipeline", "Pipeline", icon::PULSE),
@@ -65,6 +64,11 @@ pub const DESIGN: &str = "/design";
 /// Address of what there is to see of a dataset.
 pub fn dataset_address(name: &str) -> String {
     format!("{DIFF}?dataset={name}")
+}
+
+/// Address of a dashboard.
+pub fn dashboard_address(name: &str) -> String {
+    format!("{DASHBOARDS}{name}")
 }
 
 /// Address of what a dataset holds.
@@ -115,7 +119,6 @@ fn title_of(path: &str, dashboards: &DashboardTitles) -> String {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     let title = PAGES.iter().find(|page| page.0 == path).map(|page| page.1);
     let title = title.or_else(|| (path == DESIGN).then_some("Design"));
-    let title = title.or_else(|| (path == DASHBOARD_LIST).then_some("Dashboards"));
     let title = title.or_else(|| (path == SEMANTICS).then_some("Semantic layer"));
     let called = |name: &str| dashboards.0.iter().find(|(known, _)| known == name).map(|(_, title)| title.as_str());
     if let Some(name) = dashboard_of_versions(path) {
@@ -255,6 +258,7 @@ fn nav_item(
         path.with(|path| match path {
             path if path == address => Some("page"),
             path if address == DOCS && docs::slug_of(path).is_some() => Some("true"),
+            path if address == DASHBOARD_LIST && path.starts_with(DASHBOARDS) => Some("true"),
             _ => None,
         })
     };

@@ -22,6 +22,7 @@ use crate::{
         datasets::datasets,
         docs::{self, Section},
     },
+    root::DashboardTitles,
     state::{
         address::{Address, Step},
         commands::{Action, Command, Deed, commands, find, remembered},
@@ -108,8 +109,9 @@ impl Palette {
         let (typed, recent) = (door.typed, RwSignal::new(kept.lines().map(str::to_owned).collect::<Vec<_>>()));
         let (datasets, sections) = (RwSignal::new(Vec::new()), door.sections);
         let past = Memo::new(move |_| past_parameter(address).is_some());
+        let DashboardTitles(dashboards) = expect_context();
         let all = Memo::new(move |_| {
-            datasets.with(|datasets| sections.with(|sections| commands(datasets, sections, past.get())))
+            datasets.with(|datasets| sections.with(|sections| commands(datasets, &dashboards, sections, past.get())))
         });
         let found = Memo::new(move |_| {
             let found = |all: &Vec<Command>, typed: &String, recent: &Vec<String>| {

@@ -3,7 +3,9 @@
 use model::DatasetSummary;
 
 use crate::{
-    components::chrome::{DESIGN, NEW_DASHBOARD, PAGES, SEMANTICS, dataset_address, explore_address},
+    components::chrome::{
+        DESIGN, NEW_DASHBOARD, PAGES, SEMANTICS, dashboard_address, dataset_address, explore_address,
+    },
     format::zone::UTC,
     order,
     pages::docs,
@@ -73,10 +75,16 @@ impl Command {
     }
 }
 
-/// All commands, in the order in which they are shown before anything is typed. `past` says whether the page shows what was
-/// known at a moment in the past.
-pub fn commands(datasets: &[DatasetSummary], sections: &[Section], past: bool) -> Vec<Command> {
+/// All commands, in the order in which they are shown before anything is typed. Of dashboards there is name and title; `past`
+/// says whether the page shows what was known at a moment in the past.
+pub fn commands(
+    datasets: &[DatasetSummary],
+    dashboards: &[(String, String)],
+    sections: &[Section],
+    past: bool,
+) -> Vec<Command> {
     let pages = PAGES.iter().map(|(address, title, _, _)| Command::open(title, "Page", address));
+    let dashboards = dashboards.iter().map(|(name, title)| Command::open(title, "Dashboard", &dashboard_address(name)));
     let below = docs::PAGES.iter().filter(|(slug, _)| !slug.is_empty());
     let below = below.map(|(slug, title)| Command::open(title, "Documentation", &docs::address_of(slug)));
     let datasets = datasets.iter().filter(|dataset| dataset.readable);
@@ -93,7 +101,7 @@ pub fn commands(datasets: &[DatasetSummary], sections: &[Section], past: bool) -
         Command::open("Design", "Page", DESIGN),
         Command::open("New dashboard", "Action", NEW_DASHBOARD),
     ];
-    pages.chain(datasets).chain(below).chain(others).chain(actions(past)).chain(sections).collect()
+    pages.chain(dashboards).chain(datasets).chain(below).chain(others).chain(actions(past)).chain(sections).collect()
 }
 
 fn actions(past: bool) -> Vec<Command> {
@@ -236,13 +244,14 @@ mod tests {
 
     #[test]
     fn returning_to_now_is_offered_only_in_the_past() {
-        let offers = |past| commands(&[], &[], past).iter().any(|c| c.deed == Deed::Do(Action::ReturnToNow));
+        let offers = |past| commands(&[], &[], &[], past).iter().any(|c| c.deed == Deed::Do(Action::ReturnToNow));
         assert!(offers(true) && !offers(false));
     }
 
     #[test]
     fn no_two_commands_are_remembered_by_the_same() {
-        let all = commands(&[], &[], true);
+        let dashboards = [("market".to_owned(), "Market".to_owned()), ("market-2".to_owned(), "Market".to_owned())];
+        let all = commands(&[], &dashboards, &[], true);
         let ids: std::collections::BTreeSet<&str> = all.iter().map(Command::id).collect();
         assert_eq!(ids.len(), all.len());
     }
