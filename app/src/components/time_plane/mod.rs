@@ -12,7 +12,7 @@ mod strip;
 use leptos::prelude::*;
 
 use self::{
-    fields::{CompareSelect, EffectiveField, KnownField},
+    fields::{CompareSelect, EffectiveField, KnownField, effective_words, known_words},
     plane::Plane,
     play::{PlayButton, Player},
     strip::Strip,
@@ -128,16 +128,16 @@ pub fn TimePlane(
     let said = marks.clone();
     let summary = move || {
         let mut text = "↔ ".to_owned();
-        text.push_str(&effective.choice.get().field_text());
-        if let Some(compared) = compare.and_then(|compare| compare.choice.get()) {
-            text.push_str(" vs ");
-            text.push_str(compared.parameter());
+        text.push_str(&effective_words(effective.choice.get(), today.get()));
+        if let Some(compared) = compare.and_then(|compare| compare.compared.get()) {
+            text.push_str(", compared with ");
+            text.push_str(&compared.days.text());
         }
         for mark in &said {
             text.push_str(" ↕ ");
             text.push_str(mark.sign);
             text.push(' ');
-            text.push_str(&mark.choice.get().field_text());
+            text.push_str(&known_words(mark.choice.get(), mark.known.get()));
         }
         text
     };
