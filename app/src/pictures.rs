@@ -12,7 +12,7 @@ use crate::{
     charts::{Data, Note, Palette, PlottersRenderer, Renderer, Scene, Size, View},
     dashboards::{
         Clock, DRILL, Dashboard, Filters, Moment, Options, PictureDefinition, TileDefinition, Values, VariableKind,
-        has_parameter, question, values, values_for,
+        has_parameter, question, titled, values, values_for,
     },
     format::time::{self, DAY_MICROS},
     pages::dashboard::pictures::{TilePicture, notes_of, picture_of},
@@ -25,6 +25,9 @@ pub use thumbnail::{Thumbnail, ThumbnailTile};
 const TOKENS: &str = include_str!("../../style/tokens.css");
 /// Above the chart: title, and coordinates.
 const HEAD_PX: f64 = 52.0;
+/// A line for a note that is numbered, and what share of a chart these may take.
+const NOTE_ROW_PX: f64 = 18.0;
+const NOTES_SHARE: f64 = 0.34;
 /// Sizes of pictures in pixels, least and greatest.
 pub const SIDES_PX: (u32, u32) = (64, 4_096);
 
@@ -251,6 +254,15 @@ fn token(selector: &str, name: &str) -> Option<&'static str> {
         .map(|(_, value)| value.trim())
 }
 
+/// What numbered notes say, in so many lines at most.
+fn note_lines(data: &Data, numbered: &[Note], most: usize) -> Vec<String> {
+    let listed = if numbered.len() > most { most.saturating_sub(1) } else { numbered.len() };
+    let one = |(index, note): (usize, &Note)| format!("{} · {}", index + 1, note.line(data));
+    let left_out = numbered.len() - listed;
+    let more = (left_out > 0 && most > 0).then(|| format!("and {left_out} more notes"));
+    numbered.iter().take(listed).enumerate().map(one).chain(more).collect()
+}
+
 /// A picture while it is drawn.
 struct Paper<'a> {
     request: &'a TilePictureRequest,
@@ -268,7 +280,8 @@ impl Paper<'_> {
         renderer.ground(&self.palette)?;
         let size = Size { width, height: (height - head).max(1.0), scale: 1.0 };
         if !bare {
-            renderer.words(&self.request.tile.title, (14.0, 18.0), 15.0, &self.palette)?;
+            let title = titled(&self.request.tile.title, &self.request.values);
+            renderer.words(&title, (14.0, 18.0), 15.0, &self.palette)?;
             renderer.words(&self.request.coordinates_text(), (14.0, 38.0), 12.0, &self.palette)?;
         }
         match picture {
@@ -296,6 +309,17 @@ impl Paper<'_> {
 
     fn chart(&self, mut renderer: PlottersRenderer<SVGBackend<'_>>, data: &Data, size: Size) -> Result<(), String> {
         let view = View { notes: self.notes.clone(), ..View::whole(size.width, size.height) };
-        renderer.draw(Scene::new(data, &view).as_ref(), &self.palette, size)
+        let mut scene = Scene::new(data, &view);
+        let numbered = scene.as_ref().map_or(&[][..], |scene| &scene.numbered);
+        let lines = note_lines(data, numbered, (size.height * NOTES_SHARE / NOTE_ROW_PX) as usize);
+        let size = Size { height: size.height - lines.len() as f64 * NOTE_ROW_PX, ..size };
+        for (line, text) in lines.iter().enumerate() {
+            let y = size.height + (line as f64 + 0.3) * NOTE_ROW_PX;
+            renderer.words(text, (14.0, y), 12.0, &self.palette)?;
+        }
+        if !lines.is_empty() {
+            scene = Scene::new(data, &View { height: size.height, ..view });
+        }
+        renderer.draw(scene.as_ref(), &self.palette, size)
     }
 }

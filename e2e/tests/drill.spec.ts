@@ -101,8 +101,25 @@ test("what happened is noted on charts over time, and read out", async ({ page, 
   const readout = page.getByTestId("tile-prices").locator(".chart-readout");
   await expect(async () => {
     await page.keyboard.press("ArrowRight");
-    await expect(readout).toContainText("◆ Index rebalanced", { timeout: 50 });
+    await expect(readout).toContainText("● Index rebalanced", { timeout: 50 });
   }).toPass({ timeout: 20_000, intervals: [10] });
+});
+
+test("notes without room for their words are numbered, and listed where that is asked for", async ({ page }) => {
+  await open(page, PAGES["bond-desk"]);
+  const tile = page.getByTestId("tile-rates");
+  const [list, lines] = [tile.locator(".chart-notes"), tile.locator(".chart-notes li")];
+  await expect(lines.first()).toBeHidden();
+  await list.locator("summary").press("Enter");
+  await expect(lines.first()).toContainText(/^\d{1,2} \w{3} 20\d\d · \w+ put right$/);
+  const many = await lines.count();
+  expect(many).toBeGreaterThan(1);
+  await expect(list.locator("summary")).toHaveText(`Notes 1–${many}`);
+  // What the chart says to those who do not see it are the same notes.
+  const said = (await tile.getByRole("img").getAttribute("aria-label"))!;
+  expect([...said.matchAll(/Noted on/g)]).toHaveLength(Math.min(many, 12));
+  await tile.getByRole("button", { name: "Table" }).click();
+  await expect(list).toBeHidden();
 });
 
 test("a click on a bar chooses it, and on a line what is nearest", async ({ page }) => {

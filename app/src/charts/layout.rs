@@ -14,6 +14,9 @@ use crate::format::time::{DAY_MICROS, SECOND_MICROS};
 
 /// A time label and the room it needs around it.
 const TIME_LABEL_WIDTH: f64 = 76.0;
+/// The same of days without their year and of clock times without seconds, and how long these are.
+const SHORT_TIME_LABEL_WIDTH: f64 = 58.0;
+const SHORT_TIME_CHARACTERS: usize = 6;
 const NUMBER_LABEL_WIDTH: f64 = 84.0;
 const VALUE_LABEL_HEIGHT: f64 = 44.0;
 /// The same of an axis of instants, whose labels are one or two lines.
@@ -29,6 +32,9 @@ const UPRIGHT_SHARE: f64 = 0.52;
 const CAPITAL_WIDTH: f64 = 7.8;
 const LOWER_WIDTH: f64 = 7.4;
 const UPRIGHT_LEAST_CHARACTERS: usize = 5;
+/// From that width on, in CSS pixels, axes beside charts over time have room for so many characters at least.
+const ALIKE_FROM_WIDTH: f64 = 480.0;
+const ALIKE_CHARACTERS: usize = 6;
 /// Room for what is open, as a share of what is not.
 const OPEN_SHARE: f64 = 0.12;
 /// Room beyond the steps of a waterfall, in CSS pixels, and at most as a share of what they span.
@@ -64,7 +70,12 @@ pub struct View {
     pub hidden: Vec<usize>,
     /// What is noted on it, where it runs over time.
     pub notes: Arc<Vec<Note>>,
+    /// Rows that were chosen, with the letter that each has beside the picture; drawn on planes.
+    pub marked: Vec<Marked>,
 }
+
+/// A row, and its letter.
+pub type Marked = (usize, &'static str);
 
 impl View {
     /// All of a chart on a canvas of a size.
@@ -121,7 +132,10 @@ impl Layout {
         let top = TOP + above(data, view, x);
         let height = (view.height - top - bottom).max(1.0);
         let (y, y_ticks) = y_axis(data, view, x, height)?;
-        let widest = widest(y_ticks.iter().map(|tick| &tick.label));
+        // Charts over time below each other have their frames in one line, where there is room for that.
+        let alike = matches!(x, Scale::Time { .. }) && view.width >= ALIKE_FROM_WIDTH;
+        let least = if alike { ALIKE_CHARACTERS } else { 0 };
+        let widest = widest(y_ticks.iter().map(|tick| &tick.label)).max(least);
         let left = (widest as f64 * CHARACTER_WIDTH + 12.0).min(view.width / 2.0);
         let frame = Frame { left, top, width: (view.width - left - RIGHT).max(1.0), height };
         let x_upright = upright.is_some();
@@ -141,14 +155,19 @@ impl Layout {
 
     fn fitting_x_ticks(&self, data: &Data, width: f64) -> Vec<Tick> {
         let format = data.spec.x.format;
+        let of_width = |each: f64| self.x.ticks((self.frame.width / each).max(1.0) as usize, format);
         let each = match &self.x {
-            Scale::Time { .. } => TIME_LABEL_WIDTH,
+            Scale::Time { .. } => {
+                let short = of_width(SHORT_TIME_LABEL_WIDTH);
+                let are_short = widest(short.iter().map(|tick| &tick.label)) <= SHORT_TIME_CHARACTERS;
+                if are_short { SHORT_TIME_LABEL_WIDTH } else { TIME_LABEL_WIDTH }
+            }
             Scale::Band { labels } => {
                 widest(labels.iter()).clamp(1, CATEGORY_CHARACTERS) as f64 * CHARACTER_WIDTH + 12.0
             }
             _ => NUMBER_LABEL_WIDTH,
         };
-        let ticks = self.x.ticks((self.frame.width / each).max(1.0) as usize, format);
+        let ticks = of_width(each);
         let stays = |tick: &Tick| {
             let (center, half) = (self.x_pixel(tick.at), tick.label.chars().count() as f64 * CHARACTER_WIDTH / 2.0);
             center - half >= 0.0 && center + half <= width
@@ -331,6 +350,9 @@ fn own_values_in_view(data: &Data, view: &View, x: &Scale) -> Option<(f64, f64)>
     if let Mark::StackedArea | Mark::StackedBar | Mark::Waterfall = data.spec.mark {
         return stack::bounds(data, view).or_else(all);
     }
+    if let Some(named) = named_values(data, view).filter(|_| !log) {
+        return Some(named);
+    }
     if view.x.is_none() && view.hidden.is_empty() && !log {
         return all();
     }
@@ -346,4 +368,28 @@ fn own_values_in_view(data: &Data, view: &View, x: &Scale) -> Option<(f64, f64)>
         }
     });
     (low <= high).then_some((low, high))
+}
+
+/// How many times what has a name the bar of the others may reach before it is cut off.
+const OTHERS_TIMES: f64 = 2.0;
+
+/// Least and greatest value of the bars that have names, where the bar of the others would flatten all of them.
+fn named_values(data: &Data, view: &View) -> Option<(f64, f64)> {
+    if data.spec.mark != Mark::Bar || data.x.kind != PlaceKind::Category {
+        return None;
+    }
+    let (mut named, mut others) = (None, 0.0_f64);
+    data.visit(&mut |spot| {
+        if !view.shows(spot.series) || !spot.y.is_finite() {
+            return;
+        }
+        match data.table.others(spot.row) {
+            Some(_) => others = others.max(spot.y.abs()),
+            None => named = Some(named.map_or((spot.y, spot.y), |named| both(named, (spot.y, spot.y)))),
+        }
+    });
+    named.filter(|(low, high)| {
+        let greatest = low.abs().max(high.abs());
+        greatest > 0.0 && others > greatest * OTHERS_TIMES
+    })
 }

@@ -103,6 +103,11 @@ impl<DB: DrawingBackend> Renderer for PlottersRenderer<DB> {
     ) -> Result<(), String> {
         let Some(readout) = readout else { return Ok(()) };
         let pen = Pen { area: &self.area, scale: size.scale, palette };
+        if let Some(area) = readout.area {
+            let style = pen.stroke(palette.cursor, 2.0);
+            self.area.draw(&Rectangle::new(pen.corners(&area), style)).map_err(drawing)?;
+            return self.area.present().map_err(drawing);
+        }
         let Frame { top, height, .. } = scene.layout.frame;
         pen.segment((readout.x, top), (readout.x, top + height), palette.cursor, 1.0)?;
         if scene.targets.is_empty() {

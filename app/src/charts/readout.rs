@@ -29,6 +29,8 @@ pub struct Readout {
     pub notes: Vec<String>,
     /// Where in the frame, in CSS pixels.
     pub x: f64,
+    /// The cell or rectangle that is read out, which a line through it would strike out.
+    pub area: Option<[f64; 4]>,
 }
 
 /// A value of an earlier period, and where it stood there.
@@ -172,7 +174,7 @@ impl Index {
         entries.truncate(LISTED);
         let earlier = data.earlier.as_ref().map(|earlier| earlier.beside(view, layout, x)).unwrap_or_default();
         let notes = notes::near(view, layout, pixel);
-        Some(Readout { at: head?, entries, more, earlier, notes, x: pixel })
+        Some(Readout { at: head?, entries, more, earlier, notes, x: pixel, area: None })
     }
 }
 
@@ -207,7 +209,8 @@ pub fn of_target(data: &Data, view: &View, scene: &Scene, index: usize) -> Optio
     let earlier = earlier.unwrap_or_default();
     let x = left + width / 2.0;
     let notes = notes::near(view, &scene.layout, x);
-    Some(Readout { at: data.x_text(row), entries, more: 0, earlier, notes, x })
+    let area = matches!(data.spec.mark, Mark::HeatMap | Mark::Plane).then_some(target.area);
+    Some(Readout { at: data.x_text(row), entries, more: 0, earlier, notes, x, area })
 }
 
 /// What a row says beside one of its values: all four of a candle; of a cell what its colour says, and where it stands.
@@ -253,7 +256,7 @@ impl Readout {
             if beside.at == self.at { format!("before {value}") } else { format!("before {value} ({})", beside.at) }
         };
         let entries = self.entries.iter().map(value).chain(self.earlier.iter().map(before));
-        let notes = self.notes.iter().map(|note| format!("◆ {note}"));
+        let notes = self.notes.iter().map(|note| format!("● {note}"));
         let parts = std::iter::once(self.at.clone()).chain(entries).chain(more).chain(notes);
         parts.collect::<Vec<_>>().join(" · ")
     }

@@ -1,7 +1,7 @@
 //! A chart as it stands on the page: every line, area, rectangle and label with its place in CSS pixels. A scene is a value;
 //! who draws it decides nothing. Nothing in it lies outside its canvas, and no mark outside the frame.
 
-use super::{Data, Frame, Layout, Tick, View, marks};
+use super::{Data, Frame, Layout, Note, Tick, View, marks, notes};
 
 /// A chart, placed.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +12,8 @@ pub struct Scene {
     pub layers: Vec<Layer>,
     /// What the pointer can meet, where that is not told by its x alone.
     pub targets: Vec<Target>,
+    /// The notes that have a number beside their line, from 1 on, for want of room for their words.
+    pub numbered: Vec<Note>,
 }
 
 /// A place in CSS pixels.
@@ -150,7 +152,8 @@ impl Scene {
     pub fn new(data: &Data, view: &View) -> Option<Scene> {
         let layout = Layout::new(data, view)?;
         let (layers, targets) = marks::place(data, view, &layout);
-        Some(Scene { layout, layers, targets })
+        let numbered = notes::numbered(view, &layout);
+        Some(Scene { layout, layers, targets, numbered })
     }
 
     /// What stands under a place; of things on top of each other the uppermost.

@@ -254,12 +254,18 @@ impl ChartSpec {
             (Mark::HeatMap, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y}"),
             (Mark::Plane, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y} · grey: known no longer"),
             (Mark::HeatMap | Mark::Plane, _) => format!("{y} ↑ · {x} →"),
+            (Mark::Line, unit) if self.is_fan() => format!("{unit} · a line for each ↕ known"),
             (_, unit) if log => format!("{unit} · log scale"),
             (Mark::Histogram | Mark::Scatter, "") => format!("{y} ↑ · {x} →"),
             (Mark::Histogram | Mark::Scatter, unit) => format!("{unit} ↑ · {x} →"),
             (Mark::Bar | Mark::StackedBar, "") if self.y.len() == 1 => y.to_owned(),
             (_, unit) => unit.to_owned(),
         }
+    }
+
+    /// Whether its lines are one series as it was known at several times.
+    pub fn is_fan(&self) -> bool {
+        matches!(self.by.as_deref(), Some("known" | "system_from"))
     }
 
     /// Whether the value axis contains zero.

@@ -156,7 +156,7 @@ pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick> {
         return Vec::new();
     }
     let span = to.saturating_sub(from).max(1);
-    const FIXED: [i64; 19] = [
+    const FIXED: [i64; 21] = [
         SECOND_MICROS,
         2 * SECOND_MICROS,
         5 * SECOND_MICROS,
@@ -170,26 +170,41 @@ pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick> {
         15 * 60 * SECOND_MICROS,
         30 * 60 * SECOND_MICROS,
         HOUR_MICROS,
+        2 * HOUR_MICROS,
         3 * HOUR_MICROS,
         6 * HOUR_MICROS,
         12 * HOUR_MICROS,
         DAY_MICROS,
         2 * DAY_MICROS,
         7 * DAY_MICROS,
+        14 * DAY_MICROS,
     ];
-    let fits = |ticks: &Vec<Tick>| ticks.len() <= most;
-    let fixed = FIXED.into_iter().filter(|step| span / step <= most as i64).map(|step| every(from, to, step));
+    // Steps far too fine are not counted out.
+    let near = |step: i64| span / step <= 6 * most as i64;
+    let fixed = FIXED.into_iter().filter(|step| near(*step)).map(|step| every(from, to, step));
     let years = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000].map(|years| years * 12);
-    let months = [1, 2, 3, 6].into_iter().chain(years).filter(|months| span / (months * MONTH_MICROS) <= most as i64);
-    let mut candidates = fixed.chain(months.map(|months| every_months(from, to, months)));
-    candidates.find(fits).unwrap_or_default()
+    let months = [1, 2, 3, 6].into_iter().chain(years).filter(|months| near(months * MONTH_MICROS));
+    let mut finer = Vec::new();
+    for ticks in fixed.chain(months.map(|months| every_months(from, to, months))) {
+        if ticks.len() <= most {
+            return if ticks.len() < 2 && most > 1 { thinned(finer, most).unwrap_or(ticks) } else { ticks };
+        }
+        finer = ticks;
+    }
+    Vec::new()
+}
+
+/// Every so many of labels that are too many: one alone would not say how long an axis is.
+fn thinned(ticks: Vec<Tick>, most: usize) -> Option<Vec<Tick>> {
+    let every = ticks.len().div_ceil(most).max(1);
+    Some(ticks.into_iter().step_by(every).collect()).filter(|ticks: &Vec<Tick>| ticks.len() > 1)
 }
 
 /// Weeks start on Mondays, and 1970-01-01 was a Thursday.
 const FIRST_MONDAY: i64 = 4 * DAY_MICROS;
 
 fn every(from: i64, to: i64, step: i64) -> Vec<Tick> {
-    let origin = if step == 7 * DAY_MICROS { FIRST_MONDAY } else { 0 };
+    let origin = if step % (7 * DAY_MICROS) == 0 { FIRST_MONDAY } else { 0 };
     let first = (from - origin).div_euclid(step) * step + origin;
     let label = |at: i64| {
         // Between clock times midnight says which day begins.
@@ -285,6 +300,14 @@ mod tests {
     }
 
     #[test]
+    fn narrow_axes_have_two_labels_rather_than_one() {
+        assert_eq!(labels("2026-11-24", "2026-12-01T12:00:00Z", 2), ["25 Nov", "29 Nov"]);
+        assert_eq!(labels("2026-09-10", "2026-11-25", 2), ["Oct 2026", "Nov 2026"]);
+        assert_eq!(labels("2025-12-05", "2026-03-30", 2), ["Jan 2026", "Mar 2026"]);
+        assert_eq!(labels("2026-11-24T08:10:00Z", "2026-11-24T12:40:00Z", 2), ["10:00", "12:00"]);
+    }
+
+    #[test]
     fn all_of_time_is_labelled_by_few_round_years() {
         let ticks = time_ticks(i64::MIN, i64::MAX, 6);
         let years: Vec<&str> = ticks.iter().map(|tick| tick.label.as_str()).collect();
@@ -312,6 +335,7 @@ mod tests {
         ) {
             let ticks = time_ticks(from, from + span, most);
             prop_assert!(ticks.len() <= most);
+            prop_assert!(ticks.len() > 1 || most < 2 || span < 2 * SECOND_MICROS, "{ticks:?}");
             prop_assert!(ticks.iter().all(|tick| (from as f64..=(from + span) as f64).contains(&tick.at)));
             prop_assert!(ticks.windows(2).all(|pair| pair[0].at < pair[1].at));
         }

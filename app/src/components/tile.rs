@@ -18,7 +18,7 @@ use crate::{
 /// answers, where that may be older than what was answered last. `elsewhere` is where to go, and its words, when it cannot be read.
 #[component]
 pub fn TileFrame(
-    #[prop(into)] title: String,
+    #[prop(into)] title: Signal<String>,
     #[prop(into)] testid: String,
     status: TileStatus,
     #[prop(optional, into)] note: Option<Signal<String>>,
@@ -31,12 +31,11 @@ pub fn TileFrame(
     let word = move || phase.with(Phase::word);
     let heading = format!("{testid}-title");
     let labelled_by = heading.clone();
-    let loading = title.clone();
     // Only what a reader has to know is announced: that a tile is loading, that it failed. Refreshes are silent.
     let announcement = move || match phase.get() {
-        Phase::Loading => format!("{loading}: loading"),
+        Phase::Loading => format!("{}: loading", title.get()),
         Phase::Ready => String::new(),
-        Phase::Empty(why) | Phase::Error(why) => format!("{loading}: {why}"),
+        Phase::Empty(why) | Phase::Error(why) => format!("{}: {why}", title.get()),
     };
     // As known then, or of the commit that is shown.
     let shown = shown.unwrap_or_else(|| status.answered.into());

@@ -200,6 +200,28 @@ pub fn values_for(sql: &str, values: &Values) -> Result<BTreeMap<String, Paramet
     had.map(|(name, value)| value.clone().map(|value| (name.clone(), value))).collect()
 }
 
+/// A title in which `$name` stands for the value of a variable, as in a statement; for one that has none yet a gap is left.
+pub fn titled(title: &str, values: &Values) -> String {
+    let mut written = String::new();
+    let mut rest = title;
+    while let Some((before, after)) = rest.split_once('$') {
+        let end = after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len());
+        written.push_str(before);
+        match values.get(&after[..end]) {
+            Some(Ok(value)) => written.push_str(&value.text()),
+            Some(Err(_)) => written.push('…'),
+            // A sign that names no variable is one.
+            None => {
+                written.push('$');
+                written.push_str(&after[..end]);
+            }
+        }
+        rest = &after[end..];
+    }
+    written.push_str(rest);
+    written
+}
+
 /// What can be chosen, by the answer to a variable's query: each value of its first column once, in its order.
 pub fn options_of(table: &Table) -> Vec<String> {
     let Some(cells) = table.column_at(0) else { return Vec::new() };
@@ -228,6 +250,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn titles_name_what_was_chosen() {
+        let values = Values::from([
+            ("share".to_owned(), Ok(ParameterValue::Text("STNM".to_owned()))),
+            ("sectors".to_owned(), Ok(ParameterValue::Several(vec!["Energy".to_owned(), "Health".to_owned()]))),
+            ("least".to_owned(), Ok(ParameterValue::Number(2.5))),
+            ("later".to_owned(), Err(String::new())),
+        ]);
+        assert_eq!(titled("Weeks of $share, by close", &values), "Weeks of STNM, by close");
+        assert_eq!(titled("$sectors from $least on", &values), "Energy, Health from 2.5 on");
+        assert_eq!(titled("Of $later", &values), "Of …");
+        assert_eq!(titled("US$ and $shares: 5 $", &values), "US$ and $shares: 5 $");
+    }
 
     fn variable(kind: &str, more: &str) -> Variable {
         serde_json::from_str(&format!(r#"{{"name": "v", "kind": {kind}{more}}}"#)).unwrap()

@@ -11,10 +11,11 @@ pub(super) fn with_parameter_renamed(tile: &TileDefinition, from: &str, to: &str
     let levels = || tile.levels.iter().map(|level| level.sql.as_str());
     let in_sql = std::iter::once(tile.sql.as_str()).chain(levels()).any(|sql| has_parameter(sql, from));
     let in_query = tile.query.as_ref().is_some_and(|query| names_variable(query, from));
-    if !in_sql && !in_query {
+    let title = renamed(&tile.title, from, to);
+    if !in_sql && !in_query && title == tile.title {
         return None;
     }
-    let mut tile = tile.clone();
+    let mut tile = TileDefinition { title, ..tile.clone() };
     tile.sql = renamed(&tile.sql, from, to);
     tile.levels.iter_mut().for_each(|level| level.sql = renamed(&level.sql, from, to));
     for filter in tile.query.iter_mut().flat_map(|query| &mut query.filters) {
@@ -61,5 +62,7 @@ mod tests {
         let renamed = with_parameter_renamed(&tile, "a", "x").unwrap();
         assert!(names_variable(renamed.query.as_ref().unwrap(), "x"));
         assert_eq!(with_parameter_renamed(&tile, "region", "x"), None);
+        let titled = TileDefinition { title: "Of $region".to_owned(), ..tile };
+        assert_eq!(with_parameter_renamed(&titled, "region", "x").unwrap().title, "Of $x");
     }
 }

@@ -6,12 +6,14 @@ use leptos::prelude::*;
 
 use crate::{
     arrow::Table,
-    charts::{Channel, ChartSpec, ValueFormat},
+    charts::{Channel, ChartSpec, Data, Marked, ValueFormat},
     components::{
+        chart::{Pick, Picture},
         data_grid::{DataGrid, GridColumn, GridData},
-        whole::{Whole, WholeView},
+        whole::{Whole, WholeView, changing},
     },
     format::number,
+    pages::lazy::LazyPart,
 };
 
 /// Rows that were chosen, at most two, each with the answer in which it stands: in a later one it may be another.
@@ -25,6 +27,28 @@ pub fn choose(chosen: RwSignal<Chosen>, table: Arc<Table>, row: usize) {
         }
         chosen.push((table, row));
     });
+}
+
+/// The rows of a picture that were chosen, with their letters; found again in a later answer, where they may be others.
+pub fn marked(chosen: &Chosen, data: &Data) -> Vec<Marked> {
+    let (spec, now) = (&data.spec, &data.table);
+    // Where a rectangle ends is what changes of it.
+    let ends = |name: &&String| std::iter::once(&spec.x).chain(&spec.y).any(|axis| axis.end.as_ref() == Some(*name));
+    let names: Vec<&String> = now.names().iter().filter(|name| !ends(name)).collect();
+    let written = |table: &Table, name: &str, row: usize| table.column(name).ok()?.plain_text(row);
+    let found = |(table, row): &(Arc<Table>, usize)| {
+        if Arc::ptr_eq(table, now) {
+            return Some(*row);
+        }
+        let same = |other: &usize| names.iter().all(|name| written(now, name, *other) == written(table, name, *row));
+        (0..now.rows()).find(same)
+    };
+    chosen.iter().zip(["A", "B"]).filter_map(|(one, letter)| Some((found(one)?, letter))).collect()
+}
+
+/// The same for a page, of what it shows.
+pub fn marked_on(chosen: RwSignal<Chosen>, picture: Signal<Option<Arc<Picture>>>) -> Signal<Vec<Marked>> {
+    Signal::derive(move || picture.with(|it| it.as_ref().map_or_else(Vec::new, |it| marked(&chosen.read(), &it.data))))
 }
 
 /// What to do next, once something was chosen.
@@ -73,6 +97,33 @@ pub struct OfPlane {
     pub chosen: RwSignal<Chosen>,
     /// Names the table for tests.
     pub testid: String,
+}
+
+/// Rectangles of a plane are compared where choosing them does nothing else: what takes a choice, and what it leads to.
+pub fn comparing(
+    chart: &ChartSpec,
+    picture: Signal<Option<Arc<Picture>>>,
+    id: &str,
+) -> (Callback<Pick>, Signal<Vec<Marked>>, WholeView) {
+    let chosen = RwSignal::new(Chosen::new());
+    let compare = Callback::new(move |pick: Pick| {
+        if let Some(picture) = picture.get_untracked() {
+            choose(chosen, picture.data.table.clone(), pick.row);
+        }
+    });
+    let of_plane = OfPlane { spec: Arc::new(chart.clone()), chosen, testid: format!("compared-{id}") };
+    let any = Memo::new(move |_| chosen.with(|chosen| !chosen.is_empty()));
+    let compared = move || {
+        any.get().then(|| {
+            provide_context(of_plane.clone());
+            LazyPart::Versions.view()
+        })
+    };
+    let view = view! {
+        <p class="quiet" role="status">{changing(move || chosen.with(hint))}</p>
+        {changing(compared)}
+    };
+    (compare, marked_on(chosen, picture), view.whole())
 }
 
 /// What was chosen on the plane that is provided, side by side.

@@ -7,7 +7,7 @@ use leptos::{prelude::*, task::spawn_local};
 use model::{DatasetDefinition, DatasetSummary};
 
 use super::{
-    compared::{Chosen, OfPlane, choose, comparison, hint, side_by_side},
+    compared::{Chosen, OfPlane, choose, comparison, hint, marked_on, side_by_side},
     lazy::LazyPart,
 };
 use crate::{
@@ -168,7 +168,7 @@ fn of_key() -> WholeView {
                 </label>
                 <p class="quiet" role="status">{hint}</p>
             </div>
-            <ChartView testid="chart-versions" table_testid="table-plane" picture pick />
+            <ChartView testid="chart-versions" table_testid="table-plane" picture pick marked=marked_on(chosen, picture) />
             {changing(move || chosen_source(source.get()))}
             <Show when=move || compared.with(Option::is_some)>
                 <DataGrid label=Signal::derive(|| "A and B".to_owned()) testid="table-compared" data=compared />

@@ -15,6 +15,7 @@ use crate::{
     arrow::{Outside, Table},
     browser,
     dashboards::Filter,
+    format::number,
     state::coordinates::{Compared, Known},
 };
 
@@ -62,6 +63,17 @@ pub enum ParameterValue {
     Number(#[serde(serialize_with = "short")] f64),
     /// Several texts, for `IN ($name)`.
     Several(Vec<String>),
+}
+
+impl ParameterValue {
+    /// As people read it.
+    pub fn text(&self) -> String {
+        match self {
+            ParameterValue::Text(text) => text.clone(),
+            ParameterValue::Number(number) => number::float_text(*number),
+            ParameterValue::Several(texts) => texts.join(", "),
+        }
+    }
 }
 
 /// A whole number without a fraction, as `LIMIT` wants it.

@@ -38,7 +38,7 @@ fn of_mark(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target
         Mark::Scatter => points::dots(data, view, layout),
         Mark::Candlestick => candles::candles(data, layout),
         Mark::HeatMap => cells::heat_map(data, layout),
-        Mark::Plane => plane::rectangles(data, layout),
+        Mark::Plane => plane::rectangles(data, view, layout),
     }
 }
 

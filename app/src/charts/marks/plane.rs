@@ -3,7 +3,7 @@
 
 use super::spanning;
 use crate::charts::{
-    Data, Layout,
+    Data, Layout, View,
     scene::{Anchor, CHARACTER_WIDTH, Ink, Layer, Target},
 };
 
@@ -11,9 +11,11 @@ use crate::charts::{
 const EDGED: f64 = 3.0;
 /// Rectangles lower than that hold no text.
 const TEXT_HEIGHT: f64 = 13.0;
+/// Side of the square that holds the letter of a rectangle that was chosen.
+const LETTER: f64 = 15.0;
 
 /// A rectangle for each version; what is known no longer is grey.
-pub(super) fn rectangles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
+pub(super) fn rectangles(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Target>) {
     let frame = layout.frame;
     let (mut known, mut past, mut labels, mut targets) = (vec![], vec![], vec![], vec![]);
     for row in 0..data.table.rows() {
@@ -52,5 +54,33 @@ pub(super) fn rectangles(data: &Data, layout: &Layout) -> (Vec<Layer>, Vec<Targe
         Layer::Outlines { ink: Ink::Axis, boxes: outlines },
     ];
     layers.extend(labels);
+    layers.extend(letters(view, layout, &targets));
     (layers, targets)
+}
+
+/// The letters of the rectangles that were chosen, each in their upper left corner, and an edge around them.
+fn letters(view: &View, layout: &Layout, targets: &[Target]) -> Vec<Layer> {
+    let frame = layout.frame;
+    let of = |row: usize| targets.iter().find(|target| target.row == row).map(|target| target.area);
+    let marked: Vec<([f64; 4], &str)> =
+        view.marked.iter().filter_map(|(row, letter)| Some((of(*row)?, *letter))).collect();
+    if marked.is_empty() {
+        return Vec::new();
+    }
+    // Of a rectangle at the right or lower edge the letter stays inside.
+    let corner = |[left, top, ..]: [f64; 4]| {
+        (left.min(frame.left + frame.width - LETTER), top.min(frame.top + frame.height - LETTER))
+    };
+    let squares = marked.iter().map(|(area, _)| corner(*area)).map(|(left, top)| [left, top, LETTER, LETTER]).collect();
+    let edges = marked.iter().map(|(area, _)| *area).collect();
+    let mut layers = vec![
+        Layer::Outlines { ink: Ink::Text, boxes: edges },
+        Layer::Boxes { ink: Ink::Text, strength: 1.0, boxes: squares },
+    ];
+    layers.extend(marked.into_iter().map(|(area, letter)| {
+        let (left, top) = corner(area);
+        let place = (left + LETTER / 2.0, top + LETTER / 2.0);
+        Layer::Label { ink: Ink::Surface, text: letter.to_owned(), place, anchor: Anchor::Middle }
+    }));
+    layers
 }

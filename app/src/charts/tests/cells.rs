@@ -72,7 +72,8 @@ fn what_is_open_reaches_the_edges_of_the_plane_and_what_never_held_is_not_there(
         color: Some(Channel::of("v")),
         ..ChartSpec::new("Versions", Mark::Plane, Channel::of("vf").until("vt"), vec![Channel::of("sf").until("st")])
     };
-    let scene = scene(&data(spec, rows));
+    let data = data(spec, rows);
+    let scene = scene(&data);
     assert_eq!(
         told(&scene),
         [
@@ -86,6 +87,22 @@ fn what_is_open_reaches_the_edges_of_the_plane_and_what_never_held_is_not_there(
     let frame = scene.layout.frame;
     let newest = scene.targets[1].area;
     assert!((newest[0] + newest[2] - frame.left - frame.width).abs() < 1e-6, "{newest:?}");
+
+    // What was chosen has its letter; what never held has none.
+    let marked = vec![(1, "A"), (0, "B"), (2, "A")];
+    let chosen = Scene::new(&data, &View { marked, ..View::whole(300.0, 136.0) }).unwrap();
+    assert_eq!(
+        told(&chosen)[4..],
+        [
+            "outlines Text 47,10,239,11 47,21,213,89",
+            "boxes Text 47,10,15,15 47,21,15,15",
+            "label Surface A 55,18",
+            "label Surface B 55,28",
+        ]
+    );
+    // A line through a rectangle would strike out what it says.
+    let readout = of_target(&data, &View::whole(300.0, 136.0), &scene, 0).unwrap();
+    assert_eq!(readout.area, Some(scene.targets[0].area));
 }
 
 #[test]

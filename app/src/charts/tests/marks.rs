@@ -206,3 +206,27 @@ fn a_candle_that_did_not_move_is_a_pixel_high_and_without_all_four_prices_there_
     );
     assert_eq!(met(&scene), [(0, 0)]);
 }
+
+#[test]
+fn the_bar_of_the_others_is_cut_off_where_it_would_flatten_all_that_have_a_name() {
+    let spec = || ChartSpec::new("Rows", Mark::Bar, Channel::of("k"), vec![Channel::of("v")]);
+    let of = |others: f64| {
+        let counts: ArrayRef = Arc::new(Int64Array::from(vec![None, None, Some(28)]));
+        let columns = vec![
+            ("k", words(&["a", "b", "28 others"])),
+            ("v", numbers([6.0, 4.0, others].map(Some))),
+            ("others", counts),
+        ];
+        scene(&data(spec(), table(columns)))
+    };
+    let top = |scene: &Scene| scene.layout.y_ticks.last().unwrap().at;
+    let modest = of(11.0);
+    assert!(top(&modest) >= 11.0 && !told(&modest).iter().any(|layer| layer.starts_with("label")));
+    let cut = of(168.0);
+    assert_eq!(top(&cut), 10.0);
+    let [left, from, _, height] = cut.targets[2].area;
+    assert_eq!((from, from + height), (cut.layout.frame.top, cut.layout.frame.top + cut.layout.frame.height));
+    let told = told(&cut);
+    assert!(told.contains(&format!("label Text ↑ 168 {},18", left.round() - 4.0)), "{told:?}");
+    assert!(told.iter().any(|layer| layer.starts_with("boxes Surface")), "{told:?}");
+}

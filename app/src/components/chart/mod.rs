@@ -14,9 +14,9 @@ use leptos::prelude::*;
 
 use super::{
     data_grid::{DataGrid, GridData},
-    whole::{Whole, changing},
+    whole::{Whole, WholeView, changing},
 };
-use crate::charts::{Data, Index, Note, summary};
+use crate::charts::{Data, Index, Marked, Note, summary};
 use legend::legend;
 use parts::Parts;
 
@@ -82,9 +82,14 @@ pub fn ChartView(
     /// What is noted on it, where it runs over time.
     #[prop(optional, into)]
     notes: Option<Signal<Arc<Vec<Note>>>>,
+    /// Rows that were chosen, with their letters.
+    #[prop(optional, into)]
+    marked: Option<Signal<Vec<Marked>>>,
 ) -> impl IntoView {
     let notes = notes.unwrap_or_else(|| Signal::stored(Arc::default()));
-    let parts = Parts::new(picture, window.unwrap_or_else(|| RwSignal::new(None)), notes, pick, brush);
+    let marked = marked.unwrap_or_else(|| Signal::stored(Vec::new()));
+    let window = window.unwrap_or_else(|| RwSignal::new(None));
+    let parts = Parts::new(picture, window, (notes, marked), pick, brush);
     parts.draw_when_anything_changes();
     let as_table = RwSignal::new(false);
     let summary = move || {
@@ -149,11 +154,33 @@ pub fn ChartView(
                 <canvas class="chart-overlay" node_ref=parts.overlay aria-hidden="true"></canvas>
                 <div class="chart-brush" aria-hidden="true" node_ref=parts.brush_box hidden=move || parts.brushed.get().is_none()></div>
             </div>
+            {numbered_notes(parts, as_table)}
             <p class="visually-hidden" aria-live="polite">{spoken}</p>
             <Show when=move || as_table.get()>
                 <DataGrid label=Signal::derive(move || format!("{} as a table", title())) testid=table_testid.clone() data=grid />
             </Show>
         </div>
+    }
+    .whole()
+}
+
+/// What is noted where only a number had room, folded: its lines stay open while the chart is drawn anew.
+fn numbered_notes(parts: Parts, as_table: RwSignal<bool>) -> WholeView {
+    let lines = Memo::new(move |_| {
+        let scene = parts.scene.get().filter(|_| !as_table.get());
+        let lines = |it: &Arc<Picture>| Some(scene?.numbered.iter().map(|note| note.line(&it.data)).collect());
+        parts.picture.with(|it| it.as_ref().and_then(lines)).unwrap_or_default()
+    });
+    let head = move || match lines.with(Vec::len) {
+        1 => "Note 1".to_owned(),
+        many => format!("Notes 1–{many}"),
+    };
+    let list = move || lines.get().into_iter().map(|line: String| view! { <li>{line}</li> }).collect_view();
+    view! {
+        <details class="chart-notes" hidden=move || lines.with(Vec::is_empty)>
+            <summary>{head}</summary>
+            <ol>{changing(list)}</ol>
+        </details>
     }
     .whole()
 }

@@ -16,7 +16,7 @@ use web_sys::{HtmlCanvasElement, ResizeObserver};
 use super::{Pick, Picture, SharedCrosshair, Window};
 use crate::{
     browser,
-    charts::{CanvasRenderer, Note, Palette, Readout, Renderer, Scene, Size, View, of_target},
+    charts::{CanvasRenderer, Marked, Note, Palette, Readout, Renderer, Scene, Size, View, of_target},
     components::theme::Theme,
 };
 
@@ -63,6 +63,7 @@ pub(super) struct Parts {
     /// What the x axis spans without a window; what is read for a window says no more of it.
     pub(super) whole: StoredValue<Option<(f64, f64)>>,
     notes: Signal<Arc<Vec<Note>>>,
+    marked: Signal<Vec<Marked>>,
     pub(super) hidden: RwSignal<Vec<usize>>,
     pub(super) drag: RwSignal<Option<Drag>>,
     /// The stretch that is being dragged over, in CSS pixels.
@@ -83,15 +84,15 @@ impl Parts {
     pub(super) fn new(
         picture: Signal<Option<Arc<Picture>>>,
         window: RwSignal<Window>,
-        notes: Signal<Arc<Vec<Note>>>,
+        (notes, marked): (Signal<Arc<Vec<Note>>>, Signal<Vec<Marked>>),
         pick: Option<Callback<Pick>>,
         brush: Option<Callback<(f64, f64)>>,
     ) -> Parts {
         let (size, hidden, drag) = (RwSignal::new(None), RwSignal::new(Vec::new()), RwSignal::new(None::<Drag>));
         let view = move || {
             let size: Size = size.get()?;
-            let (x, hidden, notes) = (window.get(), hidden.get(), notes.get());
-            Some(View { width: size.width, height: size.height, x, hidden, notes })
+            let (x, hidden, notes, marked) = (window.get(), hidden.get(), notes.get(), marked.get());
+            Some(View { width: size.width, height: size.height, x, hidden, notes, marked })
         };
         let scene = ArcMemo::new(move |_| {
             let view = view()?;
@@ -114,6 +115,7 @@ impl Parts {
             window,
             whole: StoredValue::new(None),
             notes,
+            marked,
             hidden,
             drag,
             brushed,
@@ -223,7 +225,8 @@ impl Parts {
         let size = self.size.get_untracked();
         let (width, height) = size.map_or((1.0, 1.0), |size| (size.width, size.height));
         let (x, hidden) = (self.window.get_untracked(), self.hidden.get_untracked());
-        View { width, height, x, hidden, notes: self.notes.get_untracked() }
+        let (notes, marked) = (self.notes.get_untracked(), self.marked.get_untracked());
+        View { width, height, x, hidden, notes, marked }
     }
 
     /// What stands at the cursor; tracked.

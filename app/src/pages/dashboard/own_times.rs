@@ -14,7 +14,7 @@ use crate::{
         time_plane::{CompareChoice, EffectiveAxis, Gesture, KnownMark, TimePlane},
         whole::{Whole, WholeView, changing},
     },
-    dashboards::{OWN_TIMES, PerTile, TileDefinition},
+    dashboards::{OWN_TIMES, PerTile, TileDefinition, titled},
     format::time,
     pages::lazy::LazyPart,
     state::coordinates::{Compare, Coordinates, Effective, KnownChoice},
@@ -92,6 +92,7 @@ pub fn of_tile() -> WholeView {
         compares.then_some(CompareChoice { choice: compare, compared, set: set_compare, testid: "own-compare" });
     let mark = KnownMark { name: "Known", sign: "", testid: "own-known", choice: known_choice, known, set: set_known };
     let title = tile.title.clone();
+    let title = move || context.values.with(|values| titled(&title, values));
     let usual = if tile.times.is_empty() { "Same as the page" } else { "As defined" };
     view! {
         <h2>{title}</h2>

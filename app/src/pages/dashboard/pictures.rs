@@ -159,7 +159,9 @@ fn figure(data: &Data) -> Option<Figure> {
         figure.direction = direction(value).1;
         return Some(figure);
     }
-    let Some((before, _)) = before else { return Some(figure) };
+    // From one second to the next a figure wavers; by how much says nothing.
+    let sampled = data.spec.x.format == ValueFormat::Second;
+    let Some((before, _)) = before.filter(|_| !sampled) else { return Some(figure) };
     let (change, direction) =
         if value == before { (UNCHANGED.to_owned(), "") } else { change_text(data, value, before, true) };
     figure.note = if change.is_empty() { at } else { format!("{change}, {at}") };
@@ -243,7 +245,7 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Date32Array, Float64Array, Int64Array, StringArray};
+    use arrow_array::{Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 
     use super::*;
     use crate::{arrow::tests::table, state::coordinates::Days};
@@ -272,6 +274,19 @@ mod tests {
         assert_eq!(said([2, 1]), "▼ −1, 31 Mar 2026");
         assert_eq!(said([0, 3]), "▲ +3, 31 Mar 2026");
         assert_eq!(said([4, 4]), "unchanged, 31 Mar 2026");
+    }
+
+    #[test]
+    fn of_what_is_sampled_each_second_no_change_is_told() {
+        let at = TimestampMicrosecondArray::from(vec![0, 1_000_000]).with_timezone("+00:00");
+        let rows = table(vec![("at", Arc::new(at)), ("v", Arc::new(Float64Array::from(vec![12_500.0, 40.0])))]);
+        let at = Channel { format: ValueFormat::Second, ..Channel::of("at") };
+        let definition = PictureDefinition::Kpi { value: Channel::of("v"), at };
+        let Ok(Ok(TilePicture::Kpi(figure, _))) = picture_of(&definition, &Arc::new(rows)) else { panic!("no figure") };
+        assert_eq!(
+            (figure.value.as_str(), figure.note.as_str(), figure.direction),
+            ("40", "1 Jan 1970, 00:00:01 UTC", "")
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     arrow::Table,
     browser,
-    charts::{ChartSpec, Mark},
+    charts::Mark,
     components::{
         chart::{ChartView, Pick, Picture, Window},
         data_grid::DataGrid,
@@ -21,13 +21,9 @@ use crate::{
         tile::TileFrame,
         whole::{Whole, WholeView, changing},
     },
-    dashboards::{Filter, Filters, OnBrush, OnPick, PictureDefinition, TileDefinition, question, values_for},
+    dashboards::{Filter, Filters, OnBrush, OnPick, PictureDefinition, TileDefinition, question, titled, values_for},
     format::time,
-    pages::{
-        compared::{Chosen, OfPlane, choose, hint},
-        filters::show_only,
-        lazy::LazyPart,
-    },
+    pages::{compared::comparing, filters::show_only},
     queries::client::Request,
     state::{
         address::Step,
@@ -150,20 +146,29 @@ fn on_level(
     count_as_busy(context, read);
     let earlier = earlier_of(&definition, &path, context, asked);
     let (picture, answered) = picture_beside(&definition, read, earlier);
-    let title = definition.title.clone();
+    let title = title_of(&definition, context);
     let way = compared_way(&definition.picture);
     let note = Signal::derive(move || note(context, asked.get(), read.status, earlier, way));
     let way_back = way_back(&definition, context, &path);
     let testid = format!("tile-{}", definition.id);
     view! {
         <TileFrame title testid status=read.status note shown=answered elsewhere=versions_address(context)>
-            {tools(&definition, context, section)}
+            {tools(&definition, title, context, section)}
             {way_back}
             {repair_link(&definition, context)}
-            {picture_view(&definition, context, picture, window)}
+            {picture_view(&definition, title, context, picture, window)}
         </TileFrame>
     }
     .whole()
+}
+
+/// Its title, with what was chosen for the variables that it names.
+fn title_of(definition: &TileDefinition, context: Context) -> Signal<String> {
+    let title = definition.title.clone();
+    match title.contains('$') {
+        true => Signal::derive(move || context.values.with(|values| titled(&title, values))),
+        false => Signal::stored(title),
+    }
 }
 
 /// Where a question that cannot be asked any more can be mended.
@@ -183,7 +188,12 @@ fn versions_address(context: Context) -> (String, &'static str) {
 }
 
 /// What can be done with the tile itself.
-fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::Div>) -> WholeView {
+fn tools(
+    definition: &TileDefinition,
+    title: Signal<String>,
+    context: Context,
+    section: NodeRef<html::Div>,
+) -> WholeView {
     let enlarge = move |_| {
         if browser::is_full_screen() {
             browser::set_full_screen(false);
@@ -192,12 +202,13 @@ fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::D
             let _ = section.request_fullscreen();
         }
     };
-    let (id, title) = (definition.id.clone(), &definition.title);
-    let (times_label, enlarge_label) = (format!("Times of {title}"), format!("Show {title} on the full screen"));
+    let id = definition.id.clone();
+    let times_label = move || format!("Times of {}", title.get());
+    let enlarge_label = move || format!("Show {} on the full screen", title.get());
     let times_testid = format!("times-{id}");
     view! {
         <div class="tile-tools">
-            {picture_link(definition, context)}
+            {picture_link(definition, title, context)}
             <button
                 type="button"
                 title="Times"
@@ -217,11 +228,11 @@ fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::D
 }
 
 /// The tile as a picture that the server makes, at the coordinates and of the snapshot of the page.
-fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeView> {
+fn picture_link(definition: &TileDefinition, title: Signal<String>, context: Context) -> Option<WholeView> {
     if !matches!(definition.picture, PictureDefinition::Chart(_) | PictureDefinition::Kpi { .. }) {
         return None;
     }
-    let label = format!("Picture of {}", definition.title);
+    let label = move || format!("Picture of {}", title.get());
     let id = definition.id.clone();
     let href = move || {
         let query = context.address.query();
@@ -417,6 +428,7 @@ fn count_as_busy(context: Context, read: Tile<TilePicture>) {
 
 fn picture_view(
     definition: &Arc<TileDefinition>,
+    title: Signal<String>,
     context: Context,
     shown: Shown,
     window: RwSignal<Window>,
@@ -430,7 +442,11 @@ fn picture_view(
             });
             let brush = brush_of(definition, context, picture);
             let compares = chart.mark == Mark::Plane && definition.on_pick.is_none();
-            let (compare, compared) = compares.then(|| comparison(chart, picture, &definition.id)).unzip();
+            let compared = compares.then(|| comparing(chart, picture, &definition.id));
+            let (compare, marked, compared) = match compared {
+                Some((compare, marked, compared)) => (Some(compare), marked, Some(compared)),
+                None => (None, Signal::stored(Vec::new()), None),
+            };
             let definition = definition.clone();
             let pick = definition.on_pick.clone().map(|_| {
                 Callback::new(move |pick: Pick| {
@@ -445,7 +461,7 @@ fn picture_view(
             });
             let (notes, pick) = (context.notes, pick.or(compare));
             view! {
-                <ChartView testid=chart_id table_testid=table_id picture window pick brush notes />
+                <ChartView testid=chart_id table_testid=table_id picture window pick brush notes marked />
                 {compared}
             }
             .whole()
@@ -455,7 +471,6 @@ fn picture_view(
                 Some(TilePicture::Grid(data)) => Some(data.clone()),
                 _ => None,
             });
-            let label = definition.title.clone();
             let definition = definition.clone();
             let pick = definition.on_pick.clone().map(|_| {
                 Callback::new(move |row: usize| {
@@ -467,36 +482,12 @@ fn picture_view(
                     }
                 })
             });
-            let label = Signal::derive(move || label.clone());
-            view! { <DataGrid label testid=table_id data pick /> }.whole()
+            view! { <DataGrid label=title testid=table_id data pick /> }.whole()
         }
         PictureDefinition::Kpi { value, .. } => kpi_view(shown, value.unit.clone(), &definition.id),
         // Shown without asking.
         PictureDefinition::Markdown { .. } => ().whole(),
     }
-}
-
-/// Rectangles of a plane are compared where choosing them does nothing else: what takes a choice, and what it leads to.
-fn comparison(chart: &ChartSpec, picture: Signal<Option<Arc<Picture>>>, id: &str) -> (Callback<Pick>, WholeView) {
-    let chosen = RwSignal::new(Chosen::new());
-    let compare = Callback::new(move |pick: Pick| {
-        if let Some(picture) = picture.get_untracked() {
-            choose(chosen, picture.data.table.clone(), pick.row);
-        }
-    });
-    let of_plane = OfPlane { spec: Arc::new(chart.clone()), chosen, testid: format!("compared-{id}") };
-    let any = Memo::new(move |_| chosen.with(|chosen| !chosen.is_empty()));
-    let compared = move || {
-        any.get().then(|| {
-            provide_context(of_plane.clone());
-            LazyPart::Versions.view()
-        })
-    };
-    let view = view! {
-        <p class="quiet" role="status">{changing(move || chosen.with(hint))}</p>
-        {changing(compared)}
-    };
-    (compare, view.whole())
 }
 
 /// A figure, and the line of all before it.

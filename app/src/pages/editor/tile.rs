@@ -22,9 +22,9 @@ use crate::{
         whole::{Whole, WholeView, changing},
     },
     dashboards::{
-        PictureDefinition, TileDefinition,
+        PictureDefinition, TileDefinition, Values,
         builder::{Problem, channels, fit_picture},
-        question, values, values_for,
+        question, titled, values, values_for,
     },
     editor::{Command, Direction, Place, columns_of, place_in_direction},
     pages::dashboard::{
@@ -154,9 +154,7 @@ pub(super) fn asks_of(editing: Editing, tile: &TileDefinition) -> Asks {
     };
     let mut asked = question(&sql, moment, moment.range, false, Vec::new());
     asked.parameters.extend(parameters);
-    let chosen = editing
-        .variables
-        .with(|variables| editing.options.with(|options| values(variables, options, |name| editing.address.get(name))));
+    let chosen = values_of(editing);
     // Without a reason while it is not known what can be chosen.
     let wrong = |reason: String| if reason.is_empty() { Vec::new() } else { vec![Problem::of_statement(reason)] };
     asked.parameters.extend(values_for(&sql, &chosen).map_err(wrong)?);
@@ -232,7 +230,7 @@ pub(super) fn tile(editing: Editing, id: String, hands: Hands) -> WholeView {
             <section class="tile editor-tile" data-testid=testid data-state=state aria-labelledby=labelled_by>
                 <header class="tile-header">
                     {handle(editing, &id, title, definition, hands)}
-                    <h2 id=heading>{title}</h2>
+                    <h2 id=heading>{move || titled(&title.get(), &values_of(editing))}</h2>
                     {tools(editing, &id, title)}
                 </header>
                 <div class="tile-progress" aria-hidden="true"></div>
@@ -288,6 +286,13 @@ fn words(definition: Memo<Arc<TileDefinition>>) -> Option<WholeView> {
         PictureDefinition::Markdown { text } => Some(view! { <p class="editor-words">{text.clone()}</p> }.whole()),
         _ => None,
     })
+}
+
+/// What is chosen for the variables of the page; tracked.
+fn values_of(editing: Editing) -> Values {
+    editing
+        .variables
+        .with(|variables| editing.options.with(|options| values(variables, options, |name| editing.address.get(name))))
 }
 
 fn picture(id: &str, title: Memo<String>, shown: Preview) -> WholeView {

@@ -278,7 +278,7 @@ fn expected(form: Form) -> WholeView {
                 <dt>"Expected pause"</dt>
                 <dd>
                     <strong data-testid="expected-pause">{changing(said(|status, _| words::pause(status).0))}</strong>
-                    <span class="quiet">{changing(said(|status, _| words::pause(status).1.to_owned()))}</span>
+                    <span class="quiet">{changing(move || both().map(|(status, _)| words::pause(&status).1.to_owned()))}</span>
                 </dd>
             </div>
             <div>
