@@ -31,6 +31,8 @@ wasm_opt_flags := -Oz,$(subst $() ,$(comma),$(strip $(wasm_features)))
 # writes them, and where in the sources they are, are some 25 KB of what every page loads. Nothing is written by its
 # `Debug` there either, and its own code is the small one where it has two. Flags of this kind are not settled yet, hence the bootstrap.
 small_std := if [ "$${TIDEMARK_STD_SOURCES:-}" = yes ]; then export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none'; fi;
+# Build scripts look at that variable: with it in one build and without it in the next, all would be compiled again each time.
+bootstrap := if [ "$${TIDEMARK_STD_SOURCES:-}" = yes ]; then export RUSTC_BOOTSTRAP=1; fi;
 # Once more over each file that the code was split into: there is more to leave out of a part than of the whole.
 # And without the sections that say who made it.
 wasm_opt_again := -Oz --coalesce-locals-learning --coalesce-locals-learning --reorder-locals --strip-producers --strip-target-features $(wasm_features)
@@ -80,7 +82,7 @@ lint: ## clippy without warnings, for the server and all tests
 	@$(use_tools) cargo clippy $(native) --all-targets -- -D warnings
 
 lint-wasm: ## clippy without warnings, for the browser
-	@$(use_tools) cargo clippy $(front) -- -D warnings
+	@$(use_tools) $(bootstrap) cargo clippy $(front) -- -D warnings
 
 test-rust: ## Unit, property, SQL, architecture and integration tests
 	@$(use_tools) cargo fetch --quiet --locked --target wasm32-unknown-unknown && cargo test $(native) --no-fail-fast

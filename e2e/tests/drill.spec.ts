@@ -108,11 +108,15 @@ test("what happened is noted on charts over time, and read out", async ({ page, 
 test("notes without room for their words are numbered, and listed where that is asked for", async ({ page }) => {
   await open(page, PAGES["bond-desk"]);
   const tile = page.getByTestId("tile-rates");
-  const [list, lines] = [tile.locator(".chart-notes"), tile.locator(".chart-notes li")];
-  await expect(lines.first()).toBeHidden();
+  const [list, text] = [tile.locator(".chart-notes"), tile.locator(".chart-notes p")];
+  await expect(text).toBeHidden();
   await list.locator("summary").press("Enter");
-  await expect(lines.first()).toContainText(/^\d{1,2} \w{3} 20\d\d · \w+ put right$/);
-  const many = await lines.count();
+  await expect(text).toBeVisible();
+  const lines = (await text.textContent())!.trim().split("\n");
+  for (const [index, line] of lines.entries()) {
+    expect(line).toMatch(new RegExp(`^${index + 1} · \\d{1,2} \\w{3} 20\\d\\d · \\w+ put right$`));
+  }
+  const many = lines.length;
   expect(many).toBeGreaterThan(1);
   await expect(list.locator("summary")).toHaveText(`Notes 1–${many}`);
   // What the chart says to those who do not see it are the same notes.

@@ -70,12 +70,9 @@ pub struct View {
     pub hidden: Vec<usize>,
     /// What is noted on it, where it runs over time.
     pub notes: Arc<Vec<Note>>,
-    /// Rows that were chosen, with the letter that each has beside the picture; drawn on planes.
-    pub marked: Vec<Marked>,
+    /// The rows that are A and B beside the picture; drawn on planes.
+    pub marked: Vec<usize>,
 }
-
-/// A row, and its letter.
-pub type Marked = (usize, &'static str);
 
 impl View {
     /// All of a chart on a canvas of a size.

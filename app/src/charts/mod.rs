@@ -21,7 +21,7 @@ mod ticks;
 
 pub use canvas::CanvasRenderer;
 pub use data::{COLORED_SERIES, Data, SeriesInfo, Spot};
-pub use layout::{Frame, Layout, Marked, View};
+pub use layout::{Frame, Layout, View};
 pub use notes::Note;
 pub use paint::PlottersRenderer;
 pub use palette::{Palette, Rgb};

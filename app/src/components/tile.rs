@@ -48,6 +48,7 @@ pub fn TileFrame(
     });
     let fresh = move || match read() {
         Some((Known::At(micros), _)) => format!("↕ {}", time::moment_text(micros)),
+        Some((Known::First, _)) => format!("↕ {}", Known::First.text()),
         Some((_, commit)) if stale.get() => format!("{}, not live", time::clock_seconds_text(commit)),
         Some((_, commit)) => time::clock_seconds_text(commit),
         None => String::new(),

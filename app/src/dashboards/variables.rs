@@ -205,7 +205,7 @@ pub fn titled(title: &str, values: &Values) -> String {
     let mut written = String::new();
     let mut rest = title;
     while let Some((before, after)) = rest.split_once('$') {
-        let end = after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len());
+        let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
         written.push_str(before);
         match values.get(&after[..end]) {
             Some(Ok(value)) => written.push_str(&value.text()),

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use crate::{
     arrow::Table,
-    charts::{Channel, ChartSpec, Data, Marked, ValueFormat},
+    charts::{Channel, ChartSpec, Data, ValueFormat},
     components::{
         chart::{Pick, Picture},
         data_grid::{DataGrid, GridColumn, GridData},
@@ -29,26 +29,30 @@ pub fn choose(chosen: RwSignal<Chosen>, table: Arc<Table>, row: usize) {
     });
 }
 
-/// The rows of a picture that were chosen, with their letters; found again in a later answer, where they may be others.
-pub fn marked(chosen: &Chosen, data: &Data) -> Vec<Marked> {
+/// The rows of a picture that were chosen, found again in a later answer, where they may be others.
+fn marked(chosen: &Chosen, data: &Data) -> Vec<usize> {
     let (spec, now) = (&data.spec, &data.table);
     // Where a rectangle ends is what changes of it.
-    let ends = |name: &&String| std::iter::once(&spec.x).chain(&spec.y).any(|axis| axis.end.as_ref() == Some(*name));
-    let names: Vec<&String> = now.names().iter().filter(|name| !ends(name)).collect();
+    let ends = |name: &String| std::iter::once(&spec.x).chain(&spec.y).any(|axis| axis.end.as_ref() == Some(name));
     let written = |table: &Table, name: &str, row: usize| table.column(name).ok()?.plain_text(row);
     let found = |(table, row): &(Arc<Table>, usize)| {
-        if Arc::ptr_eq(table, now) {
-            return Some(*row);
-        }
-        let same = |other: &usize| names.iter().all(|name| written(now, name, *other) == written(table, name, *row));
-        (0..now.rows()).find(same)
+        let same = |name: &String, other| ends(name) || written(now, name, other) == written(table, name, *row);
+        let mut rows = 0..now.rows();
+        let of_answer = Arc::ptr_eq(table, now).then_some(*row);
+        // One that is not there any more has no place, and the other keeps its letter.
+        of_answer.or_else(|| rows.find(|other| now.names().iter().all(|name| same(name, *other)))).unwrap_or(usize::MAX)
     };
-    chosen.iter().zip(["A", "B"]).filter_map(|(one, letter)| Some((found(one)?, letter))).collect()
+    chosen.iter().map(found).collect()
 }
 
-/// The same for a page, of what it shows.
-pub fn marked_on(chosen: RwSignal<Chosen>, picture: Signal<Option<Arc<Picture>>>) -> Signal<Vec<Marked>> {
-    Signal::derive(move || picture.with(|it| it.as_ref().map_or_else(Vec::new, |it| marked(&chosen.read(), &it.data))))
+/// Keeps the rows that are A and B those of what a chart shows.
+pub fn mark(chosen: RwSignal<Chosen>, picture: Signal<Option<Arc<Picture>>>, rows: RwSignal<Vec<usize>>) {
+    Effect::new(move |_| {
+        let found = picture.with(|it| it.as_ref().map_or_else(Vec::new, |it| marked(&chosen.read(), &it.data)));
+        if rows.with_untracked(|rows| *rows != found) {
+            rows.set(found);
+        }
+    });
 }
 
 /// What to do next, once something was chosen.
@@ -93,8 +97,12 @@ fn difference(value: f64, format: ValueFormat, written: &[String; 2]) -> String 
 pub struct OfPlane {
     /// The plane.
     pub spec: Arc<ChartSpec>,
+    /// What it shows.
+    pub picture: Signal<Option<Arc<Picture>>>,
     /// What was chosen on it.
     pub chosen: RwSignal<Chosen>,
+    /// Where that stands in what it shows.
+    pub marked: RwSignal<Vec<usize>>,
     /// Names the table for tests.
     pub testid: String,
 }
@@ -104,14 +112,16 @@ pub fn comparing(
     chart: &ChartSpec,
     picture: Signal<Option<Arc<Picture>>>,
     id: &str,
-) -> (Callback<Pick>, Signal<Vec<Marked>>, WholeView) {
+) -> (Callback<Pick>, RwSignal<Vec<usize>>, WholeView) {
     let chosen = RwSignal::new(Chosen::new());
     let compare = Callback::new(move |pick: Pick| {
         if let Some(picture) = picture.get_untracked() {
             choose(chosen, picture.data.table.clone(), pick.row);
         }
     });
-    let of_plane = OfPlane { spec: Arc::new(chart.clone()), chosen, testid: format!("compared-{id}") };
+    let marked = RwSignal::new(Vec::new());
+    let spec = Arc::new(chart.clone());
+    let of_plane = OfPlane { spec, picture, chosen, marked, testid: format!("compared-{id}") };
     let any = Memo::new(move |_| chosen.with(|chosen| !chosen.is_empty()));
     let compared = move || {
         any.get().then(|| {
@@ -123,12 +133,13 @@ pub fn comparing(
         <p class="quiet" role="status">{changing(move || chosen.with(hint))}</p>
         {changing(compared)}
     };
-    (compare, marked_on(chosen, picture), view.whole())
+    (compare, marked, view.whole())
 }
 
 /// What was chosen on the plane that is provided, side by side.
 pub fn side_by_side() -> WholeView {
-    let OfPlane { spec, chosen, testid } = expect_context();
+    let OfPlane { spec, picture, chosen, marked, testid } = expect_context();
+    mark(chosen, picture, marked);
     let label = format!("{}: A and B", spec.title);
     let compared = Signal::derive(move || {
         chosen.with(|chosen| comparison(channels_of(&spec, chosen.first()?.0.names()), chosen)).map(Arc::new)
@@ -174,6 +185,37 @@ mod tests {
         let names = ["valid_from", "valid_to", "system_from", "system_to", "coupon", "isin"].map(str::to_owned);
         let named: Vec<String> = channels_of(&spec, &names).iter().map(|channel| channel.name().to_owned()).collect();
         assert_eq!(named, ["Effective from", "until", "Known from", "until", "coupon", "isin"]);
+    }
+
+    #[test]
+    fn what_was_chosen_is_found_again_in_a_later_answer() {
+        use arrow_array::{ArrayRef, Int64Array, TimestampMicrosecondArray};
+
+        type Row = (i64, Option<i64>, i64);
+        let answer = |known: &[Row]| {
+            let times = |of: &dyn Fn(&Row) -> Option<i64>| -> ArrayRef {
+                Arc::new(TimestampMicrosecondArray::from_iter(known.iter().map(of)).with_timezone("+00:00"))
+            };
+            let (from, to) = (times(&|row| Some(row.0)), times(&|row| row.1));
+            let value: ArrayRef = Arc::new(Int64Array::from_iter_values(known.iter().map(|row| row.2)));
+            Arc::new(crate::arrow::tests::table(vec![
+                ("at", times(&|_| Some(0))),
+                ("from", from),
+                ("to", to),
+                ("v", value),
+            ]))
+        };
+        let spec = ChartSpec {
+            color: Some(Channel::of("v")),
+            ..ChartSpec::new("V", Mark::Plane, Channel::of("at"), vec![Channel::of("from").until("to")])
+        };
+        let data = |table: &Arc<Table>| Data::new(Arc::new(spec.clone()), table.clone()).unwrap();
+        let first = answer(&[(0, Some(10), 1), (10, None, 2)]);
+        let chosen = vec![(first.clone(), 1), (first.clone(), 0)];
+        assert_eq!(marked(&chosen, &data(&first)), [1, 0]);
+        // A version before both came into sight, the last one has ended since, and the first is not asked for any more.
+        let later = answer(&[(-5, Some(0), 0), (10, Some(20), 2), (20, None, 3)]);
+        assert_eq!(marked(&chosen, &data(&later)), [1, usize::MAX]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use leptos::{prelude::*, task::spawn_local};
 use model::{DatasetDefinition, DatasetSummary};
 
 use super::{
-    compared::{Chosen, OfPlane, choose, comparison, hint, marked_on, side_by_side},
+    compared::{Chosen, OfPlane, choose, comparison, hint, mark, side_by_side},
     lazy::LazyPart,
 };
 use crate::{
@@ -135,6 +135,8 @@ fn of_key() -> WholeView {
         Signal::derive(move || list_of(table()?, &columns).map(Arc::new))
     };
     let chosen = RwSignal::new(Chosen::new());
+    let marked = RwSignal::new(Vec::new());
+    mark(chosen, picture, marked);
     let pick = Callback::new(move |pick: Pick| {
         if let Some(table) = untrack(table) {
             choose(chosen, table, pick.row);
@@ -168,7 +170,7 @@ fn of_key() -> WholeView {
                 </label>
                 <p class="quiet" role="status">{hint}</p>
             </div>
-            <ChartView testid="chart-versions" table_testid="table-plane" picture pick marked=marked_on(chosen, picture) />
+            <ChartView testid="chart-versions" table_testid="table-plane" picture pick marked />
             {changing(move || chosen_source(source.get()))}
             <Show when=move || compared.with(Option::is_some)>
                 <DataGrid label=Signal::derive(|| "A and B".to_owned()) testid="table-compared" data=compared />

@@ -62,25 +62,33 @@ pub(super) fn rectangles(data: &Data, view: &View, layout: &Layout) -> (Vec<Laye
 fn letters(view: &View, layout: &Layout, targets: &[Target]) -> Vec<Layer> {
     let frame = layout.frame;
     let of = |row: usize| targets.iter().find(|target| target.row == row).map(|target| target.area);
-    let marked: Vec<([f64; 4], &str)> =
-        view.marked.iter().filter_map(|(row, letter)| Some((of(*row)?, *letter))).collect();
+    let lettered = view.marked.iter().zip(["A", "B"]);
+    let marked: Vec<([f64; 4], &str)> = lettered.filter_map(|(row, letter)| Some((of(*row)?, letter))).collect();
     if marked.is_empty() {
         return Vec::new();
     }
-    // Of a rectangle at the right or lower edge the letter stays inside.
-    let corner = |[left, top, ..]: [f64; 4]| {
-        (left.min(frame.left + frame.width - LETTER), top.min(frame.top + frame.height - LETTER))
+    // Of a rectangle at the right or lower edge the letter stays inside, and B beside A.
+    let mut squares: Vec<[f64; 4]> = Vec::new();
+    for ([left, top, ..], _) in &marked {
+        let (right, bottom) = (frame.left + frame.width - LETTER, frame.top + frame.height - LETTER);
+        let (mut left, top) = (left.min(right), top.min(bottom));
+        if let Some([before, above, ..]) = squares.first()
+            && (left - before).abs() < LETTER
+            && (top - above).abs() < LETTER
+        {
+            left = if before + 2.0 * LETTER < right { before + LETTER + 1.0 } else { before - LETTER - 1.0 };
+        }
+        squares.push([left, top, LETTER, LETTER]);
+    }
+    let letter = |(square, (_, letter)): (&[f64; 4], &([f64; 4], &str))| {
+        let place = (square[0] + LETTER / 2.0, square[1] + LETTER / 2.0);
+        Layer::Label { ink: Ink::Surface, text: (*letter).to_owned(), place, anchor: Anchor::Middle }
     };
-    let squares = marked.iter().map(|(area, _)| corner(*area)).map(|(left, top)| [left, top, LETTER, LETTER]).collect();
-    let edges = marked.iter().map(|(area, _)| *area).collect();
+    let labels: Vec<Layer> = squares.iter().zip(&marked).map(letter).collect();
     let mut layers = vec![
-        Layer::Outlines { ink: Ink::Text, boxes: edges },
+        Layer::Outlines { ink: Ink::Text, boxes: marked.iter().map(|(area, _)| *area).collect() },
         Layer::Boxes { ink: Ink::Text, strength: 1.0, boxes: squares },
     ];
-    layers.extend(marked.into_iter().map(|(area, letter)| {
-        let (left, top) = corner(area);
-        let place = (left + LETTER / 2.0, top + LETTER / 2.0);
-        Layer::Label { ink: Ink::Surface, text: letter.to_owned(), place, anchor: Anchor::Middle }
-    }));
+    layers.extend(labels);
     layers
 }

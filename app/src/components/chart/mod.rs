@@ -14,9 +14,9 @@ use leptos::prelude::*;
 
 use super::{
     data_grid::{DataGrid, GridData},
-    whole::{Whole, WholeView, changing},
+    whole::{Whole, changing},
 };
-use crate::charts::{Data, Index, Marked, Note, summary};
+use crate::charts::{Data, Index, Note, summary};
 use legend::legend;
 use parts::Parts;
 
@@ -82,16 +82,17 @@ pub fn ChartView(
     /// What is noted on it, where it runs over time.
     #[prop(optional, into)]
     notes: Option<Signal<Arc<Vec<Note>>>>,
-    /// Rows that were chosen, with their letters.
-    #[prop(optional, into)]
-    marked: Option<Signal<Vec<Marked>>>,
+    /// The rows that are called A and B.
+    #[prop(optional)]
+    marked: Option<RwSignal<Vec<usize>>>,
 ) -> impl IntoView {
     let notes = notes.unwrap_or_else(|| Signal::stored(Arc::default()));
-    let marked = marked.unwrap_or_else(|| Signal::stored(Vec::new()));
+    let marked = marked.unwrap_or_else(|| RwSignal::new(Vec::new()));
     let window = window.unwrap_or_else(|| RwSignal::new(None));
     let parts = Parts::new(picture, window, (notes, marked), pick, brush);
     parts.draw_when_anything_changes();
     let as_table = RwSignal::new(false);
+    let noted = Memo::new(move |_| numbered_notes(parts, as_table));
     let summary = move || {
         picture.with(|it| it.as_ref().map_or_else(|| "No data yet".to_owned(), |it| summary(&it.data, &notes.get())))
     };
@@ -154,7 +155,7 @@ pub fn ChartView(
                 <canvas class="chart-overlay" node_ref=parts.overlay aria-hidden="true"></canvas>
                 <div class="chart-brush" aria-hidden="true" node_ref=parts.brush_box hidden=move || parts.brushed.get().is_none()></div>
             </div>
-            {numbered_notes(parts, as_table)}
+            <div class="chart-notes" inner_html=move || noted.get()></div>
             <p class="visually-hidden" aria-live="polite">{spoken}</p>
             <Show when=move || as_table.get()>
                 <DataGrid label=Signal::derive(move || format!("{} as a table", title())) testid=table_testid.clone() data=grid />
@@ -164,23 +165,19 @@ pub fn ChartView(
     .whole()
 }
 
-/// What is noted where only a number had room, folded: its lines stay open while the chart is drawn anew.
-fn numbered_notes(parts: Parts, as_table: RwSignal<bool>) -> WholeView {
-    let lines = Memo::new(move |_| {
-        let scene = parts.scene.get().filter(|_| !as_table.get());
-        let lines = |it: &Arc<Picture>| Some(scene?.numbered.iter().map(|note| note.line(&it.data)).collect());
-        parts.picture.with(|it| it.as_ref().and_then(lines)).unwrap_or_default()
-    });
-    let head = move || match lines.with(Vec::len) {
-        1 => "Note 1".to_owned(),
-        many => format!("Notes 1–{many}"),
+/// What is noted where only a number had room, a line each, folded. As HTML: elements would be code on every page.
+fn numbered_notes(parts: Parts, as_table: RwSignal<bool>) -> String {
+    let Some(scene) = parts.scene.get().filter(|scene| !as_table.get() && !scene.numbered.is_empty()) else {
+        return String::new();
     };
-    let list = move || lines.get().into_iter().map(|line: String| view! { <li>{line}</li> }).collect_view();
-    view! {
-        <details class="chart-notes" hidden=move || lines.with(Vec::is_empty)>
-            <summary>{head}</summary>
-            <ol>{changing(list)}</ol>
-        </details>
-    }
-    .whole()
+    let mut html = format!("<details><summary>Notes 1–{}</summary><p>", scene.numbered.len());
+    parts.picture.with(|it| {
+        let Some(it) = it else { return };
+        for (index, note) in scene.numbered.iter().enumerate() {
+            let line = note.line(&it.data).replace('&', "&amp;").replace('<', "&lt;");
+            html.push_str(&format!("{} · {line}\n", index + 1));
+        }
+    });
+    html.push_str("</p></details>");
+    html
 }

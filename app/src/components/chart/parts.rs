@@ -16,7 +16,7 @@ use web_sys::{HtmlCanvasElement, ResizeObserver};
 use super::{Pick, Picture, SharedCrosshair, Window};
 use crate::{
     browser,
-    charts::{CanvasRenderer, Marked, Note, Palette, Readout, Renderer, Scene, Size, View, of_target},
+    charts::{CanvasRenderer, Note, Palette, Readout, Renderer, Scene, Size, View, of_target},
     components::theme::Theme,
 };
 
@@ -63,7 +63,7 @@ pub(super) struct Parts {
     /// What the x axis spans without a window; what is read for a window says no more of it.
     pub(super) whole: StoredValue<Option<(f64, f64)>>,
     notes: Signal<Arc<Vec<Note>>>,
-    marked: Signal<Vec<Marked>>,
+    marked: RwSignal<Vec<usize>>,
     pub(super) hidden: RwSignal<Vec<usize>>,
     pub(super) drag: RwSignal<Option<Drag>>,
     /// The stretch that is being dragged over, in CSS pixels.
@@ -84,7 +84,7 @@ impl Parts {
     pub(super) fn new(
         picture: Signal<Option<Arc<Picture>>>,
         window: RwSignal<Window>,
-        (notes, marked): (Signal<Arc<Vec<Note>>>, Signal<Vec<Marked>>),
+        (notes, marked): (Signal<Arc<Vec<Note>>>, RwSignal<Vec<usize>>),
         pick: Option<Callback<Pick>>,
         brush: Option<Callback<(f64, f64)>>,
     ) -> Parts {

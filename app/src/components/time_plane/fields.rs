@@ -97,18 +97,6 @@ fn field(
     .whole()
 }
 
-/// A choice of effective days in the words of its preset, or as days.
-pub fn effective_words(choice: Effective, today: i64) -> String {
-    let preset = EFFECTIVE_PRESETS.iter().find(|(text, _)| Effective::parse_field(text) == Ok(choice));
-    preset.map_or_else(|| choice.days(today).text(), |(_, words)| (*words).to_owned())
-}
-
-/// A choice of a known time in the words of its preset, or as the moment that it is.
-pub fn known_words(choice: KnownChoice, known: Known) -> String {
-    let preset = KNOWN_PRESETS.iter().find(|(text, _)| KnownChoice::parse(Some(text)) == Ok(choice));
-    preset.map_or_else(|| known.text(), |(_, words)| (*words).to_owned())
-}
-
 /// The effective range: a field, and ranges that are one choice away.
 #[component]
 pub fn EffectiveField(effective: EffectiveAxis, today: Memo<i64>, plane: Memo<Plane>) -> impl IntoView {

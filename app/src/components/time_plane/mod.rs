@@ -12,7 +12,7 @@ mod strip;
 use leptos::prelude::*;
 
 use self::{
-    fields::{CompareSelect, EffectiveField, KnownField, effective_words, known_words},
+    fields::{CompareSelect, EffectiveField, KnownField},
     plane::Plane,
     play::{PlayButton, Player},
     strip::Strip,
@@ -128,7 +128,7 @@ pub fn TimePlane(
     let said = marks.clone();
     let summary = move || {
         let mut text = "↔ ".to_owned();
-        text.push_str(&effective_words(effective.choice.get(), today.get()));
+        text.push_str(&effective.choice.get().days(today.get()).text());
         if let Some(compared) = compare.and_then(|compare| compare.compared.get()) {
             text.push_str(", compared with ");
             text.push_str(&compared.days.text());
@@ -137,7 +137,7 @@ pub fn TimePlane(
             text.push_str(" ↕ ");
             text.push_str(mark.sign);
             text.push(' ');
-            text.push_str(&known_words(mark.choice.get(), mark.known.get()));
+            text.push_str(&mark.known.get().text());
         }
         text
     };

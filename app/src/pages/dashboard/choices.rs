@@ -36,7 +36,7 @@ pub(in crate::pages) fn read_options(
             let moment = moment();
             Some(Request { snapshot: page.snapshot(), ..question(&sql, moment, moment.range, false, Vec::new()) })
         };
-        Some((variable.name.clone(), use_tile(Some(page), request, |table, _| Ok(Ok(options_of(table))))))
+        Some((variable.name.clone(), use_tile(Some(page), request, |table, _| Ok(Ok(table.clone())))))
     });
     let reads = StoredValue::new(reads.collect::<Vec<_>>());
     let failed = Memo::new(move |_| {
@@ -50,7 +50,7 @@ pub(in crate::pages) fn read_options(
         reads.with_value(|reads| {
             // What could not be read has nothing to choose, so that what waits for it says so.
             let of_failed = failed.get().into_iter().map(|(name, _)| (name, Vec::new()));
-            let read = reads.iter().filter_map(|(name, read)| Some((name.clone(), read.data.get()?.to_vec())));
+            let read = reads.iter().filter_map(|(name, read)| Some((name.clone(), options_of(&*read.data.get()?))));
             of_failed.chain(read).collect()
         })
     });

@@ -4,22 +4,19 @@ use leptos::prelude::*;
 
 use super::times::Times;
 use crate::{
+    arrow::Table,
     dashboards::question,
     format::number,
     queries::{
         client::{About, Request},
         hidden,
     },
-    state::{
-        coordinates::Known,
-        tile::{PageRead, use_tile},
-    },
+    state::tile::{PageRead, use_tile},
 };
 
 /// What a known time hides.
 #[derive(Debug)]
 struct Hidden {
-    known: Known,
     corrections: u64,
     later: u64,
 }
@@ -34,19 +31,18 @@ pub(super) fn sentence(datasets: Memo<Vec<String>>, page: PageRead, times: Times
         let about = About { known: moment.known, ..About::default() };
         Some(Request { snapshot: page.snapshot(), system_time: None, about, ..asked })
     };
-    let read = use_tile(Some(page), request, |table, about| {
-        let [corrections, later] = table.columns(["corrections", "later"])?;
-        let missing = "a count is missing from the answer";
-        let (corrections, later) = (corrections.count(0).ok_or(missing)?, later.count(0).ok_or(missing)?);
-        Ok(Ok(Hidden { known: about.known, corrections, later }))
-    });
+    let read = use_tile(Some(page), request, |table, _| Ok(Ok(table.clone())));
     Signal::derive(move || {
         let known = times.known();
-        read.data.with(|hidden| {
-            let hidden = hidden.as_ref().filter(|hidden| hidden.known == known);
-            hidden.map(|hidden| in_words(hidden)).unwrap_or_default()
-        })
+        let of_this = read.status.answered.with(|asked| asked.as_ref().is_some_and(|asked| asked.about.known == known));
+        let answer = read.data.get().filter(|_| of_this);
+        answer.and_then(|table| counts(&table)).map(|hidden| in_words(&hidden)).unwrap_or_default()
     })
+}
+
+fn counts(table: &Table) -> Option<Hidden> {
+    let [corrections, later] = table.columns(["corrections", "later"]).ok()?;
+    Some(Hidden { corrections: corrections.count(0)?, later: later.count(0)? })
 }
 
 fn in_words(hidden: &Hidden) -> String {
@@ -68,7 +64,7 @@ mod tests {
 
     #[test]
     fn what_is_hidden_is_counted_in_words() {
-        let sentence = |corrections, later| in_words(&Hidden { known: Known::Now, corrections, later });
+        let sentence = |corrections, later| in_words(&Hidden { corrections, later });
         assert_eq!(sentence(2_314, 0), "2,314 later corrections hidden.");
         assert_eq!(sentence(1, 30), "1 later correction hidden, and 30 facts of later days.");
         assert_eq!(sentence(0, 0), "No later corrections hidden.");

@@ -32,12 +32,14 @@ pub(super) fn read_notes(
     };
     let wanted = asked.clone();
     let request = move || Some(Request { snapshot: page.snapshot(), ..wanted()? });
-    let read = use_tile(Some(page), request, |table, _| Ok(Ok(notes_of(table)?)));
+    // The answer itself is kept, as by others: what reads into a type of its own is compiled anew for that type.
+    let read = use_tile(Some(page), request, |table, _| Ok(Ok(table.clone())));
     // Notes of other coordinates would be noted where they do not belong.
     Signal::derive(move || {
         let answered = read.status.answered.get();
         let same = answered.zip(asked()).is_some_and(|(answered, asked)| answered.asks_the_same(&asked));
-        read.data.get().filter(|_| same).unwrap_or_default()
+        let answer = read.data.get().filter(|_| same);
+        Arc::new(answer.and_then(|table| notes_of(&table).ok()).unwrap_or_default())
     })
 }
 

@@ -153,7 +153,7 @@ fn on_level(
     let testid = format!("tile-{}", definition.id);
     view! {
         <TileFrame title testid status=read.status note shown=answered elsewhere=versions_address(context)>
-            {tools(&definition, title, context, section)}
+            {tools(&definition, context, section)}
             {way_back}
             {repair_link(&definition, context)}
             {picture_view(&definition, title, context, picture, window)}
@@ -188,12 +188,7 @@ fn versions_address(context: Context) -> (String, &'static str) {
 }
 
 /// What can be done with the tile itself.
-fn tools(
-    definition: &TileDefinition,
-    title: Signal<String>,
-    context: Context,
-    section: NodeRef<html::Div>,
-) -> WholeView {
+fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::Div>) -> WholeView {
     let enlarge = move |_| {
         if browser::is_full_screen() {
             browser::set_full_screen(false);
@@ -202,13 +197,12 @@ fn tools(
             let _ = section.request_fullscreen();
         }
     };
-    let id = definition.id.clone();
-    let times_label = move || format!("Times of {}", title.get());
-    let enlarge_label = move || format!("Show {} on the full screen", title.get());
+    let (id, title) = (definition.id.clone(), &definition.title);
+    let (times_label, enlarge_label) = (format!("Times of {title}"), format!("Show {title} on the full screen"));
     let times_testid = format!("times-{id}");
     view! {
         <div class="tile-tools">
-            {picture_link(definition, title, context)}
+            {picture_link(definition, context)}
             <button
                 type="button"
                 title="Times"
@@ -228,11 +222,11 @@ fn tools(
 }
 
 /// The tile as a picture that the server makes, at the coordinates and of the snapshot of the page.
-fn picture_link(definition: &TileDefinition, title: Signal<String>, context: Context) -> Option<WholeView> {
+fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeView> {
     if !matches!(definition.picture, PictureDefinition::Chart(_) | PictureDefinition::Kpi { .. }) {
         return None;
     }
-    let label = move || format!("Picture of {}", title.get());
+    let label = format!("Picture of {}", definition.title);
     let id = definition.id.clone();
     let href = move || {
         let query = context.address.query();
@@ -445,7 +439,7 @@ fn picture_view(
             let compared = compares.then(|| comparing(chart, picture, &definition.id));
             let (compare, marked, compared) = match compared {
                 Some((compare, marked, compared)) => (Some(compare), marked, Some(compared)),
-                None => (None, Signal::stored(Vec::new()), None),
+                None => (None, RwSignal::new(Vec::new()), None),
             };
             let definition = definition.clone();
             let pick = definition.on_pick.clone().map(|_| {
