@@ -12,7 +12,7 @@ use crate::{
     charts::{Data, Note, Palette, PlottersRenderer, Renderer, Scene, Size, View},
     dashboards::{
         Clock, DRILL, Dashboard, Filters, Moment, Options, PictureDefinition, TileDefinition, Values, VariableKind,
-        has_parameter, question, titled, values, values_for,
+        has_parameter, question, titled, titled_picture, values, values_for,
     },
     format::time::{self, DAY_MICROS},
     pages::dashboard::pictures::{TilePicture, notes_of, picture_of},
@@ -90,7 +90,8 @@ pub fn option_questions(
     let tile = tile.at_level(tile.way_down(get(DRILL).as_deref()).0.len());
     let moment = Moment::of(crate::state::coordinates::Coordinates::read(&get).0, clock);
     let open = dashboard.variables.iter().filter(|variable| {
-        has_parameter(&tile.sql, &variable.name) && variable.said(get(&variable.parameter()).as_deref()).is_none()
+        let named = has_parameter(&tile.sql, &variable.name) || has_parameter(&tile.title, &variable.name);
+        named && variable.said(get(&variable.parameter()).as_deref()).is_none()
     });
     let asked = open.filter_map(|variable| match &variable.kind {
         VariableKind::Query { sql } => {
@@ -190,7 +191,10 @@ impl TilePictureRequest {
     }
 
     fn picture(&self, answers: &PictureAnswers) -> Result<TilePicture, String> {
-        let now = picture_of(&self.tile.picture, &Arc::new(Table::decode(answers.now.clone())?))??;
+        let now = picture_of(
+            &titled_picture(&self.tile.picture, &self.values),
+            &Arc::new(Table::decode(answers.now.clone())?),
+        )??;
         match (&answers.earlier, self.moment.compared) {
             (Some(earlier), Some(compared)) => {
                 now.beside(&self.tile.picture, &Arc::new(Table::decode(earlier.clone())?), compared)

@@ -48,9 +48,7 @@ async fn feed(
     let rate = options.events_per_second;
     let market = DemoFeed::new(options, origin.started_at);
     let loaded_now = load_history(&market, lake, ingest).await?;
-    if loaded_now {
-        say_what_figures_mean(semantics).await;
-    }
+    say_what_figures_mean(semantics).await;
     if rate == 0 {
         return Ok(());
     }
@@ -125,9 +123,13 @@ async fn load_history(market: &DemoFeed, lake: &Lake, ingest: &Ingest) -> Result
     Ok(true)
 }
 
-/// Stores what the figures of the demo's datasets mean, unless somebody has said so before. Without it only units are missing.
+/// Stores what the figures of the demo's datasets mean, of each unless it was ever said: who deletes or changes a definition has
+/// the last word. Without them only units are missing.
 async fn say_what_figures_mean(semantics: &Arc<SemanticLayer>) {
     for (dataset, text) in MEANINGS {
+        if semantics.versions(dataset).await.is_ok() {
+            continue;
+        }
         let reason = Reason { author: "demo".to_owned(), note: "Units of the demo's figures".to_owned() };
         let saved = async {
             let meaning = semantics.read(dataset, text, Syntax::Json).await?;

@@ -317,7 +317,7 @@ test("what a line reads out is what SQL says, to the last digit that is shown", 
   const place = async () => isoDay((await readOut(page, "prices"))[0]!);
   const check = async (): Promise<string> => {
     const [at, ...read] = await readOut(page, "prices");
-    const values = read.filter((part) => !part.startsWith("◆"));
+    const values = read.filter((part) => !part.startsWith("●"));
     expect(values.length, `values on ${at}`).toBeGreaterThan(5);
     for (const value of values) {
       // What has no price on that day says of which day it is.

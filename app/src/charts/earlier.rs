@@ -113,10 +113,12 @@ impl Earlier {
             return lines::lines(&self.data, &view, &layout, None);
         }
         let outline = |layer: Layer| match layer {
-            Layer::Boxes { boxes, .. } => Layer::Outlines { ink: Ink::Text, boxes },
-            other => other,
+            // Where a bar is cut off, that of now says so.
+            Layer::Boxes { ink: Ink::Surface, .. } | Layer::Label { .. } => None,
+            Layer::Boxes { boxes, .. } => Some(Layer::Outlines { ink: Ink::Text, boxes }),
+            other => Some(other),
         };
-        bars::side_by_side(&self.data, &view, &layout).0.into_iter().map(outline).collect()
+        bars::side_by_side(&self.data, &view, &layout).0.into_iter().filter_map(outline).collect()
     }
 
     /// What stood at the place of an x of the later rows.

@@ -381,12 +381,10 @@ fn named_values(data: &Data, view: &View) -> Option<(f64, f64)> {
             return;
         }
         match data.table.others(spot.row) {
-            Some(_) => others = others.max(spot.y.abs()),
+            Some(_) => others = others.max(spot.y),
             None => named = Some(named.map_or((spot.y, spot.y), |named| both(named, (spot.y, spot.y)))),
         }
     });
-    named.filter(|(low, high)| {
-        let greatest = low.abs().max(high.abs());
-        greatest > 0.0 && others > greatest * OTHERS_TIMES
-    })
+    // Among amounts of both signs none is small for another one's sake.
+    named.filter(|(low, high)| *low >= 0.0 && *high > 0.0 && others > high * OTHERS_TIMES)
 }

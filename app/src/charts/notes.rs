@@ -2,7 +2,7 @@
 //! its number in a list below where not.
 
 use super::{
-    Data, Layout, Scale, View,
+    Data, Frame, Layout, Scale, View,
     layout::shortened,
     scene::{Anchor, CHARACTER_WIDTH, Ink, Layer},
 };
@@ -13,6 +13,8 @@ const REACH: f64 = 8.0;
 const CHARACTERS: usize = 24;
 /// How far from its line a note's text stands, in CSS pixels.
 const BESIDE: f64 = 6.0;
+/// Where the frame begins at most, in CSS pixels, where words are to have room.
+const LEFT_MOST: f64 = 96.0;
 /// What the words take above the frame, in CSS pixels, so that they stand in front of nothing.
 pub(super) const STRIP: f64 = 14.0;
 
@@ -57,7 +59,7 @@ pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
         Layer::Segments { ink: Ink::Past, width: 1.0, segments },
         Layer::Dots { ink: Ink::Past, radius: 3.0, places },
     ];
-    let labels = words(&notes, layout).unwrap_or_else(|| numbers(&notes, layout));
+    let labels = words(view, layout).unwrap_or_else(|| numbers(&notes, layout));
     layers.extend(labels.into_iter().map(|label| {
         let Beside { text, x, anchor } = label;
         Layer::Label { ink: Ink::Past, text, place: (x, top - STRIP / 2.0), anchor }
@@ -68,7 +70,7 @@ pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
 /// The notes that are numbered for want of room for their words, from 1 on; none where all words have room.
 pub(super) fn numbered(view: &View, layout: &Layout) -> Vec<Note> {
     let notes = shown(view, layout);
-    if words(&notes, layout).is_some() { Vec::new() } else { notes.into_iter().map(|(_, note)| note.clone()).collect() }
+    if words(view, layout).is_some() { Vec::new() } else { notes.into_iter().map(|(_, note)| note.clone()).collect() }
 }
 
 /// What stands beside the line of a note: its text, and where which end of that is.
@@ -78,8 +80,17 @@ struct Beside {
     anchor: Anchor,
 }
 
-/// The words of all notes; `None` where some would cover those before or another note's line.
-fn words(notes: &[(f64, &Note)], layout: &Layout) -> Option<Vec<Beside>> {
+/// The words of all notes; `None` where some would cover those before or another note's line on a chart of that width,
+/// however wide the labels of its axis are. These follow its height, which must not decide: numbers need a list below.
+fn words(view: &View, layout: &Layout) -> Option<Vec<Beside>> {
+    let left = (LEFT_MOST).max(layout.frame.left);
+    let least = Frame { left, width: (layout.frame.left + layout.frame.width - left).max(1.0), ..layout.frame };
+    let narrow = Layout { frame: least, ..layout.clone() };
+    words_in(&shown(view, &narrow), &narrow)?;
+    words_in(&shown(view, layout), layout)
+}
+
+fn words_in(notes: &[(f64, &Note)], layout: &Layout) -> Option<Vec<Beside>> {
     let mut free_from = layout.frame.left;
     let words = notes.iter().enumerate().map(|(index, (x, note))| {
         let next = next_of(notes, index, layout);
@@ -119,6 +130,8 @@ fn numbers(notes: &[(f64, &Note)], layout: &Layout) -> Vec<Beside> {
     let label = |group: (usize, usize)| {
         let before = numbers_end(notes, group) > right;
         let (x, anchor) = match before {
+            // So many that they reach from edge to edge are named at the left one.
+            true if starts(group) < layout.frame.left => (layout.frame.left, Anchor::Left),
             true => (notes[group.0].0 - BESIDE, Anchor::Right),
             false => (notes[group.1].0 + BESIDE, Anchor::Left),
         };
@@ -210,20 +223,25 @@ mod tests {
         ) {
             let notes: Vec<(i64, &str)> = days.iter().map(|day| (*day, "Put right")).collect();
             let scene = noted(width, &notes);
-            let mut ends = f64::NEG_INFINITY;
+            let frame = scene.layout.frame;
+            let lines: Vec<f64> = days.iter().map(|day| scene.layout.x_pixel((day * DAY_MICROS) as f64)).collect();
+            let (mut ends, mut told) = (frame.left - 0.01, 0);
             for layer in &scene.layers {
                 let Layer::Label { text, place, anchor, .. } = layer else { continue };
                 let wide = text_width(text);
                 let starts = if *anchor == Anchor::Left { place.0 } else { place.0 - wide };
-                prop_assert!(starts >= ends, "{text} at {starts} after {ends}");
+                prop_assert!(starts >= ends && starts + wide <= width, "{text} at {starts} after {ends}");
                 ends = starts + wide;
+                // All of them under one label may stand on their own lines.
+                let first = text.split('–').next().and_then(|first| first.parse::<usize>().ok());
+                let all = first == Some(1) && text.ends_with(&format!("–{}", days.len()));
+                prop_assert!(all || !lines.iter().any(|line| (starts..ends).contains(line)), "{text} on a line");
+                if let Some(first) = first {
+                    prop_assert_eq!(first, told + 1);
+                    told = text.split('–').next_back().and_then(|last| last.parse().ok()).unwrap_or(0);
+                }
             }
-            let (first, last) = (labels(&scene)[0].to_owned(), labels(&scene).last().map(|text| (*text).to_owned()));
-            if scene.numbered.is_empty() {
-                prop_assert_eq!(labels(&scene).len(), days.len());
-            } else {
-                prop_assert!(first.starts_with('1') && last.is_some_and(|last| last.ends_with(&days.len().to_string())));
-            }
+            prop_assert_eq!(if scene.numbered.is_empty() { labels(&scene).len() } else { told }, days.len());
         }
     }
 }

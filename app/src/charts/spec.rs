@@ -254,8 +254,12 @@ impl ChartSpec {
             (Mark::HeatMap, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y}"),
             (Mark::Plane, _) if x == "Effective" && y == "Known" => format!("↔ {x} · ↕ {y} · grey: known no longer"),
             (Mark::HeatMap | Mark::Plane, _) => format!("{y} ↑ · {x} →"),
-            (Mark::Line, unit) if self.is_fan() => format!("{unit} · a line for each ↕ known"),
-            (_, unit) if log => format!("{unit} · log scale"),
+            (_, unit) if log || self.is_fan() => {
+                let fan = if self.is_fan() { "a line for each ↕ known" } else { "" };
+                let scale = if log { "log scale" } else { "" };
+                let parts = [unit, fan, scale].into_iter().filter(|part| !part.is_empty());
+                parts.collect::<Vec<_>>().join(" · ")
+            }
             (Mark::Histogram | Mark::Scatter, "") => format!("{y} ↑ · {x} →"),
             (Mark::Histogram | Mark::Scatter, unit) => format!("{unit} ↑ · {x} →"),
             (Mark::Bar | Mark::StackedBar, "") if self.y.len() == 1 => y.to_owned(),
@@ -265,7 +269,7 @@ impl ChartSpec {
 
     /// Whether its lines are one series as it was known at several times.
     pub fn is_fan(&self) -> bool {
-        matches!(self.by.as_deref(), Some("known" | "system_from"))
+        self.mark == Mark::Line && matches!(self.by.as_deref(), Some("known" | "system_from"))
     }
 
     /// Whether the value axis contains zero.

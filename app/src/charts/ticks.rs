@@ -194,10 +194,14 @@ pub fn time_ticks(from: i64, to: i64, most: usize) -> Vec<Tick> {
     Vec::new()
 }
 
-/// Every so many of labels that are too many: one alone would not say how long an axis is.
+/// Every so many of labels that are too many: one alone would not say how long an axis is. Among clock times the one that
+/// names the day stays; where it would be the only one, there are none.
 fn thinned(ticks: Vec<Tick>, most: usize) -> Option<Vec<Tick>> {
     let every = ticks.len().div_ceil(most).max(1);
-    Some(ticks.into_iter().step_by(every).collect()).filter(|ticks: &Vec<Tick>| ticks.len() > 1)
+    let is_day = |tick: &Tick| tick.at as i64 % DAY_MICROS == 0;
+    let days = ticks.iter().position(is_day).filter(|_| !ticks.iter().all(is_day));
+    let from = days.map_or(0, |day| day % every);
+    Some(ticks.into_iter().skip(from).step_by(every).collect()).filter(|ticks: &Vec<Tick>| ticks.len() > 1)
 }
 
 /// Weeks start on Mondays, and 1970-01-01 was a Thursday.
@@ -305,6 +309,9 @@ mod tests {
         assert_eq!(labels("2026-09-10", "2026-11-25", 2), ["Oct 2026", "Nov 2026"]);
         assert_eq!(labels("2025-12-05", "2026-03-30", 2), ["Jan 2026", "Mar 2026"]);
         assert_eq!(labels("2026-11-24T08:10:00Z", "2026-11-24T12:40:00Z", 2), ["10:00", "12:00"]);
+        // The day is named rather than one time of day twice.
+        assert_eq!(labels("2026-12-01T11:00:00Z", "2026-12-02T13:00:00Z", 2), ["2 Dec"]);
+        assert_eq!(labels("2026-12-01T21:00:00Z", "2026-12-02T03:30:00Z", 2), ["2 Dec"]);
     }
 
     #[test]
@@ -335,7 +342,9 @@ mod tests {
         ) {
             let ticks = time_ticks(from, from + span, most);
             prop_assert!(ticks.len() <= most);
-            prop_assert!(ticks.len() > 1 || most < 2 || span < 2 * SECOND_MICROS, "{ticks:?}");
+            // A day's name alone may be all there is room for beside clock times.
+            prop_assert!(ticks.len() > 1 || most < 2 || span < 3 * DAY_MICROS, "{ticks:?}");
+            prop_assert!(ticks.windows(2).all(|pair| pair[0].label != pair[1].label), "{ticks:?}");
             prop_assert!(ticks.iter().all(|tick| (from as f64..=(from + span) as f64).contains(&tick.at)));
             prop_assert!(ticks.windows(2).all(|pair| pair[0].at < pair[1].at));
         }

@@ -14,7 +14,7 @@ use crate::{browser, pages::lazy::LazyPart};
 type Keys = &'static [(&'static str, &'static str)];
 
 const EVERYWHERE: Keys = &[
-    ("Ctrl K", "Search pages, documentation, datasets and actions (⌘ K on a Mac)"),
+    ("Ctrl K", "Search pages, dashboards, documentation, datasets and actions (⌘ K on a Mac)"),
     ("?", "Show these keys"),
     ("Escape", "Close what is open over the page"),
 ];

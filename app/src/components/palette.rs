@@ -17,8 +17,11 @@ use super::{
 };
 use crate::{
     browser,
+    dashboards::ListedDashboard,
     pages::lazy::LazyPart,
+    ports::DashboardDocument,
     queries::{
+        dashboards::document,
         datasets::datasets,
         docs::{self, Section},
     },
@@ -93,6 +96,8 @@ struct Palette {
     at: RwSignal<usize>,
     recent: RwSignal<Vec<String>>,
     datasets: RwSignal<Vec<DatasetSummary>>,
+    /// Name and title.
+    dashboards: RwSignal<Vec<(String, String)>>,
     found: Memo<Vec<Command>>,
     address: Address,
     theme: Theme,
@@ -110,8 +115,12 @@ impl Palette {
         let (datasets, sections) = (RwSignal::new(Vec::new()), door.sections);
         let past = Memo::new(move |_| past_parameter(address).is_some());
         let DashboardTitles(dashboards) = expect_context();
+        let dashboards = RwSignal::new(dashboards);
         let all = Memo::new(move |_| {
-            datasets.with(|datasets| sections.with(|sections| commands(datasets, &dashboards, sections, past.get())))
+            let of = |datasets: &Vec<_>, sections: &Vec<_>| {
+                dashboards.with(|dashboards| commands(datasets, dashboards, sections, past.get()))
+            };
+            datasets.with(|datasets| sections.with(|sections| of(datasets, sections)))
         });
         let found = Memo::new(move |_| {
             let found = |all: &Vec<Command>, typed: &String, recent: &Vec<String>| {
@@ -127,15 +136,34 @@ impl Palette {
             )
         });
         let (theme, display) = (expect_context::<Theme>(), expect_context::<Display>());
-        Palette { door, typed, at: RwSignal::new(0), recent, datasets, found, address, theme, display, navigate }
+        Palette {
+            door,
+            typed,
+            at: RwSignal::new(0),
+            recent,
+            datasets,
+            dashboards,
+            found,
+            address,
+            theme,
+            display,
+            navigate,
+        }
     }
 
-    /// Datasets may have come since; the documentation stays what it is while the page is open. What cannot be read is not
+    /// Datasets and dashboards may have come since; the documentation stays what it is while the page is open. What cannot be read is not
     /// offered: the pages themselves say what is wrong.
     fn read(self) {
         spawn_local(async move {
             if let Ok(read) = datasets().await {
                 self.datasets.try_set(read);
+            }
+        });
+        spawn_local(async move {
+            let Ok(Some(text)) = document(DashboardDocument::List).await else { return };
+            let listed = serde_json::from_str::<Vec<ListedDashboard>>(&text).unwrap_or_default();
+            if !listed.is_empty() {
+                self.dashboards.try_set(listed.into_iter().map(|one| (one.name, one.title)).collect());
             }
         });
         if self.door.sections.with_untracked(Vec::is_empty) {
@@ -328,8 +356,8 @@ fn PaletteField(palette: Palette) -> impl IntoView {
                 autocapitalize="none"
                 spellcheck="false"
                 enterkeyhint="go"
-                placeholder="Pages, documentation, datasets, actions"
-                aria-label="Search pages, documentation, datasets and actions"
+                placeholder="Pages, dashboards, documentation, datasets, actions"
+                aria-label="Search pages, dashboards, documentation, datasets and actions"
                 aria-autocomplete="list"
                 aria-expanded=expanded
                 aria-controls=LIST

@@ -31,4 +31,6 @@ pub use question::{Clock, Moment, OWN_TIMES, question, range_of};
 #[cfg(feature = "ssr")]
 pub use schema::{json_schema, semantics_schema};
 pub use shown::{ShownDashboard, ShownVersion, VERSION, VERSION_AS_KNOWN};
-pub use variables::{Options, Values, Variable, VariableKind, name_refused, options_of, titled, values, values_for};
+pub use variables::{
+    Options, Values, Variable, VariableKind, name_refused, options_of, titled, titled_picture, values, values_for,
+};

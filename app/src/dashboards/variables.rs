@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::has_parameter;
+use super::{PictureDefinition, has_parameter};
 use crate::{arrow::Table, format::time, queries::client::ParameterValue};
 
 /// What stands before a variable's name in addresses.
@@ -220,6 +220,15 @@ pub fn titled(title: &str, values: &Values) -> String {
     }
     written.push_str(rest);
     written
+}
+
+/// A picture whose own title says what was chosen: it is what a chart is called where it is read out.
+pub fn titled_picture(picture: &PictureDefinition, values: &Values) -> PictureDefinition {
+    let mut picture = picture.clone();
+    if let PictureDefinition::Chart(chart) = &mut picture {
+        chart.title = titled(&chart.title, values);
+    }
+    picture
 }
 
 /// What can be chosen, by the answer to a variable's query: each value of its first column once, in its order.

@@ -1,7 +1,7 @@
 //! Parameters in the statements of a tile: another name for one of them, wherever it stands.
 
 use crate::dashboards::{
-    TileDefinition,
+    PictureDefinition, TileDefinition,
     builder::{TileQuery, ValueTest},
     has_parameter,
 };
@@ -16,6 +16,12 @@ pub(super) fn with_parameter_renamed(tile: &TileDefinition, from: &str, to: &str
         return None;
     }
     let mut tile = TileDefinition { title, ..tile.clone() };
+    let below = tile.levels.iter_mut().map(|level| &mut level.picture);
+    for picture in std::iter::once(&mut tile.picture).chain(below) {
+        if let PictureDefinition::Chart(chart) = picture {
+            chart.title = renamed(&chart.title, from, to);
+        }
+    }
     tile.sql = renamed(&tile.sql, from, to);
     tile.levels.iter_mut().for_each(|level| level.sql = renamed(&level.sql, from, to));
     for filter in tile.query.iter_mut().flat_map(|query| &mut query.filters) {

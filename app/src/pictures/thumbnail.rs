@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::{PictureTheme, TilePictureRequest, side};
-use crate::dashboards::{Clock, Dashboard, GRID_COLUMNS, Options, PictureDefinition, TileDefinition};
+use crate::dashboards::{Clock, Dashboard, GRID_COLUMNS, Options, PictureDefinition, TileDefinition, titled, values};
 
 /// The part of a page that a thumbnail shows, in CSS pixels: it has the shape of this, however wide it is.
 const PAGE_PX: (f64, f64) = (1_200.0, 750.0);
@@ -49,9 +49,11 @@ impl Thumbnail {
     pub fn read(dashboard: &Dashboard, get: impl Fn(&str) -> Option<String>) -> Result<Thumbnail, String> {
         let (width_px, theme) = (side("width", WIDTH_PX, &get)?, PictureTheme::read(&get)?);
         let placed = in_places(&shown_groups(dashboard, get("tab").as_deref()));
+        // What has to be read to be known has a gap.
+        let said = values(&dashboard.variables, &Options::default(), &get);
         let tiles = placed.into_iter().take(TILES_MOST).map(|(tile, area)| ThumbnailTile {
             id: tile.id.clone(),
-            title: tile.title.clone(),
+            title: titled(&tile.title, &said),
             area,
             pictured: matches!(tile.picture, PictureDefinition::Chart(_) | PictureDefinition::Kpi { .. }),
         });

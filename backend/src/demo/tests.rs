@@ -7,7 +7,7 @@ use model::{ColumnType, DatasetDefinition, Instant, definition::check_dataset_na
 use serde_json::Value;
 
 use super::{
-    DemoEvent, DemoFeed, DemoOptions, LiveFeed,
+    DemoEvent, DemoFeed, DemoOptions, LiveFeed, MEANINGS,
     calendar::{self, MICROS_PER_DAY, MICROS_PER_SECOND},
     definitions,
 };
@@ -448,4 +448,15 @@ fn options_out_of_range_are_brought_into_it() {
     }
     let options = DemoOptions { history_days: 8, events_per_second: u32::MAX, ..DemoOptions::default() };
     assert!((100_000..100_100).contains(&DemoFeed::new(options, instant(NOW)).live().tick(instant(NOW)).len()));
+}
+
+#[test]
+fn what_figures_mean_fits_the_datasets() {
+    let definitions: HashMap<&str, DatasetDefinition> = definitions().into_iter().collect();
+    for (dataset, text) in MEANINGS {
+        let meaning: app::dashboards::semantics::Semantics = serde_json::from_str(text).unwrap();
+        assert_eq!(meaning.dataset, dataset);
+        assert_eq!(meaning.problems_in(&definitions[dataset]), [], "{dataset}");
+        assert!(meaning.measures.is_empty(), "formulas are checked by a server alone");
+    }
 }

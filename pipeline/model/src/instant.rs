@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
+use chrono::{DateTime, NaiveDate, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
 /// The unbounded end of an interval, where microseconds are compared. Stored and shown as null.
@@ -34,8 +34,8 @@ impl Instant {
         if let Some(days) = parse_date_bytes(text.as_bytes()) {
             return i32::try_from(days).map_err(|_| out_of_range(text));
         }
-        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .map_err(|_| format!("'{}' is not an ISO date such as 2026-03-31", shorten(text)))?;
+        let date = parse_long_date(text)
+            .ok_or_else(|| format!("'{}' is not an ISO date such as 2026-03-31", shorten(text)))?;
         let days = date.signed_duration_since(NaiveDate::default()).num_days();
         i32::try_from(days).map_err(|_| out_of_range(text))
     }
@@ -71,14 +71,25 @@ fn out_of_range(text: &str) -> String {
     format!("'{}' is outside the range of timestamps", shorten(text))
 }
 
-fn parse_general(text: &str) -> Result<i64, String> {
-    let naive = |t: &str| {
-        NaiveDateTime::parse_from_str(t, "%Y-%m-%dT%H:%M:%S%.f")
-            .or_else(|_| NaiveDateTime::parse_from_str(t, "%Y-%m-%d %H:%M:%S%.f"))
-            .map(|n| n.and_utc().fixed_offset())
+/// A date whose parts are not all of their usual length: years beyond 9999 have a sign, months and days may have one digit.
+fn parse_long_date(text: &str) -> Option<NaiveDate> {
+    let unsigned = text.strip_prefix(['+', '-']);
+    let mut parts = unsigned.unwrap_or(text).split('-');
+    let mut part = |most: usize| {
+        let part = parts.next().filter(|part| (1..=most).contains(&part.len()))?;
+        digits(part.as_bytes())
     };
+    let year = i32::try_from(part(if unsigned.is_some() { 6 } else { 4 })?).ok()?;
+    let (month, day) = (u32::try_from(part(2)?).ok()?, u32::try_from(part(2)?).ok()?);
+    let year = if text.starts_with('-') { -year } else { year };
+    parts.next().is_none().then(|| NaiveDate::from_ymd_opt(year, month, day))?
+}
+
+fn parse_general(text: &str) -> Result<i64, String> {
+    // Formats that are given as text bring a parser of their own into every page, so what has no zone is given that of UTC.
+    let naive = || DateTime::parse_from_rfc3339(&format!("{}Z", text.replacen(' ', "T", 1)));
     let moment = DateTime::parse_from_rfc3339(text)
-        .or_else(|_| naive(text))
+        .or_else(|_| naive())
         .or_else(|_| Instant::parse_date_days(text).map(|days| midnight(days).fixed_offset()))
         .map_err(|_: String| {
             format!("'{}' is not an RFC 3339 time or ISO date such as 2026-03-31T18:00:00Z", shorten(text))
@@ -162,6 +173,24 @@ mod tests {
             assert!(parse_fixed(text.as_bytes()).is_some(), "{text}");
         }
         assert_eq!(Instant::parse("2026-03-31T20:00:00+02:00"), Instant::parse("2026-03-31T18:00:00Z"));
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_utc_and_a_date_may_be_written_at_length() {
+        for text in ["2026-03-31T18:00:00", "2026-03-31 18:00:00.000", "2026-03-31t18:00:00z"] {
+            assert_eq!(Instant::parse(text), Instant::parse("2026-03-31T18:00:00Z"), "{text}");
+        }
+        assert_eq!(Instant::parse("2026-03-31T18:00:00.000001"), Instant::parse("2026-03-31T18:00:00.000001Z"));
+        assert_eq!(Instant::parse_date_days("+1970-01-02"), Ok(1));
+        assert_eq!(Instant::parse_date_days("-0001-01-01"), Ok(-719_893));
+        assert_eq!(Instant::parse_date_days("2026-3-1"), Instant::parse_date_days("2026-03-01"));
+        assert_eq!(Instant::parse_date_days("+12026-01-01").map(|days| days > 3_600_000), Ok(true));
+        for text in
+            ["2026-03-31T18:00:00", "12026-01-01", "2026-03", "2026-03-31-1", "2026-3-+1", "--1-01-01", "2026-2-30"]
+        {
+            assert!(Instant::parse_date_days(text).is_err(), "{text}");
+        }
+        assert!(Instant::parse("2026-03-31 18:00:00 ").is_err());
     }
 
     #[test]

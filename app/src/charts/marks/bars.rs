@@ -43,7 +43,7 @@ pub(in crate::charts) fn side_by_side(data: &Data, view: &View, layout: &Layout)
     let all = width(data, layout);
     let each = all / shown.len().max(1) as f64;
     let mut boxes: Vec<Vec<[f64; 4]>> = shown.iter().map(|_| Vec::new()).collect();
-    let (mut targets, mut cuts, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut targets, mut cuts) = (Vec::new(), Vec::new());
     data.visit(&mut |spot| {
         let lane = shown.binary_search(&spot.series).ok();
         let Some(lane) = lane.filter(|_| spot.y.is_finite() && layout.shows_x(spot.x)) else { return };
@@ -51,31 +51,30 @@ pub(in crate::charts) fn side_by_side(data: &Data, view: &View, layout: &Layout)
         let area = upright(layout, left, left + (each - 1.0).max(each * 0.8), 0.0, spot.y);
         boxes[lane].push(area);
         targets.push(Target { area, row: spot.row, series: spot.series });
-        if !(0.0..=1.0).contains(&layout.y.share(spot.y)) && data.table.others(spot.row).is_some() {
-            let (cut, label) = cut_off(layout, area, spot.y < 0.0, data.value_text(spot.series, spot.row));
-            cuts.push(cut);
-            labels.push(label);
+        if layout.y.share(spot.y) > 1.0 && data.table.others(spot.row).is_some() {
+            cuts.push((area, data.value_text(spot.series, spot.row)));
         }
     });
     let layer =
         |(series, boxes): (&usize, Vec<[f64; 4]>)| Layer::Boxes { ink: ink_of(data, *series), strength: 1.0, boxes };
+    let labels: Vec<Layer> = cuts.iter().filter_map(|(area, value)| cut_label(layout, &boxes, *area, value)).collect();
     let mut layers: Vec<Layer> = shown.iter().zip(boxes).map(layer).collect();
     if !cuts.is_empty() {
-        layers.push(Layer::Boxes { ink: Ink::Surface, strength: 1.0, boxes: cuts });
+        let gap = |([left, top, width, _], _): ([f64; 4], String)| [left, top + CUT_INSIDE - 1.5, width, 3.0];
+        layers.push(Layer::Boxes { ink: Ink::Surface, strength: 1.0, boxes: cuts.into_iter().map(gap).collect() });
     }
     layers.extend(labels);
     (layers, targets)
 }
 
-/// Of a bar that goes on beyond the frame: a gap across it near its end, and beside that its value.
-fn cut_off(layout: &Layout, [left, top, width, height]: [f64; 4], down: bool, value: String) -> ([f64; 4], Layer) {
-    let (arrow, y) = if down { ('↓', top + height - CUT_INSIDE) } else { ('↑', top + CUT_INSIDE) };
-    let room = left - layout.frame.left;
-    let text = format!("{arrow} {value}");
-    let fits = text.chars().count() as f64 * CHARACTER_WIDTH <= room;
-    let text = if fits { text } else { arrow.to_string() };
-    let label = Layer::Label { ink: Ink::Text, text, place: (left - 4.0, y), anchor: Anchor::Right };
-    ([left, y - 1.5, width, 3.0], label)
+/// The value of a bar that goes on beyond the frame, beside its end, as far as no other bar is there.
+fn cut_label(layout: &Layout, boxes: &[Vec<[f64; 4]>], [left, top, ..]: [f64; 4], value: &str) -> Option<Layer> {
+    let y = top + CUT_INSIDE;
+    let ends = boxes.iter().flatten().filter(|other| other[0] < left && other[1] <= y + CUT_INSIDE);
+    let free_from = ends.map(|other| other[0] + other[2]).fold(layout.frame.left, f64::max);
+    let text = format!("↑ {value}");
+    let fits = free_from + text.chars().count() as f64 * CHARACTER_WIDTH + 8.0 <= left;
+    fits.then_some(Layer::Label { ink: Ink::Text, text, place: (left - 4.0, y), anchor: Anchor::Right })
 }
 
 /// Bars from the start of each bin to its end.

@@ -229,4 +229,16 @@ fn the_bar_of_the_others_is_cut_off_where_it_would_flatten_all_that_have_a_name(
     let told = told(&cut);
     assert!(told.contains(&format!("label Text ↑ 168 {},18", left.round() - 4.0)), "{told:?}");
     assert!(told.iter().any(|layer| layer.starts_with("boxes Surface")), "{told:?}");
+    // What was before is an outline and nothing else, cut off by the frame.
+    let bars = |others: f64| {
+        let counts: ArrayRef = Arc::new(Int64Array::from(vec![None, None, Some(28)]));
+        let values = numbers([6.0, 4.0, others].map(Some));
+        data(spec(), table(vec![("k", words(&["a", "b", "28 others"])), ("v", values), ("others", counts)]))
+    };
+    let compared = scene(&bars(168.0).compared_with(bars(150.0), 0.0));
+    let labels: Vec<_> = super::told(&compared).into_iter().filter(|layer| layer.starts_with("label")).collect();
+    assert_eq!(labels.len(), 1, "{labels:?}");
+    // Among amounts of both signs nothing is cut off.
+    let both = scene(&bars(-100.0));
+    assert!(both.layout.y_ticks[0].at <= -100.0 && both.targets[2].area[3] > 30.0);
 }

@@ -14,7 +14,7 @@ use leptos::prelude::*;
 
 use super::{
     data_grid::{DataGrid, GridData},
-    whole::{Whole, changing},
+    whole::{Whole, WholeView, changing},
 };
 use crate::charts::{Data, Index, Note, summary};
 use legend::legend;
@@ -92,7 +92,6 @@ pub fn ChartView(
     let parts = Parts::new(picture, window, (notes, marked), pick, brush);
     parts.draw_when_anything_changes();
     let as_table = RwSignal::new(false);
-    let noted = Memo::new(move |_| numbered_notes(parts, as_table));
     let summary = move || {
         picture.with(|it| it.as_ref().map_or_else(|| "No data yet".to_owned(), |it| summary(&it.data, &notes.get())))
     };
@@ -155,7 +154,7 @@ pub fn ChartView(
                 <canvas class="chart-overlay" node_ref=parts.overlay aria-hidden="true"></canvas>
                 <div class="chart-brush" aria-hidden="true" node_ref=parts.brush_box hidden=move || parts.brushed.get().is_none()></div>
             </div>
-            <div class="chart-notes" inner_html=move || noted.get()></div>
+            {numbered_notes(parts, as_table)}
             <p class="visually-hidden" aria-live="polite">{spoken}</p>
             <Show when=move || as_table.get()>
                 <DataGrid label=Signal::derive(move || format!("{} as a table", title())) testid=table_testid.clone() data=grid />
@@ -165,19 +164,29 @@ pub fn ChartView(
     .whole()
 }
 
-/// What is noted where only a number had room, a line each, folded. As HTML: elements would be code on every page.
-fn numbered_notes(parts: Parts, as_table: RwSignal<bool>) -> String {
-    let Some(scene) = parts.scene.get().filter(|scene| !as_table.get() && !scene.numbered.is_empty()) else {
-        return String::new();
-    };
-    let mut html = format!("<details><summary>Notes 1–{}</summary><p>", scene.numbered.len());
-    parts.picture.with(|it| {
-        let Some(it) = it else { return };
-        for (index, note) in scene.numbered.iter().enumerate() {
-            let line = note.line(&it.data).replace('&', "&amp;").replace('<', "&lt;");
-            html.push_str(&format!("{} · {line}\n", index + 1));
-        }
+/// What is noted where only a number had room, a line each, folded; it stays open while the chart is drawn anew.
+fn numbered_notes(parts: Parts, as_table: RwSignal<bool>) -> WholeView {
+    let lines = Memo::new(move |_| {
+        let scene = parts.scene.get().filter(|_| !as_table.get());
+        let mut lines = String::new();
+        parts.picture.with(|it| {
+            let (Some(it), Some(scene)) = (it, scene) else { return };
+            for (index, note) in scene.numbered.iter().enumerate() {
+                let joint = if index == 0 { "" } else { "\n" };
+                lines.push_str(&format!("{joint}{} · {}", index + 1, note.line(&it.data)));
+            }
+        });
+        lines
     });
-    html.push_str("</p></details>");
-    html
+    let head = move || match lines.with(|lines| lines.lines().count()) {
+        1 => "Note 1".to_owned(),
+        many => format!("Notes 1–{many}"),
+    };
+    view! {
+        <details class="chart-notes" hidden=move || lines.with(String::is_empty)>
+            <summary>{head}</summary>
+            <p>{move || lines.get()}</p>
+        </details>
+    }
+    .whole()
 }

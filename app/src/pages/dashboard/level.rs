@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Context;
+use super::{Context, tile::named};
 use crate::{
     components::whole::{Whole, WholeView},
     dashboards::{DRILL, Filter, Filters, PerTile, TileDefinition},
@@ -22,7 +22,12 @@ pub(super) fn go(tile: &str, context: Context, path: &Filters) {
 }
 
 /// The way down, each part of which leads back to it; none at the top.
-pub(super) fn way_back(definition: &TileDefinition, context: Context, path: &Filters) -> Option<WholeView> {
+pub(super) fn way_back(
+    definition: &TileDefinition,
+    title: Signal<String>,
+    context: Context,
+    path: &Filters,
+) -> Option<WholeView> {
     let (last, before) = path.0.split_last()?;
     let back = |(depth, text): (usize, String)| {
         let (tile, path) = (definition.id.clone(), Filters(path.0[..depth].to_vec()));
@@ -37,7 +42,7 @@ pub(super) fn way_back(definition: &TileDefinition, context: Context, path: &Fil
     };
     let texts = std::iter::once("All".to_owned()).chain(before.iter().map(Filter::text));
     let parts = texts.enumerate().map(back).collect_view();
-    let label = format!("Way down in {}", definition.title);
+    let label = named(title, "Way down in ", "");
     let testid = format!("way-{}", definition.id);
     Some(
         view! {

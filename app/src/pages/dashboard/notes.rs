@@ -35,17 +35,19 @@ pub(super) fn read_notes(
     // The answer itself is kept, as by others: what reads into a type of its own is compiled anew for that type.
     let read = use_tile(Some(page), request, |table, _| Ok(Ok(table.clone())));
     // Notes of other coordinates would be noted where they do not belong.
-    Signal::derive(move || {
+    Memo::new(move |_| {
         let answered = read.status.answered.get();
         let same = answered.zip(asked()).is_some_and(|(answered, asked)| answered.asks_the_same(&asked));
         let answer = read.data.get().filter(|_| same);
         Arc::new(answer.and_then(|table| notes_of(&table).ok()).unwrap_or_default())
     })
+    .into()
 }
 
 /// Instants and words of an answer.
 pub fn notes_of(table: &Table) -> Result<Vec<Note>, String> {
     let [at, note] = table.columns(["at", "note"])?;
-    let one = |row: usize| Some(Note { at: at.instant_micros(row)? as f64, text: note.display(row)? });
+    let one =
+        |row: usize| Some(Note { at: at.instant_micros(row)? as f64, text: note.display(row)?.replace('\n', " ") });
     Ok((0..table.rows()).filter_map(one).take(NOTES_MOST).collect())
 }

@@ -21,7 +21,10 @@ use crate::{
         tile::TileFrame,
         whole::{Whole, WholeView, changing},
     },
-    dashboards::{Filter, Filters, OnBrush, OnPick, PictureDefinition, TileDefinition, question, titled, values_for},
+    dashboards::{
+        Filter, Filters, OnBrush, OnPick, PictureDefinition, TileDefinition, question, titled, titled_picture,
+        values_for,
+    },
     format::time,
     pages::{compared::comparing, filters::show_only},
     queries::client::Request,
@@ -35,6 +38,9 @@ use crate::{
 
 /// What a tile shows.
 type Shown = Signal<Option<Arc<TilePicture>>>;
+
+/// What a part of a tile is called.
+pub(super) type Name = Box<dyn FnMut() -> String + Send>;
 
 /// A window that stood still for so long is asked for; until then the rows that are there are drawn in it.
 const SETTLED_AFTER: Duration = Duration::from_millis(120);
@@ -84,7 +90,7 @@ pub(super) fn tile(definition: Arc<TileDefinition>, context: Context) -> WholeVi
 /// A tile that is made of words asks nothing.
 fn words(definition: &TileDefinition, class: String, context: Context) -> WholeView {
     let html = context.html.with_value(|html| html.get(&definition.id).cloned()).unwrap_or_default();
-    let (title, testid) = (definition.title.clone(), format!("tile-{}", definition.id));
+    let (title, testid) = (title_of(definition, context), format!("tile-{}", definition.id));
     let heading = format!("{testid}-title");
     let labelled_by = heading.clone();
     view! {
@@ -119,7 +125,7 @@ fn on_level(
             move |table, _| match table.rows() {
                 // No other range would help.
                 0 if !made.reads_range() => Ok(Err("There is nothing to show yet.".to_owned())),
-                _ => picture_of(&made.picture, table),
+                _ => context.values.with_untracked(|values| picture_of(&titled_picture(&made.picture, values), table)),
             },
         )
     };
@@ -149,11 +155,11 @@ fn on_level(
     let title = title_of(&definition, context);
     let way = compared_way(&definition.picture);
     let note = Signal::derive(move || note(context, asked.get(), read.status, earlier, way));
-    let way_back = way_back(&definition, context, &path);
+    let way_back = way_back(&definition, title, context, &path);
     let testid = format!("tile-{}", definition.id);
     view! {
         <TileFrame title testid status=read.status note shown=answered elsewhere=versions_address(context)>
-            {tools(&definition, context, section)}
+            {tools(&definition, title, context, section)}
             {way_back}
             {repair_link(&definition, context)}
             {picture_view(&definition, title, context, picture, window)}
@@ -169,6 +175,11 @@ fn title_of(definition: &TileDefinition, context: Context) -> Signal<String> {
         true => Signal::derive(move || context.values.with(|values| titled(&title, values))),
         false => Signal::stored(title),
     }
+}
+
+/// A name that has the title of a tile in it. Of one type, so that it is compiled once.
+pub(super) fn named(title: Signal<String>, before: &'static str, after: &'static str) -> Name {
+    Box::new(move || title.with(|title| format!("{before}{title}{after}")))
 }
 
 /// Where a question that cannot be asked any more can be mended.
@@ -188,7 +199,12 @@ fn versions_address(context: Context) -> (String, &'static str) {
 }
 
 /// What can be done with the tile itself.
-fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::Div>) -> WholeView {
+fn tools(
+    definition: &TileDefinition,
+    title: Signal<String>,
+    context: Context,
+    section: NodeRef<html::Div>,
+) -> WholeView {
     let enlarge = move |_| {
         if browser::is_full_screen() {
             browser::set_full_screen(false);
@@ -197,12 +213,12 @@ fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::D
             let _ = section.request_fullscreen();
         }
     };
-    let (id, title) = (definition.id.clone(), &definition.title);
-    let (times_label, enlarge_label) = (format!("Times of {title}"), format!("Show {title} on the full screen"));
+    let id = definition.id.clone();
+    let (times_label, enlarge_label) = (named(title, "Times of ", ""), named(title, "Show ", " on the full screen"));
     let times_testid = format!("times-{id}");
     view! {
         <div class="tile-tools">
-            {picture_link(definition, context)}
+            {picture_link(definition, title, context)}
             <button
                 type="button"
                 title="Times"
@@ -222,11 +238,11 @@ fn tools(definition: &TileDefinition, context: Context, section: NodeRef<html::D
 }
 
 /// The tile as a picture that the server makes, at the coordinates and of the snapshot of the page.
-fn picture_link(definition: &TileDefinition, context: Context) -> Option<WholeView> {
+fn picture_link(definition: &TileDefinition, title: Signal<String>, context: Context) -> Option<WholeView> {
     if !matches!(definition.picture, PictureDefinition::Chart(_) | PictureDefinition::Kpi { .. }) {
         return None;
     }
-    let label = format!("Picture of {}", definition.title);
+    let label = named(title, "Picture of ", "");
     let id = definition.id.clone();
     let href = move || {
         let query = context.address.query();

@@ -24,7 +24,7 @@ use crate::{
     dashboards::{
         PictureDefinition, TileDefinition, Values,
         builder::{Problem, channels, fit_picture},
-        question, titled, values, values_for,
+        question, titled, titled_picture, values, values_for,
     },
     editor::{Command, Direction, Place, columns_of, place_in_direction},
     pages::dashboard::{
@@ -124,7 +124,7 @@ fn preview(editing: Editing, tile: Memo<Arc<TileDefinition>>) -> Preview {
             let (tile, read) = (tile.get(), read.data.get());
             let tick = asked.with(|asked| asked.as_ref().map(|asked| asked.about.tick));
             let Some(read) = read.filter(|read| Some(read.1) == tick) else { return (before, None) };
-            match picture_of(&tile.picture, &read.0) {
+            match picture_of(&titled_picture(&tile.picture, &untrack(|| values_of(editing))), &read.0) {
                 Ok(Ok(picture)) => (Some(Arc::new(picture)), None),
                 Ok(Err(why)) => (None, Some(why)),
                 // What is typed may be a step ahead of what was answered.
