@@ -412,13 +412,16 @@ fn measure_sql(
     if let Some(name) = &measure.measure {
         return defined(name, measure, pointer, scope);
     }
+    // What is counted has no unit of the field; of anything else the unit stays.
+    let unit = measure.field.as_deref().and_then(|field| scope.fields.dimension(field)).map(|known| known.unit.clone());
     let column = |value: ValueType, counts: bool| {
         let name = match (&measure.field, measure.aggregate) {
             (None, _) => "facts".to_owned(),
             (Some(field), None) => field.clone(),
             (Some(field), Some(aggregate)) => format!("{field}_{}", aggregate.words().0.replace('-', "_")),
         };
-        OutputColumn::new(&name, &measure.name(), Role::Measure { counts }, value)
+        let unit = unit.clone().filter(|_| !counts).unwrap_or_default();
+        OutputColumn { unit, ..OutputColumn::new(&name, &measure.name(), Role::Measure { counts }, value) }
     };
     let Some(field) = &measure.field else {
         return match measure.aggregate {

@@ -360,6 +360,13 @@ fn columns_are_called_and_written_as_is_defined() {
     assert_eq!([&columns[0].title, &columns[1].title], ["Sales region", "open"]);
     let facts = compile(&query(r#"{"dataset": "sales", "by": ["amount"]}"#), &known).unwrap().columns;
     assert_eq!((facts[0].unit.as_str(), facts[0].format), ("EUR", Some(ValueFormat::Fixed(2))));
+    // What is made of many values of a field has its unit; how many they are has none.
+    let unit = |aggregate: &str| {
+        let measures = format!(r#"[{{"field": "amount", "aggregate": "{aggregate}"}}]"#);
+        let made = query(&format!(r#"{{"dataset": "sales", "measures": {measures}}}"#));
+        compile(&made, &known).unwrap().columns[0].unit.clone()
+    };
+    assert_eq!(["avg", "max", "count", "count-distinct"].map(unit), ["EUR", "EUR", "", ""]);
 }
 
 #[test]
