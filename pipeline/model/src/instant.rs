@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
 /// The unbounded end of an interval, where microseconds are compared. Stored and shown as null.
@@ -85,11 +85,25 @@ fn parse_long_date(text: &str) -> Option<NaiveDate> {
     parts.next().is_none().then(|| NaiveDate::from_ymd_opt(year, month, day))?
 }
 
+/// A time of day whose parts may have one digit. By the reader of RFC 3339: formats that are given as text bring a parser of their
+/// own into every page.
+fn parse_time_of_day(text: &str) -> Option<NaiveTime> {
+    let mut parts = text.splitn(3, ':').map(|part| {
+        let missing = if part.split('.').next().is_some_and(|whole| whole.len() == 1) { "0" } else { "" };
+        format!("{missing}{part}")
+    });
+    let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next()?);
+    let moment = DateTime::parse_from_rfc3339(&format!("1970-01-01T{hour}:{minute}:{second}Z")).ok()?;
+    Some(moment.time())
+}
+
 fn parse_general(text: &str) -> Result<i64, String> {
-    // Formats that are given as text bring a parser of their own into every page, so what has no zone is given that of UTC.
-    let naive = || DateTime::parse_from_rfc3339(&format!("{}Z", text.replacen(' ', "T", 1)));
+    let naive = || {
+        let (date, time) = text.split_once(['T', ' '])?;
+        Some(parse_long_date(date)?.and_time(parse_time_of_day(time)?).and_utc().fixed_offset())
+    };
     let moment = DateTime::parse_from_rfc3339(text)
-        .or_else(|_| naive())
+        .or_else(|_| naive().ok_or(()))
         .or_else(|_| Instant::parse_date_days(text).map(|days| midnight(days).fixed_offset()))
         .map_err(|_: String| {
             format!("'{}' is not an RFC 3339 time or ISO date such as 2026-03-31T18:00:00Z", shorten(text))
@@ -177,7 +191,13 @@ mod tests {
 
     #[test]
     fn a_time_without_a_zone_is_utc_and_a_date_may_be_written_at_length() {
-        for text in ["2026-03-31T18:00:00", "2026-03-31 18:00:00.000", "2026-03-31t18:00:00z"] {
+        for text in [
+            "2026-03-31T18:00:00",
+            "2026-03-31 18:00:00.000",
+            "2026-03-31t18:00:00z",
+            "2026-3-31 18:0:0",
+            "+2026-03-31T18:0:00",
+        ] {
             assert_eq!(Instant::parse(text), Instant::parse("2026-03-31T18:00:00Z"), "{text}");
         }
         assert_eq!(Instant::parse("2026-03-31T18:00:00.000001"), Instant::parse("2026-03-31T18:00:00.000001Z"));
@@ -190,7 +210,16 @@ mod tests {
         {
             assert!(Instant::parse_date_days(text).is_err(), "{text}");
         }
-        assert!(Instant::parse("2026-03-31 18:00:00 ").is_err());
+        assert_eq!(Instant::parse("2026-03-31 8:5:1.25"), Instant::parse("2026-03-31T08:05:01.25Z"));
+        for text in [
+            "2026-03-31 18:00:00 ",
+            "2026-03-31 18:00",
+            "2026-03-31 é:00:00",
+            "2026-03-31 018:00:00",
+            "2026-03-31T18:00:00ZZ",
+        ] {
+            assert!(Instant::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]
