@@ -45,11 +45,12 @@ fn shown<'a>(view: &'a View, layout: &Layout) -> Vec<(f64, &'a Note)> {
     shown
 }
 
-/// A line and a dot for each note; above the frame their words, where all of them have room, or else their numbers.
-pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
+/// A line and a dot for each note; above the frame their words, where all of them have room, or else their numbers. And the
+/// notes that are numbered, from 1 on.
+pub(super) fn place(view: &View, layout: &Layout) -> (Vec<Layer>, Vec<Note>) {
     let notes = shown(view, layout);
     if notes.is_empty() {
-        return Vec::new();
+        return Default::default();
     }
     let frame = layout.frame;
     let (top, bottom) = (frame.top, frame.top + frame.height);
@@ -59,18 +60,14 @@ pub(super) fn layers(view: &View, layout: &Layout) -> Vec<Layer> {
         Layer::Segments { ink: Ink::Past, width: 1.0, segments },
         Layer::Dots { ink: Ink::Past, radius: 3.0, places },
     ];
-    let labels = words(view, layout).unwrap_or_else(|| numbers(&notes, layout));
+    let words = words(view, layout);
+    let numbered = if words.is_some() { Vec::new() } else { notes.iter().map(|(_, note)| (*note).clone()).collect() };
+    let labels = words.unwrap_or_else(|| numbers(&notes, layout));
     layers.extend(labels.into_iter().map(|label| {
         let Beside { text, x, anchor } = label;
         Layer::Label { ink: Ink::Past, text, place: (x, top - STRIP / 2.0), anchor }
     }));
-    layers
-}
-
-/// The notes that are numbered for want of room for their words, from 1 on; none where all words have room.
-pub(super) fn numbered(view: &View, layout: &Layout) -> Vec<Note> {
-    let notes = shown(view, layout);
-    if words(view, layout).is_some() { Vec::new() } else { notes.into_iter().map(|(_, note)| note.clone()).collect() }
+    (layers, numbered)
 }
 
 /// What stands beside the line of a note: its text, and where which end of that is.

@@ -151,8 +151,9 @@ impl Scene {
     /// Places everything. `None` when there is nothing to draw.
     pub fn new(data: &Data, view: &View) -> Option<Scene> {
         let layout = Layout::new(data, view)?;
-        let (layers, targets) = marks::place(data, view, &layout);
-        let numbered = notes::numbered(view, &layout);
+        let (mut layers, targets) = marks::place(data, view, &layout);
+        let (above, numbered) = notes::place(view, &layout);
+        layers.extend(above);
         Some(Scene { layout, layers, targets, numbered })
     }
 

@@ -10,7 +10,7 @@ mod points;
 pub(super) mod stack;
 
 use super::{
-    Data, Layout, Mark, View, notes,
+    Data, Layout, Mark, View,
     scene::{Ink, Layer, Target},
 };
 
@@ -22,7 +22,6 @@ pub(super) fn place(data: &Data, view: &View, layout: &Layout) -> (Vec<Layer>, V
         let at = if data.spec.mark == Mark::Bar { layers.len() } else { 0 };
         layers.splice(at..at, earlier);
     }
-    layers.extend(notes::layers(view, layout));
     (layers, targets)
 }
 
