@@ -151,8 +151,8 @@ impl Palette {
         }
     }
 
-    /// Datasets and dashboards may have come since; the documentation stays what it is while the page is open. What cannot be read is not
-    /// offered: the pages themselves say what is wrong.
+    /// Datasets and dashboards may have come since; the documentation stays what it is while the page is open. What cannot be
+    /// read is not offered: the pages themselves say what is wrong.
     fn read(self) {
         spawn_local(async move {
             if let Ok(read) = datasets().await {
