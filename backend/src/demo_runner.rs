@@ -48,7 +48,8 @@ async fn feed(
     let rate = options.events_per_second;
     let market = DemoFeed::new(options, origin.started_at);
     let loaded_now = load_history(&market, lake, ingest).await?;
-    say_what_figures_mean(semantics).await;
+    // Each waits for a commit; the feed does not.
+    tokio::spawn(say_what_figures_mean(semantics.clone()));
     if rate == 0 {
         return Ok(());
     }
@@ -125,15 +126,17 @@ async fn load_history(market: &DemoFeed, lake: &Lake, ingest: &Ingest) -> Result
 
 /// Stores what the figures of the demo's datasets mean, of each unless it was ever said: who deletes or changes a definition has
 /// the last word. Without them only units are missing.
-async fn say_what_figures_mean(semantics: &Arc<SemanticLayer>) {
+async fn say_what_figures_mean(semantics: Arc<SemanticLayer>) {
     for (dataset, text) in MEANINGS {
-        if semantics.versions(dataset).await.is_ok() {
-            continue;
-        }
         let reason = Reason { author: "demo".to_owned(), note: "Units of the demo's figures".to_owned() };
         let saved = async {
-            let meaning = semantics.read(dataset, text, Syntax::Json).await?;
-            semantics.save(meaning, Expected::Nothing, reason).await
+            match semantics.versions(dataset).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    let meaning = semantics.read(dataset, text, Syntax::Json).await?;
+                    semantics.save(meaning, Expected::Nothing, reason).await.map(|_| ())
+                }
+                said => said.map(|_| ()),
+            }
         };
         if let Err(error) = saved.await {
             warn!(%error, dataset, "what the figures of a dataset mean was not stored");
